@@ -1,0 +1,42 @@
+# Every target sets up what it needs; nothing is assumed installed but Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: install demo test test-all lint types check clean help
+
+install: $(READY)  ## make .venv and install cnnlab into it
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("cnnlab needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## four architectures x three seeds on real digits, and their comparison
+	$(BIN)/cnnlab train -m model=mlp,lenet5,alexnet,resnet20 seed=0,1,2 sweep.name=demo
+	$(BIN)/cnnlab compare runs/demo
+
+test: $(READY)  ## the fast tests
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(READY)  ## every test, those that train for real too
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## formatting and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)  ## strict type check
+	$(BIN)/mypy
+
+check: lint types test-all  ## what CI runs
+
+clean:  ## remove the environment and caches; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12

@@ -1,0 +1,73 @@
+"""cnnlab: a laboratory for convolutional networks.
+
+    from cnnlab import models, data
+    net = models.ResNet(data.CIFAR10.spec, depth=20)
+
+    runs = cnnlab.train(["model=lenet5", "seed=0,1"])
+    table = cnnlab.compare(runs)
+    run = cnnlab.load_run(runs[0])
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnlab.registry import CnnlabError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cnnlab.runs.load import Run
+    from cnnlab.runs.run_dir import RunDir
+
+__all__ = ["CnnlabError", "compare", "load_run", "train"]
+
+# The functions import what they need when they are called: `import cnnlab` alone is instant.
+
+
+def train(overrides: Sequence[str] = (), *, imports: Iterable[str] = ()) -> "list[RunDir]":
+    """Run, or sweep where an override gives several values; returns the run folders.
+
+    Raises:
+        CnnlabError: the overrides are refused, or a run failed (the others are kept).
+    """
+    from cnnlab import launch
+    from cnnlab.discovery import discover
+
+    discover(imports)
+    runs = launch.train(overrides)
+    failed = [run for run in runs if not run.is_done]
+    if failed:
+        error = failed[0].status().get("error")
+        raise CnnlabError(f"{len(failed)} of {len(runs)} runs failed; {failed[0]}: {error}")
+    return runs
+
+
+def compare(runs: "Iterable[str | Path | RunDir]") -> "pd.DataFrame":
+    """One row per configuration of finished runs, sorted by validation accuracy.
+
+    Raises:
+        CnnlabError: there is nothing to compare.
+    """
+    from cnnlab.runs import compare as comparing
+
+    return comparing.compare(list(runs)).table
+
+
+def load_run(path: "str | Path | RunDir") -> "Run":
+    """A run's config, result and trained model in eval mode.
+
+    Raises:
+        CnnlabError: no run there, no checkpoint yet, or a component that is not registered.
+    """
+    from cnnlab.runs.load import load_run as load
+
+    return load(path)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("models", "data"):
+        import importlib
+
+        return importlib.import_module(f"cnnlab.{name}")
+    raise AttributeError(f"module 'cnnlab' has no attribute '{name}'")

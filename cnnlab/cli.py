@@ -1,0 +1,143 @@
+"""The ``cnnlab`` command. Each subcommand is a few lines that call one function elsewhere.
+
+Nothing heavy is imported up here: ``cnnlab --help`` must answer at once.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cnnlab.registry import CnnlabError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help needs no import of rich
+    help="A laboratory for convolutional networks: train, sweep, compare, look inside.",
+)
+Imports = Annotated[
+    list[str] | None, typer.Option("--import", metavar="MODULE", help="A module to import first.")
+]
+HYDRA = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+def main() -> None:
+    """Entry point. Exit code 2 for the user's mistakes, 1 for failures."""
+    try:
+        app()
+    except CnnlabError as error:
+        if os.environ.get("CNNLAB_DEBUG") == "1":
+            raise
+        print(f"cnnlab: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ncnnlab: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"cnnlab {version('cnnlab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _cnnlab(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+@app.command(context_settings=HYDRA, add_help_option=False)
+def train(
+    context: typer.Context,
+    imports: Imports = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Let Lightning talk.")] = False,
+) -> None:
+    """Train one run, or with -m a sweep: cnnlab train -m model=mlp,lenet5 seed=0,1,2
+
+    Takes Hydra's overrides and flags; cnnlab train --help shows every option.
+    """
+    from cnnlab import launch
+    from cnnlab.discovery import discover
+    from cnnlab.runs.outcome import print_outcome
+
+    discover(imports or [])
+    flags, words = launch.split_flags(context.args)
+    if set(flags) <= {"-m", "--multirun"}:
+        runs = launch.train(words, multirun=bool(flags), verbose=verbose)
+        if not print_outcome(runs):
+            raise typer.Exit(1)
+    else:
+        launch.show(words, flags)
+
+
+@app.command()
+def test(run: Annotated[Path, typer.Argument(help="A finished run's folder.")], imports: Imports = None) -> None:
+    """Evaluate a run on the test set, with its best-validation checkpoint."""
+    from cnnlab.discovery import discover
+    from cnnlab.runs.evaluate import evaluate, print_evaluation
+
+    discover(imports or [])
+    print_evaluation(evaluate(run))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
+    out: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
+) -> None:
+    """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
+    from cnnlab.runs import report
+    from cnnlab.runs.compare import compare as compare_runs
+
+    folder = report.write(compare_runs(runs), out or Path(runs[0]) / "comparison")
+    print(folder)
+
+
+@app.command()
+def models(
+    data: Annotated[
+        str | None, typer.Option(help="Count parameters and MACs for this data set.")
+    ] = None,
+    imports: Imports = None,
+) -> None:
+    """List the models: paper, options and defaults."""
+    from cnnlab import listing
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    listing.print_models(data)
+
+
+@app.command("data")
+def data_sets(imports: Imports = None) -> None:
+    """List the data sets: size, licence, options and defaults."""
+    from cnnlab import listing
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    listing.print_data()
+
+
+@app.command()
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument()]) -> None:
+    """Print the completion script of a shell: eval "$(cnnlab completion bash)"."""
+    from cnnlab.completion import script
+
+    print(script(shell))
+
+
+@app.command(hidden=True, context_settings=HYDRA)
+def complete(context: typer.Context) -> None:
+    """Candidates for the last of the given words, one a line; what the scripts call."""
+    from cnnlab.completion import candidates
+
+    commands = [c.name or c.callback.__name__ for c in app.registered_commands if not c.hidden and c.callback]
+    print("\n".join(candidates(context.args, commands)))

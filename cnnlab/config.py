@@ -1,0 +1,117 @@
+"""The run-level options, each default once, and the checks that need more than one of them."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from cnnlab import schema
+from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError, Range, Registry
+
+PositiveInt = Annotated[int, Range(at_least=1)]
+GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES)}
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is minimised."""
+
+    label_smoothing: Annotated[float, Range(at_least=0, below=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"  # balanced: n / (K * n_class)
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """How long, on what and how exactly a run trains."""
+
+    epochs: PositiveInt = 10
+    max_steps: PositiveInt | None = None  # optimiser steps; ends the run before its last epoch
+    max_time: str | None = None  # 90s, 10m, 1.5h
+    precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    devices: PositiveInt = 1
+    deterministic: bool = False  # refuse operations that could differ between two runs
+    gradient_clip: Annotated[float, Range(above=0)] | None = None  # largest L2 norm
+    accumulate: PositiveInt = 1  # batches to one optimiser step
+    early_stopping: PositiveInt | None = None  # epochs without improvement
+    checkpoint: Literal["val_acc", "val_loss", "last"] = "val_acc"  # which epoch is tested
+    compile: bool = False
+    max_eval_steps: PositiveInt | None = None  # evaluation batches; null reads the whole set
+
+    def __post_init__(self) -> None:
+        seconds(self.max_time)
+        if self.early_stopping is not None and self.checkpoint == "last":
+            raise ValueError("early_stopping needs a metric: checkpoint=val_acc or val_loss")
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Where the runs of one command lie together."""
+
+    name: str | None = None  # null: made from the overrides
+
+    def __post_init__(self) -> None:
+        if self.name is not None and not re.fullmatch(r"[\w.+-]+", self.name):
+            raise ValueError(f"name={self.name} may hold letters, digits and . _ + - only")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides one run; ``model`` and its like are a name and its options."""
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    optim: dict[str, Any]
+    schedule: dict[str, Any]
+    loss: LossConfig = field(default_factory=LossConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    seed: Annotated[int, Range(at_least=0)] = 0
+    batch_size: PositiveInt = 128
+    runs_dir: str = "runs"
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    rerun: bool = False  # train again beside a finished run
+    resume: str | None = None  # a run folder to go on from
+
+    def plain(self) -> dict[str, Any]:
+        """The config as config.yaml holds it."""
+        return dict(schema.plain(self))
+
+
+def parse(config: Mapping[str, Any]) -> RunConfig:
+    """A typed, complete config from plain data: Hydra's composition or a saved config.yaml.
+
+    Raises:
+        CnnlabError: an unknown key, an ill-typed value, options that contradict each other.
+    """
+    settled = dict(config)
+    for kind, registry in GROUPS.items():
+        if not isinstance(config.get(kind), Mapping):
+            raise CnnlabError(f"{kind}={config.get(kind)}: give a name, {kind}=...")
+        settled[kind] = schema.settle(registry, config[kind])
+    checked: RunConfig = schema.check("", settled, RunConfig)
+    return checked
+
+
+def run_defaults() -> dict[str, Any]:
+    """The run-level node for Hydra: every default that is no component's."""
+    fields = [f for f in dataclasses.fields(RunConfig) if f.name not in GROUPS]
+    values = {
+        f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        for f in fields
+    }
+    return dict(schema.plain(values))
+
+
+def seconds(duration: str | None) -> float | None:
+    """``90s``, ``10m`` or ``1.5h`` in seconds; None stays None.
+
+    Raises:
+        ValueError: the text is no duration.
+    """
+    if duration is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", duration)
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f"max_time={duration} must be like 90s, 10m or 1.5h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]

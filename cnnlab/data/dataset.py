@@ -1,0 +1,124 @@
+"""What every data set is: an ImageSpec known at once, and images that load on demand."""
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnlab.data.augment import Augment
+from cnnlab.spec import ImageSpec
+
+SPLIT_SEED = 0  # one fixed split for every run: `seed=` changes training, never the data
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pixels uint8 (N, C, H, W) and labels int64 (N,), in memory."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Tensor) -> "Images":
+        """The images at ``indices``, int64 (M,), in that order."""
+        return Images(self.pixels.index_select(0, indices), self.labels.index_select(0, indices))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test images; ``digest`` names the first two among the originals."""
+
+    train: Images
+    val: Images
+    test: Images
+    digest: str
+
+
+class ImageDataset(ABC):
+    """A named set of images for classification. Constructing one reads no image.
+
+    Attributes:
+        spec: what a model needs to know; a class attribute where no option changes it.
+        num_train: training images after the validation split and ``subset``.
+        augment: what is done to training images.
+    """
+
+    spec: ImageSpec
+    num_train: int
+    augment: Augment
+
+    @abstractmethod
+    def load(self) -> Splits:
+        """Read, or download and read, all images.
+
+        Raises:
+            CnnlabError: files are missing, or are not what they should be.
+        """
+
+
+def data_root(root: str | None) -> Path:
+    """The folder of data sets: ``root``, else $CNNLAB_DATA, else ~/.cache/cnnlab."""
+    return Path(root or os.environ.get("CNNLAB_DATA") or "~/.cache/cnnlab").expanduser()
+
+
+def subset_size(subset: int | None, available: int) -> int:
+    """How many training images are used.
+
+    Raises:
+        ValueError: ``subset`` is not within 1..available.
+    """
+    if subset is None:
+        return available
+    if not 1 <= subset <= available:
+        raise ValueError(
+            f"subset={subset}: there are {available} training images, give 1..{available}"
+        )
+    return subset
+
+
+def stratified_order(labels: Tensor) -> Tensor:
+    """A random order, the same at every call, whose every stretch holds the classes in proportion.
+
+    Args:
+        labels: int64 (N,).
+
+    Returns:
+        int64 (N,), a permutation: each class, shuffled, is dealt out evenly from first to last.
+    """
+    values = labels.numpy()
+    random = np.random.RandomState(SPLIT_SEED)  # its stream is frozen over NumPy's versions
+    shuffled = random.permutation(len(values))
+    place = np.empty(len(values))
+    for label in np.unique(values):
+        members = shuffled[values[shuffled] == label]
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    # Ties, as in sets of equal classes, fall in random order: lexsort's last key sorts first.
+    return torch.from_numpy(np.lexsort((random.permutation(len(values)), place)))
+
+
+def carve(pool: Images, *, num_train: int, num_val: int, test: Images | int) -> Splits:
+    """Split ``pool``, stratified, always alike; whatever ``num_train`` leaves over is not used.
+
+    Args:
+        test: the official test images, or how many of ``pool`` to set apart where none exist.
+    """
+    order = stratified_order(pool.labels)
+    if isinstance(test, int):
+        test, order = pool.take(order[:test].sort().values), order[test:]
+    val = order[:num_val].sort().values
+    train = order[num_val : num_val + num_train].sort().values
+    return Splits(pool.take(train), pool.take(val), test, digest(train.tolist(), val.tolist()))
+
+
+def digest(train: Sequence[int | str], val: Sequence[int | str]) -> str:
+    """12 hex digits for which originals, by index or file name, are in train and val, in order."""
+    listing = "\n".join(["train", *map(str, train), "val", *map(str, val)])
+    return hashlib.sha256(listing.encode()).hexdigest()[:12]

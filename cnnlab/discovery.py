@@ -1,0 +1,44 @@
+"""Bring every component into the registries: ours, installed plug-ins', and named modules'.
+
+A module of the user's is imported only because the user named it, on the command line or in
+``CNNLAB_IMPORT``, or installed it under the entry-point group ``cnnlab``; never because a saved
+config mentions it.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+
+from cnnlab.registry import CnnlabError
+
+ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; also how workers are told
+
+
+def named_imports(more: Iterable[str] = ()) -> list[str]:
+    """The modules that the user named, from the environment and from ``more``, each once."""
+    listed = [*os.environ.get(ENVIRONMENT, "").split(","), *more]
+    return list(dict.fromkeys(name.strip() for name in listed if name.strip()))
+
+
+def discover(imports: Iterable[str] = ()) -> None:
+    """Import whatever registers components.
+
+    Raises:
+        CnnlabError: a named module cannot be imported.
+    """
+    for ours in ("models", "data", "training.optim", "training.schedule"):
+        importlib.import_module(f"cnnlab.{ours}")
+    for point in entry_points(group="cnnlab"):
+        point.load()
+    names = named_imports(imports)
+    if names:
+        os.environ[ENVIRONMENT] = ",".join(names)
+        if os.getcwd() not in sys.path:  # an installed command does not look where it stands
+            sys.path.append(os.getcwd())
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise CnnlabError(f"--import {name}: {error} (looked in {os.getcwd()} too)") from error

@@ -1,0 +1,43 @@
+"""What a network costs: its parameters, and its multiply-adds for one image."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnnlab.spec import ImageSpec
+
+
+@dataclass(frozen=True)
+class Cost:
+    """``params``: numbers held as parameters, trained or frozen, shared ones once.
+
+    ``macs``: multiply-adds of convolutions and matrix products for one image. Biases, pooling,
+    normalisation and activations are not counted, as is usual in papers.
+    """
+
+    params: int
+    macs: int
+
+
+def count(model: nn.Module, spec: ImageSpec) -> Cost:
+    """Count by one forward pass of one image in eval mode, on the model's own device.
+
+    A model made under ``torch.device("meta")`` is counted without computing anything. The model
+    is left in the modes in which it came.
+    """
+    parameters = list(model.parameters())
+    device = parameters[0].device if parameters else torch.device("cpu")
+    image = torch.zeros(1, *spec.shape, device=device)  # (1, C, H, W)
+    modes = [(module, module.training) for module in model.modules()]
+    counter = FlopCounterMode(display=False)
+    try:
+        model.eval()
+        with torch.no_grad(), counter:
+            model(image)
+    finally:
+        for module, training in modes:
+            module.training = training
+    # torch counts a multiply-add as two operations.
+    return Cost(sum(p.numel() for p in parameters), counter.get_total_flops() // 2)

@@ -1,0 +1,211 @@
+"""From override words to finished runs: Hydra composes, every job is checked, each is run.
+
+Hydra calls ``job`` for one run and, through our sweeper, ``expand`` and ``admit`` for a sweep.
+"""
+
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.core.utils import JobReturn
+from omegaconf import DictConfig
+
+from cnnlab import schema
+from cnnlab.config import GROUPS, TrainerConfig, run_defaults
+from cnnlab.discovery import discover
+from cnnlab.job import VERBOSE, execute, key_values, prepare
+from cnnlab.overrides import CONF, going_on, shielded, split_flags
+from cnnlab.refusals import COMPOSING_ERRORS, refusal
+from cnnlab.registry import MODELS, CnnlabError
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.sweep import sweep_name
+
+JOBS = "CNNLAB_JOBS"  # how many jobs the sweep launches; told to workers too
+
+
+__all__ = ["admit", "collect", "expand", "job", "publish", "show", "split_flags", "train"]
+
+_session: list[Path] = []  # the folders that the present call of ``train`` has come to
+
+
+def train(
+    overrides: Sequence[str], *, multirun: bool | None = None, verbose: bool = False
+) -> list[RunDir]:
+    """Compose, check and run; the runs' folders, finished or failed, in the order of the jobs.
+
+    ``multirun=None`` sweeps if an override asks for several values.
+
+    Raises:
+        CnnlabError: the overrides are refused; nothing has been written.
+    """
+    discover()
+    publish()
+    words = going_on(shielded(overrides))
+    parsed = _parse(words)
+    if multirun is None:
+        multirun = any(override.is_sweep_override() for override in parsed)
+    if not any(o.key_or_group == "sweep.name" for o in parsed):
+        name = sweep_name(key_values(words)) if multirun else "single"
+        words.append(f"sweep.name={name}")
+    _session.clear()
+    if verbose:
+        os.environ[VERBOSE] = "1"
+    run_hydra([*words, "--multirun"] if multirun else words)
+    return [RunDir(path) for path in _session]
+
+
+def show(overrides: Sequence[str], flags: Sequence[str]) -> None:
+    """Hand Hydra's own questions on: --help, --cfg job, --info."""
+    discover()
+    publish()
+    run_hydra([*going_on(shielded(overrides)), *flags])
+
+
+def publish() -> None:
+    """Put every default into Hydra's store, as plain nodes under their groups."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    for kind, registry in GROUPS.items():
+        for entry in registry:
+            store.store(group=kind, name=entry.name, node=schema.defaults(entry), provider="cnnlab")
+    node = run_defaults()
+    del node["trainer"]
+    store.store(name="run", node=node, provider="cnnlab")
+    trainer = schema.plain(TrainerConfig())
+    store.store(group="trainer", name="default", node=trainer, provider="cnnlab")
+
+
+def run_hydra(arguments: Sequence[str]) -> None:
+    """Call Hydra with these words as its command line.
+
+    Raises:
+        CnnlabError: the words do not compose.
+    """
+    main = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
+    try:
+        with _command_line(["cnnlab train", *arguments]):
+            main()
+    except COMPOSING_ERRORS as error:
+        raise refusal(error) from error
+
+
+@contextmanager
+def _command_line(words: list[str]) -> Iterator[None]:
+    """Let Hydra read these words, and raise its errors instead of printing them and exiting."""
+    kept, environment = sys.argv, dict(os.environ)
+    sys.argv = words
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = kept
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def job(composed: DictConfig) -> str:
+    """What Hydra runs: one job, whose folder tells all that came of it. Returns the folder."""
+    discover()  # a worker process begins with empty registries
+    context = HydraConfig.get()
+    prepared = prepare(composed, context)
+    folder = prepared.folder()
+    count = os.environ.get(JOBS)
+    title = f"{context.job.num + 1}/{count} {folder.name}" if count else folder.name
+    if not count:
+        _session.append(folder.path)
+    if folder.is_done:
+        print(f"{title}: done already", file=sys.stderr)
+    else:
+        execute(prepared, folder, title)
+    return str(folder)
+
+
+def expand(overrides: Sequence[Override]) -> list[list[str]]:
+    """The jobs of a grid, each a list of words; the last override turns fastest.
+
+    Raises:
+        CnnlabError: an override is no grid.
+    """
+    axes: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            axes[key] = [f"{key}={override.get_value_element_as_str()}"]
+        elif override.is_discrete_sweep():
+            axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            raise CnnlabError(f"{override.input_line}: a grid needs a list, choice, range or glob")
+    return [list(words) for words in itertools.product(*axes.values())]
+
+
+def admit(
+    jobs: Sequence[list[str]],
+    compose: Callable[[list[str]], DictConfig],
+    overrides: Sequence[Override],
+) -> list[list[str]]:
+    """Compose and check every job of a sweep; return those that still have to run.
+
+    Raises:
+        CnnlabError: a job is refused; all the refused ones are listed, and nothing is written.
+    """
+    by_glob = any(o.key_or_group == "model" and isinstance(o.value(), Glob) for o in overrides)
+    refused: list[str] = []
+    left_out: dict[str, str] = {}
+    seen: set[str] = set()
+    todo: list[list[str]] = []
+    for words in jobs:
+        try:
+            composed = compose(words)
+            prepared = prepare(composed, composed.hydra)
+            if by_glob and MODELS[prepared.config.model["name"]].task != "classify":
+                raise CnnlabError("model is no classifier")
+        except (CnnlabError, *COMPOSING_ERRORS) as error:
+            message = str(error if isinstance(error, CnnlabError) else refusal(error))
+            if by_glob and message.startswith("model"):
+                left_out[next(w for w in words if w.startswith("model="))] = message
+            else:
+                refused.append(f"{' '.join(_shown(words))}: {message}")
+            continue
+        if prepared.identity.key in seen:
+            continue
+        seen.add(prepared.identity.key)
+        folder = prepared.folder()
+        if folder.is_done:
+            _session.append(folder.path)
+        else:
+            todo.append(words)
+    if refused or not seen:
+        lines = refused or [f"{model}: {why}" for model, why in left_out.items()]
+        raise CnnlabError(
+            f"{len(lines)} of {len(jobs)} jobs refused; nothing was started\n  " + "\n  ".join(lines)
+        )
+    for model, why in left_out.items():
+        print(f"left out {model}: {why}", file=sys.stderr)
+    if len(todo) < len(seen):
+        print(f"{len(seen) - len(todo)} of {len(seen)} jobs are done already", file=sys.stderr)
+    os.environ[JOBS] = str(len(todo))
+    return todo
+
+
+def collect(returned: Sequence[JobReturn]) -> None:
+    """Note the folders of the jobs that a launcher has run, wherever it ran them."""
+    _session.extend(Path(result.return_value) for result in returned)
+
+
+def _shown(words: Sequence[str]) -> list[str]:
+    return [word for word in words if not word.startswith(("sweep.name=", "runs_dir="))]
+
+
+def _parse(words: Sequence[str]) -> list[Override]:
+    try:
+        return list(OverridesParser.create().parse_overrides([w for w in words if w[:1] != "-"]))
+    except COMPOSING_ERRORS as error:
+        raise refusal(error) from error

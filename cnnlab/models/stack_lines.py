@@ -1,0 +1,90 @@
+"""One line of a network's text, ``conv 64 4 stride=2``, read by its builder's signature.
+
+The first parameter of a builder comes from the program. Positional ones are the line's bare
+values, in order; keyword-only ones are its ``name=value`` parts; ``Annotated`` gives bounds.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from cnnlab.registry import nearest
+
+Builder = Callable[..., Any]
+Value = int | float | bool | str
+_NUMBER = {int: "a whole number", float: "a number"}
+
+
+def parse_line(text: str, builders: Mapping[str, Builder]) -> tuple[str, dict[str, Value]]:
+    """The line's word, and the arguments for ``builders[word]``.
+
+    Raises:
+        ValueError: what is wrong with the line, and how it is written.
+    """
+    if not text.split():
+        raise ValueError(f"is empty (one of: {', '.join(sorted(builders))})")
+    word, *parts = text.split()
+    if word not in builders:
+        raise ValueError(f"no layer '{word}'{nearest(word.lower(), builders)}")
+    parameters = list(inspect.signature(builders[word]).parameters.values())[1:]
+    hints = get_type_hints(builders[word], include_extras=True)
+    try:
+        given = _assign(parts, parameters)
+        return word, {name: _read(name, value, hints[name]) for name, value in given.items()}
+    except ValueError as error:
+        raise ValueError(f"{error}; write '{usage(word, builders[word])}'") from None
+
+
+def usage(word: str, builder: Builder) -> str:
+    """How a line is written: ``conv CHANNELS KERNEL stride=1 padding=valid``."""
+    shown = [word]
+    for parameter in list(inspect.signature(builder).parameters.values())[1:]:
+        if parameter.default is inspect.Parameter.empty:
+            shown.append(parameter.name.upper())
+        else:
+            default = "KERNEL" if parameter.default is None else str(parameter.default).lower()
+            shown.append(f"{parameter.name}={default}")
+    return " ".join(shown)
+
+
+def _assign(parts: list[str], parameters: list[inspect.Parameter]) -> dict[str, str]:
+    """Parameter name -> the text given for it."""
+    names = [parameter.name for parameter in parameters]
+    bare = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    given: dict[str, str] = {}
+    for part in parts:
+        name, is_named, value = part.partition("=")
+        if not is_named:
+            free = [candidate for candidate in bare if candidate not in given]
+            if not free:
+                raise ValueError(f"'{part}' is one value too many")
+            name, value = free[0], part
+        if name not in names:
+            raise ValueError(f"no argument '{name}'{nearest(name, names)}")
+        if name in given:
+            raise ValueError(f"{name} is given twice")
+        given[name] = value
+    for parameter in parameters:
+        if parameter.default is inspect.Parameter.empty and parameter.name not in given:
+            raise ValueError(f"{parameter.name} is missing")
+    return given
+
+
+def _read(name: str, text: str, hint: Any) -> Value:
+    """The text as its annotated type: a word of a Literal, true or false, or a number in bounds."""
+    kind, *bounds = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    kinds = get_args(kind) or (kind,)
+    words = [word for k in kinds if get_origin(k) is Literal for word in get_args(k)]
+    if bool in kinds:
+        words = ["true", "false"]
+    if text in words:
+        return text == "true" if bool in kinds else text
+    number = float if float in kinds else int
+    try:
+        value = number(text) if bool not in kinds else None
+    except ValueError:
+        value = None
+    if value is not None and all(value in bound for bound in bounds):
+        return value
+    wanted = [] if bool in kinds else [" ".join([_NUMBER[number], *map(str, bounds)])]
+    raise ValueError(f"{name}={text} must be {' or '.join(wanted + words)}")

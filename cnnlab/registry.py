@@ -1,0 +1,109 @@
+"""Name -> component. The one table that configs, listings, errors and tests read."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+Component = TypeVar("Component", bound=Callable[..., Any])
+Task = Literal["classify", "reconstruct"]
+
+
+class CnnlabError(Exception):
+    """A mistake that its maker can mend: one or two lines, shown without a traceback."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number, written into a signature: ``lr: Annotated[float, Range(above=0)]``."""
+
+    above: float | None = None  # exclusive
+    at_least: float | None = None
+    below: float | None = None  # exclusive
+    at_most: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        return (
+            (self.above is None or value > self.above)
+            and (self.at_least is None or value >= self.at_least)
+            and (self.below is None or value < self.below)
+            and (self.at_most is None or value <= self.at_most)
+        )
+
+    def __str__(self) -> str:
+        bounds = (
+            ("above", self.above),
+            ("at least", self.at_least),
+            ("below", self.below),
+            ("at most", self.at_most),
+        )
+        return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component and what a listing says of it."""
+
+    name: str
+    component: Callable[..., Any]
+    task: Task
+    paper: str
+    packages: tuple[str, ...]  # optional extras that must be installed
+
+
+class Registry:
+    """A table of components of one kind, filled by its decorator."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, Entry] = {}
+
+    def register(
+        self, name: str, *, task: Task = "classify", paper: str = "", packages: Iterable[str] = ()
+    ) -> Callable[[Component], Component]:
+        """Enter a class or function under ``name``. Its keyword-only arguments are its config.
+
+        Raises:
+            ValueError: the name is taken by another component.
+        """
+
+        def enter(component: Component) -> Component:
+            held = self._entries.get(name)
+            if held is not None and _origin(held.component) != _origin(component):
+                raise ValueError(f"{self.kind} '{name}' is registered twice")
+            self._entries[name] = Entry(name, component, task, paper, tuple(packages))
+            return component
+
+        return enter
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries:
+            raise CnnlabError(f"no {self.kind} '{name}'{nearest(name, self._entries)}")
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+
+def _origin(component: Callable[..., Any]) -> tuple[str, str]:
+    return component.__module__, component.__qualname__
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """The end of a refusal: the nearest allowed name, and all of them while they are few."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"{hint} (one of: {', '.join(names)})" if 0 < len(names) <= 20 else hint
+
+
+MODELS = Registry("model")
+DATASETS = Registry("data")
+OPTIMIZERS = Registry("optim")
+SCHEDULES = Registry("schedule")

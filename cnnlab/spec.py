@@ -1,0 +1,36 @@
+"""What a data set promises and a model needs to know about images.
+
+Shape legend, used in every docstring and at the ends of forward lines:
+N batch, C channels, H height, W width (pixels), K classes.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """Size and meaning of one image: (C, H, W) pixels in one of K classes.
+
+    ``mean`` and ``std`` are per channel, of pixels scaled to 0..1; empty means 0 and 1.
+    """
+
+    channels: int
+    height: int
+    width: int
+    num_classes: int
+    class_names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.channels, self.height, self.width
+
+    @property
+    def num_features(self) -> int:
+        """Numbers in one image, C * H * W."""
+        return self.channels * self.height * self.width
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}x{self.channels}"

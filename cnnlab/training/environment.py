@@ -1,0 +1,52 @@
+"""env.json: what a run ran on."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+PACKAGES = ("cnnlab", "torch", "torchvision", "lightning", "hydra-core", "numpy", "scikit-learn")
+
+
+def describe(trainer: L.Trainer) -> dict[str, Any]:
+    """Versions, device, precision really used, threads, git commit and command."""
+    device = trainer.strategy.root_device
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "devices": trainer.num_devices,
+        "precision": str(trainer.precision),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "git": _git(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit of the working directory's repository, and whether files differ from it."""
+    try:
+        commit = _output("git", "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_output("git", "status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

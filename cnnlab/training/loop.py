@@ -1,0 +1,81 @@
+"""The inner loop: optimiser steps on plain tensors, with no framework in the way."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+
+from cnnlab.data.chunks import Chunk
+from cnnlab.data.memory import step_seed
+
+# inputs (N, C, H, W) and targets -> mean loss (), and sums over the batch such as right answers
+Measure = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor]]]
+
+
+def train_steps(
+    chunk: Chunk,
+    measure: Measure,
+    optimizer: Optimizer,
+    learning_rates: Sequence[float],
+    *,
+    seed: int,
+    gradient_clip: float | None = None,
+    scaler: torch.amp.GradScaler | None = None,
+) -> Tensor:
+    """Train the steps of ``chunk``; each is one optimiser step over its micro-batches.
+
+    Augmentation and dropout draw from torch's generators, seeded anew before every step.
+
+    Args:
+        learning_rates: factor on each group's ``initial_lr``, one per step.
+        gradient_clip: largest norm of the gradient of all parameters together.
+        scaler: scales the loss of float16 training.
+
+    Returns:
+        float32 (steps, 1 + sums): the step's loss, and its sums over all images.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    rank = dist.get_rank() if ranks > 1 else 0
+    parts = chunk.indices.shape[1]
+    measured = []
+    for offset, micro_batches in enumerate(chunk.indices):  # (accumulate, N)
+        torch.manual_seed(step_seed(seed, chunk.epoch, chunk.step + offset) + rank)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * learning_rates[offset]
+        optimizer.zero_grad()
+        for indices in micro_batches:  # (N,)
+            loss, sums = measure(*chunk.batches(indices))
+            share = loss / parts if parts > 1 else loss
+            torch.autograd.backward(scaler.scale(share) if scaler else share)
+            measured.append(torch.stack([share.detach(), *sums]))
+        if ranks > 1:
+            _average_gradients(parameters, ranks)
+        if gradient_clip is not None:
+            if scaler:
+                scaler.unscale_(optimizer)
+            clip_grad_norm_(parameters, gradient_clip)
+        if scaler:
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            optimizer.step()
+    totals: Tensor = torch.stack(measured).view(len(chunk.indices), parts, -1).sum(1)
+    if ranks > 1:
+        dist.all_reduce(totals)
+        totals[:, 0] /= ranks
+    return totals
+
+
+def _average_gradients(parameters: Sequence[Tensor], ranks: int) -> None:
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    together = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(together)
+    together /= ranks
+    start = 0
+    for gradient in gradients:
+        gradient.copy_(together[start : start + gradient.numel()].view_as(gradient))
+        start += gradient.numel()

@@ -1,0 +1,85 @@
+"""Optimisers, registered: parameters come from the program, everything else is configuration.
+
+All parameters form one group, so weight decay falls on biases and normalisation too, as in the
+papers whose recipes are repeated here.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from torch import nn, optim
+
+from cnnlab.registry import OPTIMIZERS, Range
+
+Rate = Annotated[float, Range(above=0)]
+Decay = Annotated[float, Range(at_least=0)]
+Share = Annotated[float, Range(at_least=0, below=1)]
+
+Parameters = Iterable[nn.Parameter]
+
+
+@OPTIMIZERS.register(
+    "sgd", paper="Sutskever et al. 2013, On the importance of initialization and momentum"
+)
+def sgd(
+    params: Parameters,
+    *,
+    lr: Rate = 0.05,
+    momentum: Share = 0.9,
+    weight_decay: Decay = 5e-4,
+    nesterov: bool = False,
+) -> optim.Optimizer:
+    """Stochastic gradient descent with momentum.
+
+    Raises:
+        ValueError: Nesterov's step without momentum.
+    """
+    if nesterov and momentum == 0:
+        raise ValueError("nesterov=true needs momentum above 0, such as momentum=0.9")
+    return optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+
+
+@OPTIMIZERS.register("adam", paper="Kingma & Ba 2015, Adam: a method for stochastic optimization")
+def adam(
+    params: Parameters,
+    *,
+    lr: Rate = 1e-3,
+    beta1: Share = 0.9,
+    beta2: Share = 0.999,
+    eps: Rate = 1e-8,
+    weight_decay: Decay = 0.0,
+) -> optim.Optimizer:
+    """Adam; its weight decay is an L2 penalty, scaled like every other gradient."""
+    return optim.Adam(params, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)
+
+
+@OPTIMIZERS.register(
+    "adamw", paper="Loshchilov & Hutter 2019, Decoupled weight decay regularization"
+)
+def adamw(
+    params: Parameters,
+    *,
+    lr: Rate = 1e-3,
+    beta1: Share = 0.9,
+    beta2: Share = 0.999,
+    eps: Rate = 1e-8,
+    weight_decay: Decay = 1e-2,
+) -> optim.Optimizer:
+    """Adam with decoupled weight decay."""
+    return optim.AdamW(params, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)
+
+
+@OPTIMIZERS.register("rmsprop", paper="Tieleman & Hinton 2012, Lecture 6.5")
+def rmsprop(
+    params: Parameters,
+    *,
+    lr: Rate = 1e-3,
+    alpha: Share = 0.9,
+    eps: Rate = 1e-8,
+    momentum: Share = 0.0,
+    weight_decay: Decay = 0.0,
+) -> optim.Optimizer:
+    """RMSprop: the gradient over the root of its mean square, decaying by ``alpha`` a step."""
+    return optim.RMSprop(
+        params, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay
+    )

@@ -1,0 +1,210 @@
+"""Learning rate schedules, registered: lengths in epochs, worked out in optimiser steps.
+
+A schedule is a pure function of the step, so nothing of it need be saved, and a run resumed with
+more epochs follows the longer schedule from where it stands. Only Plateau remembers anything.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from cnnlab.registry import SCHEDULES, Range
+
+Epochs = Annotated[float, Range(at_least=0)]
+Factor = Annotated[float, Range(at_least=0, at_most=1)]
+
+
+class Schedule:
+    """Multiplies the base learning rate of every parameter group.
+
+    Args:
+        total_steps: optimiser steps of the whole run.
+        steps_per_epoch: optimiser steps of one epoch.
+    """
+
+    def __init__(self, total_steps: int, steps_per_epoch: int) -> None:
+        self.total_steps = total_steps
+        self.steps_per_epoch = steps_per_epoch
+
+    def factor(self, step: int) -> float:
+        """What the base learning rate is multiplied by at ``step``, 0-based."""
+        raise NotImplementedError
+
+    def epoch_end(self, row: Mapping[str, float]) -> None:
+        """Hear of a finished epoch's metrics, such as ``val_loss``."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold: nothing, for a function of the step."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back ``state_dict()``."""
+
+
+@SCHEDULES.register("constant")
+class Constant(Schedule):
+    """The base learning rate throughout."""
+
+    def factor(self, _: int) -> float:
+        return 1.0
+
+
+@SCHEDULES.register("step")
+class Step(Schedule):
+    """Times ``gamma`` every so many epochs."""
+
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        *,
+        every: Annotated[float, Range(above=0)] = 30,
+        gamma: Factor = 0.1,
+    ) -> None:
+        super().__init__(total_steps, steps_per_epoch)
+        self.every = max(1, round(every * steps_per_epoch))
+        self.gamma = gamma
+
+    def factor(self, step: int) -> float:
+        return float(self.gamma ** (step // self.every))
+
+
+@SCHEDULES.register("multistep")
+class MultiStep(Schedule):
+    """Times ``gamma`` at each milestone, in epochs (fractions are fine)."""
+
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        *,
+        milestones: list[float],
+        gamma: Factor = 0.1,
+    ) -> None:
+        super().__init__(total_steps, steps_per_epoch)
+        if milestones != sorted(milestones) or min(milestones, default=0) < 0:
+            raise ValueError(f"milestones={milestones} must rise, such as {_rising(milestones)}")
+        self.milestones = [round(epoch * steps_per_epoch) for epoch in milestones]
+        self.gamma = gamma
+
+    def factor(self, step: int) -> float:
+        return float(self.gamma ** bisect_right(self.milestones, step))
+
+
+def _rising(milestones: list[float]) -> list[float]:
+    return sorted(abs(epoch) for epoch in milestones)
+
+
+@SCHEDULES.register("cosine", paper="Loshchilov & Hutter 2017, SGDR, without restarts")
+class Cosine(Schedule):
+    """Rises linearly for ``warmup_epochs``, then falls as half a cosine to ``final_factor``."""
+
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        *,
+        warmup_epochs: Epochs = 0.0,
+        final_factor: Factor = 0.0,
+    ) -> None:
+        super().__init__(total_steps, steps_per_epoch)
+        self.warmup = round(warmup_epochs * steps_per_epoch)
+        self.final_factor = final_factor
+        if self.warmup >= total_steps:
+            raise ValueError(
+                f"warmup_epochs={warmup_epochs:g} is as long as the run of "
+                f"{total_steps / steps_per_epoch:g} epochs; give less"
+            )
+
+    def factor(self, step: int) -> float:
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        done = (step - self.warmup) / (self.total_steps - self.warmup)
+        return self.final_factor + (1 - self.final_factor) * (1 + math.cos(math.pi * done)) / 2
+
+
+@SCHEDULES.register("onecycle", paper="Smith & Topin 2018, Super-convergence")
+class OneCycle(Schedule):
+    """Climbs to the base learning rate over ``warmup`` of the run, then falls to nearly nothing.
+
+    Both slopes are half cosines; the run begins at 1 / ``start_divisor`` of the base learning
+    rate and ends at 1 / ``end_divisor`` of that. Momentum stays as it is.
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        *,
+        warmup: Annotated[float, Range(above=0, below=1)] = 0.3,
+        start_divisor: Annotated[float, Range(at_least=1)] = 25.0,
+        end_divisor: Annotated[float, Range(at_least=1)] = 1e4,
+    ) -> None:
+        super().__init__(total_steps, steps_per_epoch)
+        self.peak = max(warmup * total_steps - 1, 0.0)
+        self.start = 1 / start_divisor
+        self.end = self.start / end_divisor
+
+    def factor(self, step: int) -> float:
+        if step <= self.peak:
+            return _half_cosine(self.start, 1.0, step / self.peak if self.peak else 1.0)
+        last = max(self.total_steps - 1, 1)
+        return _half_cosine(1.0, self.end, (step - self.peak) / (last - self.peak))
+
+
+def _half_cosine(start: float, end: float, done: float) -> float:
+    return end + (start - end) / 2 * (1 + math.cos(math.pi * done))
+
+
+@SCHEDULES.register("plateau")
+class Plateau(Schedule):
+    """Times ``gamma`` after more than ``patience`` epochs without a better ``metric``.
+
+    Better means by the relative ``threshold``.
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        *,
+        metric: Literal["val_loss", "val_acc"] = "val_loss",
+        patience: Annotated[int, Range(at_least=0)] = 10,
+        gamma: Factor = 0.1,
+        threshold: Annotated[float, Range(at_least=0)] = 1e-4,
+    ) -> None:
+        super().__init__(total_steps, steps_per_epoch)
+        self.metric = metric
+        self.patience = patience
+        self.gamma = gamma
+        self.threshold = threshold
+        self.best: float | None = None
+        self.waited = 0
+        self.drops = 0
+
+    def factor(self, _: int) -> float:
+        return float(self.gamma**self.drops)
+
+    def epoch_end(self, row: Mapping[str, float]) -> None:
+        value = row[self.metric]
+        if self._better(value):
+            self.best, self.waited = value, 0
+        else:
+            self.waited += 1
+        if self.waited > self.patience:
+            self.waited = 0
+            self.drops += 1
+
+    def _better(self, value: float) -> bool:
+        if self.best is None:
+            return True
+        if self.metric == "val_acc":
+            return value > self.best * (1 + self.threshold)
+        return value < self.best * (1 - self.threshold)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "waited": self.waited, "drops": self.drops}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.waited, self.drops = state["best"], state["waited"], state["drops"]

@@ -1,0 +1,53 @@
+"""Shared by all tests: one thread, and the command line run in this process as a user types it."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines differ in speed; a run of the tests must not.
+settings.register_profile(
+    "cnnlab", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("cnnlab")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cnnlab(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Answer]:
+    """``cnnlab("train", "model=mlp")`` in an empty working directory."""
+    from cnnlab import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "no-data"))
+    monkeypatch.delenv("CNNLAB_DEBUG", raising=False)
+    monkeypatch.delenv("CNNLAB_IMPORT", raising=False)
+
+    def call(*words: str) -> Answer:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["cnnlab", *words])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as exit_:
+            code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        captured = capfd.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return call
