@@ -1,11 +1,11 @@
 """cnnlab: a laboratory for convolutional networks.
 
-    from cnnlab import models, data
-    net = models.ResNet(data.CIFAR10.spec, depth=20)
+from cnnlab import models, data
+net = models.ResNet(data.CIFAR10.spec, depth=20)
 
-    runs = cnnlab.train(["model=lenet5", "seed=0,1"])
-    table = cnnlab.compare(runs)
-    run = cnnlab.load_run(runs[0])
+runs = cnnlab.train(["model=lenet5", "seed=0,1"])
+table = cnnlab.compare(runs)
+run = cnnlab.load_run(runs[0])
 """
 
 from collections.abc import Iterable, Sequence

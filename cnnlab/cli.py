@@ -78,8 +78,10 @@ def train(
         launch.show(words, flags)
 
 
-@app.command()
-def test(run: Annotated[Path, typer.Argument(help="A finished run's folder.")], imports: Imports = None) -> None:
+@app.command("test")
+def evaluate_run(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")], imports: Imports = None
+) -> None:
     """Evaluate a run on the test set, with its best-validation checkpoint."""
     from cnnlab.discovery import discover
     from cnnlab.runs.evaluate import evaluate, print_evaluation
@@ -91,13 +93,22 @@ def test(run: Annotated[Path, typer.Argument(help="A finished run's folder.")], 
 @app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
-    out: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where tables and pictures go [default: beside the runs].")
+    ] = None,
 ) -> None:
     """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
-    from cnnlab.runs import report
-    from cnnlab.runs.compare import compare as compare_runs
+    from rich.console import Console
 
-    folder = report.write(compare_runs(runs), out or Path(runs[0]) / "comparison")
+    from cnnlab.runs.compare import compare as compare_runs
+    from cnnlab.runs.report import print_report, write_report
+    from cnnlab.runs.run_dir import RunDir
+
+    comparison = compare_runs(runs)
+    print_report(comparison, Console())
+    first = runs[0].parent if RunDir(runs[0]).config_file.is_file() else runs[0]
+    folder = out or first / "comparison"
+    write_report(comparison, folder)
     print(folder)
 
 
@@ -139,5 +150,9 @@ def complete(context: typer.Context) -> None:
     """Candidates for the last of the given words, one a line; what the scripts call."""
     from cnnlab.completion import candidates
 
-    commands = [c.name or c.callback.__name__ for c in app.registered_commands if not c.hidden and c.callback]
+    commands = [
+        c.name or c.callback.__name__
+        for c in app.registered_commands
+        if not c.hidden and c.callback
+    ]
     print("\n".join(candidates(context.args, commands)))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.config import RunConfig, parse
@@ -40,7 +41,7 @@ class Job:
         return locate(parent, self.name, self.identity, rerun=self.config.rerun)
 
 
-def prepare(composed: DictConfig, context: DictConfig) -> Job:
+def prepare(composed: DictConfig, context: HydraConf) -> Job:
     """Check a composed config as a whole: types, bounds, geometry, sizes. Writes nothing.
 
     Raises:
@@ -110,7 +111,8 @@ def execute(job: Job, folder: RunDir, title: str) -> None:
             run(job.config, folder, model=job.choices["model"], title=title, verbose=verbose)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or isinstance(
-                error.__context__, KeyboardInterrupt  # Lightning turns Ctrl-C into SystemExit
+                error.__context__,
+                KeyboardInterrupt,  # Lightning turns Ctrl-C into SystemExit
             ):
                 folder.update_status(state="interrupted", error="interrupted from the keyboard")
                 raise KeyboardInterrupt from None
@@ -135,9 +137,7 @@ def _record_failure(folder: RunDir, error: BaseException, title: str) -> None:
     summary = message if known else f"{type(error).__name__}: {message}"
     text = "".join(traceback.format_exception(error))
     log.error("failed %s\n%s", folder.name, text)
-    folder.update_status(
-        state="failed", finished=time.time(), error=summary, traceback=text
-    )
+    folder.update_status(state="failed", finished=time.time(), error=summary, traceback=text)
     print(f"{title} failed: {summary.splitlines()[0]}", file=sys.stderr)
     if os.environ.get("CNNLAB_DEBUG") == "1":
         print(text, file=sys.stderr)

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import hydra
@@ -18,7 +19,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from cnnlab import schema
-from cnnlab.config import GROUPS, TrainerConfig, run_defaults
+from cnnlab.config import GROUPS, RunConfig, TrainerConfig, run_defaults
 from cnnlab.discovery import discover
 from cnnlab.job import VERBOSE, execute, key_values, prepare
 from cnnlab.overrides import CONF, going_on, shielded, split_flags
@@ -30,9 +31,28 @@ from cnnlab.runs.sweep import sweep_name
 JOBS = "CNNLAB_JOBS"  # how many jobs the sweep launches; told to workers too
 
 
-__all__ = ["admit", "collect", "expand", "job", "publish", "show", "split_flags", "train"]
+__all__ = [
+    "admit",
+    "collect",
+    "compose",
+    "expand",
+    "job",
+    "publish",
+    "show",
+    "split_flags",
+    "train",
+]
 
-_session: list[Path] = []  # the folders that the present call of ``train`` has come to
+
+@dataclass
+class _Session:
+    """What the present call of ``train`` has come to."""
+
+    folders: list[Path] = field(default_factory=list)
+    refusal: CnnlabError | None = None
+
+
+_session = _Session()
 
 
 def train(
@@ -54,11 +74,13 @@ def train(
     if not any(o.key_or_group == "sweep.name" for o in parsed):
         name = sweep_name(key_values(words)) if multirun else "single"
         words.append(f"sweep.name={name}")
-    _session.clear()
+    _session.folders, _session.refusal = [], None
     if verbose:
         os.environ[VERBOSE] = "1"
     run_hydra([*words, "--multirun"] if multirun else words)
-    return [RunDir(path) for path in _session]
+    if _session.refusal is not None:
+        raise _session.refusal
+    return [RunDir(path) for path in _session.folders]
 
 
 def show(overrides: Sequence[str], flags: Sequence[str]) -> None:
@@ -66,6 +88,23 @@ def show(overrides: Sequence[str], flags: Sequence[str]) -> None:
     discover()
     publish()
     run_hydra([*going_on(shielded(overrides)), *flags])
+
+
+def compose(overrides: Sequence[str]) -> RunConfig:
+    """The config of one run, checked as ``train`` would, with nothing run or written.
+
+    Raises:
+        CnnlabError: the overrides are refused.
+    """
+    discover()
+    publish()
+    words = going_on(shielded(overrides))
+    try:
+        with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+            composed = hydra.compose("config", overrides=words, return_hydra_config=True)
+    except COMPOSING_ERRORS as error:
+        raise refusal(error) from error
+    return prepare(composed, composed.hydra).config
 
 
 def publish() -> None:
@@ -115,12 +154,18 @@ def job(composed: DictConfig) -> str:
     """What Hydra runs: one job, whose folder tells all that came of it. Returns the folder."""
     discover()  # a worker process begins with empty registries
     context = HydraConfig.get()
-    prepared = prepare(composed, context)
-    folder = prepared.folder()
     count = os.environ.get(JOBS)
+    try:
+        prepared = prepare(composed, context)
+    except CnnlabError as error:
+        if count:
+            raise
+        _session.refusal = error  # not through Hydra, which would print its own lines about it
+        return ""
+    folder = prepared.folder()
     title = f"{context.job.num + 1}/{count} {folder.name}" if count else folder.name
     if not count:
-        _session.append(folder.path)
+        _session.folders.append(folder.path)
     if folder.is_done:
         print(f"{title}: done already", file=sys.stderr)
     else:
@@ -179,13 +224,14 @@ def admit(
         seen.add(prepared.identity.key)
         folder = prepared.folder()
         if folder.is_done:
-            _session.append(folder.path)
+            _session.folders.append(folder.path)
         else:
             todo.append(words)
     if refused or not seen:
         lines = refused or [f"{model}: {why}" for model, why in left_out.items()]
         raise CnnlabError(
-            f"{len(lines)} of {len(jobs)} jobs refused; nothing was started\n  " + "\n  ".join(lines)
+            f"{len(lines)} of {len(jobs)} jobs refused; nothing was started\n  "
+            + "\n  ".join(lines)
         )
     for model, why in left_out.items():
         print(f"left out {model}: {why}", file=sys.stderr)
@@ -197,7 +243,7 @@ def admit(
 
 def collect(returned: Sequence[JobReturn]) -> None:
     """Note the folders of the jobs that a launcher has run, wherever it ran them."""
-    _session.extend(Path(result.return_value) for result in returned)
+    _session.folders.extend(Path(result.return_value) for result in returned)
 
 
 def _shown(words: Sequence[str]) -> list[str]:

@@ -110,7 +110,9 @@ def _brief(value: Any) -> str:
         return f"[{len(value)} lines]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def _costs(config: Mapping[str, Any], spec: ImageSpec, source: str) -> tuple[str, str, str]:

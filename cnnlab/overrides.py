@@ -23,7 +23,9 @@ def quote(value: Any) -> str:
         return "{" + ",".join(f"{key}:{quote(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(quote, value)) + "]"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def shielded(words: Sequence[str]) -> list[str]:

@@ -22,7 +22,9 @@ def refusal(error: BaseException) -> CnnlabError:
     for cause in _chain(error):
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
             group, _, name = cause.missing_cfg_file.rpartition("/")
-            return CnnlabError(f"no {group or 'config'} '{name}'{nearest(name, cause.options or [])}")
+            return CnnlabError(
+                f"no {group or 'config'} '{name}'{nearest(name, cause.options or [])}"
+            )
         if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
             return CnnlabError(_unknown_key(cause))
     text = str(error)

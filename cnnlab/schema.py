@@ -177,7 +177,9 @@ def _check_literal(key: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     for choice in allowed:
         if value == choice or (isinstance(choice, str) and _shown(value) == choice):
             return choice
-    raise CnnlabError(f"{key}={_shown(value)} is not allowed{nearest(str(value), map(str, allowed))}")
+    raise CnnlabError(
+        f"{key}={_shown(value)} is not allowed{nearest(str(value), map(str, allowed))}"
+    )
 
 
 def _check_union(key: str, value: Any, members: tuple[Any, ...]) -> Any:
@@ -203,7 +205,9 @@ def _check_sequence(key: str, value: Any, kind: type, members: tuple[Any, ...]) 
     if kind is tuple and members and members[-1] is not Ellipsis:
         if len(value) != len(members):
             raise CnnlabError(f"{key}={list(value)} must hold {len(members)} values")
-        return tuple(check(f"{key}[{i}]", v, m) for i, (v, m) in enumerate(zip(value, members, strict=True)))
+        return tuple(
+            check(f"{key}[{i}]", v, m) for i, (v, m) in enumerate(zip(value, members, strict=True))
+        )
     member = members[0] if members else Any
     return kind(check(f"{key}[{i}]", item, member) for i, item in enumerate(value))
 
@@ -246,4 +250,3 @@ def type_name(annotation: Any) -> str:
     if origin in (list, tuple):
         return f"list of {type_name(arguments[0])}"
     return "null" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
-

@@ -7,7 +7,6 @@ Both hand their work to :mod:`cnnlab.launch`; nothing heavy is imported when Hyd
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -68,7 +67,7 @@ class WorkingDirectorySearchPath(SearchPathPlugin):
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         from cnnlab.overrides import CONF
 
-        paths: list[Any] = search_path.get_path()
+        paths = search_path.get_path()
         local = Path.cwd() / "conf"
         is_ours = any(str(CONF) in str(entry.path) for entry in paths)
         if is_ours and local.is_dir() and local.resolve() != CONF.resolve():

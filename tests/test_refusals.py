@@ -7,7 +7,10 @@ REFUSED = [
     (["data=mnsit"], "no data 'mnsit'; did you mean 'mnist'?"),
     (["modle=lenet5"], "no option 'modle'; did you mean 'model'?"),
     (["model=resnet", "model.dept=20"], "model=resnet has no option 'dept'; did you mean 'depth'"),
-    (["model=resnet", "model.depth=21"], "model=resnet: depth 21"),
+    (
+        ["model=resnet", "model.depth=21"],
+        "model=resnet: depth=21 must be 6n+2 (20, 32, 44, 56, 110); the nearest is 20",
+    ),
     (["model=resnet", "model.depth=abc"], "model.depth=abc must be a whole number"),
     (["+model.foo=1"], "model=lenet5 has no option 'foo'"),
     (["optim.lr=-1"], "optim.lr=-1 must be above 0"),
@@ -30,7 +33,10 @@ REFUSED = [
     (["seed=0,1"], "seed=0,1 is several values: add -m to sweep over them"),
     (["loss.label_smoothing=1"], "loss.label_smoothing=1 must be at least 0 and below 1"),
     (["sweep.name=a/b"], "name=a/b may hold letters, digits"),
-    (["optim=sgd", "optim.momentum=0", "optim.nesterov=true"], "Nesterov"),
+    (
+        ["optim=sgd", "optim.momentum=0", "optim.nesterov=true"],
+        "optim=sgd: nesterov=true needs momentum",
+    ),
     (["trainer.accelerator=gpu"], "accelerator=gpu: there is no GPU here"),
     (["resume=nowhere"], "nowhere: no such folder"),
     (["model.activation=tahn"], "model.activation=tahn is not allowed; did you mean 'tanh'?"),

@@ -85,7 +85,10 @@ def test_a_saved_config_builds_the_same_again(registry):
         ({"name": "thing", "width": 1.5}, r"model\.width=1\.5 must be a whole number"),
         ({"name": "thing", "width": True}, r"model\.width=true must be a whole number"),
         ({"name": "thing", "width": 0}, r"model\.width=0 must be at least 1"),
-        ({"name": "thing", "kind": "tahn"}, r"model\.kind=tahn is not allowed; did you mean 'tanh'"),
+        (
+            {"name": "thing", "kind": "tahn"},
+            r"model\.kind=tahn is not allowed; did you mean 'tanh'",
+        ),
         ({"name": "thing", "sizes": 3}, r"model\.sizes=3 must be a list"),
         ({"name": "thing", "sizes": [1, "x"]}, r"model\.sizes\[1\]=x must be a whole number"),
         ({"name": "thing", "rate": "x"}, r"model\.rate=x must be a number or null"),
@@ -136,7 +139,9 @@ def test_any_config_is_built_or_refused_never_anything_else(config):
     try:
         built = schema.build(registry, {"name": "thing", **config}, 0)
     except CnnlabError as refusal:
-        assert str(refusal)
+        message = str(refusal)
     else:
+        message = "built"
         assert isinstance(built["width"], int)
         assert built["kind"] in ("tanh", "relu")
+    assert message

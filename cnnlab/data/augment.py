@@ -65,12 +65,13 @@ def augment_batch(
         top, left = torch.randint(2 * augment.crop + 1, (2, count), device=device)
         pixels = crop(pixels, augment.crop, top, left, mirrored)
     elif mirrored is not None:
-        pixels = torch.where(mirrored.view(-1, 1, 1, 1), pixels.flip(3), pixels)
+        both = torch.cat([pixels, pixels.flip(3)])  # copying twice is faster than torch.where
+        pixels = both.index_select(0, torch.arange(count, device=device) + count * mirrored)
     inputs = normalise(pixels)
     if augment.cutout:
         centre = torch.rand(2, count, device=device)
         side = torch.full((count,), augment.cutout, device=device)
-        inputs.masked_fill_(box(inputs.shape[2:], centre, side, side), 0.0)
+        inputs.mul_(~box(inputs.shape[2:], centre, side, side))
     if augment.mixup or augment.cutmix:
         return mix(inputs, labels, share_kept(inputs, augment), num_classes)
     return inputs, labels

@@ -58,6 +58,20 @@ def step_seed(seed: int, epoch: int, step: int) -> int:
     return _hash("step", seed, epoch, step)
 
 
+def seed_generators(value: int, device: torch.device) -> None:
+    """Seed torch's global generators of the CPU and of ``device``.
+
+    As ``torch.manual_seed`` for what a step draws from, in 2 microseconds instead of 200: that
+    one asks every kind of device there might be.
+    """
+    torch.default_generator.manual_seed(value)
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(value)
+    elif device.type != "cpu":
+        torch.manual_seed(value)
+
+
 def _hash(*parts: int | str) -> int:
     """63 bits, the same on every machine; near inputs give unrelated outputs."""
     text = "/".join(map(str, parts))

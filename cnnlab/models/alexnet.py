@@ -74,7 +74,7 @@ class AlexNet(nn.Module):
             features = width
         self.hidden = nn.Sequential(*head)
         self.classifier = nn.Linear(features, spec.num_classes)
-        init_weights(self, "he")
+        init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.pad(images)  # (N, C, 32, 32)

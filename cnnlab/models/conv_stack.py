@@ -43,7 +43,7 @@ class ConvStack(nn.Module):
             signal = Signal(shape, f"from line {number}")
         self.flatten = nn.Flatten()
         self.classifier = nn.Linear(signal.num_features, spec.num_classes)
-        init_weights(self, "he")
+        init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.flatten(self.layers(images))  # (N, F)

@@ -173,16 +173,25 @@ def activation_layer(name: Activation) -> nn.Module:
     return _ACTIVATIONS[name]()
 
 
-def init_weights(network: nn.Module, rule: Literal["he", "lecun"]) -> None:
+def init_weights(
+    network: nn.Module, rule: Literal["he", "lecun"], classifier: nn.Linear | None = None
+) -> None:
     """Draw every conv and linear weight from N(0, g^2 / fan_in); biases become 0.
 
     ``he``: g^2 = 2, for rectifiers (He et al. 2015, Delving deep into rectifiers).
     ``lecun``: g^2 = 1, for tanh (LeCun et al. 1998, Efficient backprop).
+    A ``classifier`` named here is drawn from N(0, 0.01^2) instead, so that training starts from
+    even odds: with large first logits a deep network without batch norm can diverge.
     """
+    nonlinearity: Literal["relu", "linear"] = "relu" if rule == "he" else "linear"
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            nonlinearity: Literal["relu", "linear"] = "relu" if rule == "he" else "linear"
-            nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
+            if layer.weight.is_meta:
+                continue  # there is nothing to draw, and torch would take a second to find out
+            if layer is classifier:
+                nn.init.normal_(layer.weight, std=0.01)
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 

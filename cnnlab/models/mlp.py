@@ -48,7 +48,7 @@ class MLP(nn.Module):
             features = width
         self.hidden = nn.Sequential(*layers)
         self.classifier = nn.Linear(features, spec.num_classes)
-        init_weights(self, "he")
+        init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
         pixels = images.flatten(1)  # (N, C * H * W)

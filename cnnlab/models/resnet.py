@@ -46,7 +46,7 @@ class ResNet(nn.Module):
         self.stage3 = _stage(32, 64, num_blocks, stride=2, shortcut=shortcut)
         self.pool = GlobalAvgPool2d()
         self.classifier = nn.Linear(64, spec.num_classes)
-        init_weights(self, "he")
+        init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.relu(self.norm(self.conv(images)))  # (N, 16, 32, 32)

@@ -25,7 +25,8 @@ from cnnlab.models.residual import BasicBlock
 from cnnlab.models.stack_lines import Builder
 from cnnlab.registry import Range
 
-Count = Annotated[int, Range(at_least=1)]
+_COUNTS = Range(at_least=1, at_most=65536)  # more is a slip of the finger
+Count = Annotated[int, _COUNTS]
 Border = Annotated[Padding, Range(at_least=0)]
 Shape = tuple[int, ...]  # (C, H, W) of a map, (F,) of numbers in a row
 Built = tuple[nn.Module, Shape]
@@ -53,6 +54,11 @@ class Signal:
     def slide(self, kernel: int, stride: int, padding: Padding) -> tuple[int, int]:
         """(H, W) after a window of that kernel, or a refusal where it does not fit."""
         _, height, width = self.as_map()
+        if isinstance(padding, int) and padding >= kernel:
+            raise ValueError(
+                f"padding={padding} must be below kernel {kernel}, "
+                "or a window sees nothing but the border"
+            )
         rows, columns = (output_size(size, kernel, stride, padding) for size in (height, width))
         if rows < 1 or columns < 1:
             border = f" with padding {padding}" if isinstance(padding, int) and padding else ""
@@ -82,7 +88,11 @@ def _conv(
 
 def _pool(kind: Pool) -> Builder:
     def build(
-        signal: Signal, kernel: Count, *, stride: Count | None = None, padding: Border = "valid"
+        signal: Signal,
+        kernel: Count,
+        *,
+        stride: Annotated[int | None, _COUNTS] = None,
+        padding: Border = "valid",
     ) -> Built:
         channels, *_ = signal.as_map()
         pool = pool2d(kind, kernel, stride, padding)

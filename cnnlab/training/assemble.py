@@ -66,12 +66,22 @@ def _steps(config: RunConfig, num_train: int) -> int:
     return steps_per_epoch(num_train, config.batch_size, accumulate)
 
 
+def _refuse_missing_device(accelerator: str, devices: int) -> None:
+    has = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not has.get(accelerator, True):
+        name = {"gpu": "GPU", "mps": "Apple GPU"}[accelerator]
+        raise CnnlabError(f"trainer.accelerator={accelerator}: there is no {name} here; auto or cpu")
+    if accelerator in ("gpu", "auto") and has["gpu"] and devices > torch.cuda.device_count():
+        raise CnnlabError(f"trainer.devices={devices}: there are {torch.cuda.device_count()} GPUs")
+
+
 def preflight(config: RunConfig) -> Cost:
     """Assemble on the meta device and push one batch shape through: milliseconds, no download.
 
     Raises:
         CnnlabError: the run cannot be.
     """
+    _refuse_missing_device(config.trainer.accelerator, config.trainer.devices)
     parts = assemble(config, "meta")
     spec, name = parts.dataset.spec, config.model["name"]
     batch = torch.empty(2, *spec.shape, device="meta")

@@ -26,6 +26,7 @@ def isolated() -> Iterator[None]:
     handlers = {}
     if threading.current_thread() is threading.main_thread():
         handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    gc.freeze()  # what was there before the job need not be searched after it
     try:
         with warnings.catch_warnings():
             yield
@@ -43,6 +44,7 @@ def isolated() -> Iterator[None]:
         torch.set_float32_matmul_precision(precision)
         torch.set_default_dtype(dtype)
         gc.collect()
+        gc.unfreeze()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

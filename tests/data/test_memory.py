@@ -2,7 +2,7 @@ import torch
 
 from cnnlab.data.augment import Augment
 from cnnlab.data.dataset import Images
-from cnnlab.data.memory import MemoryBatches, epoch_order, step_seed
+from cnnlab.data.memory import MemoryBatches, epoch_order, seed_generators, step_seed
 from cnnlab.data.normalise import Normalise
 from cnnlab.spec import ImageSpec
 
@@ -78,5 +78,12 @@ def test_step_seeds_are_all_different_and_the_same_everywhere() -> None:
     grid = {step_seed(s, e, t) & 0xFFFFFFFF for s in range(5) for e in range(20) for t in range(20)}
     assert len(grid) == 2000
     assert step_seed(0, 1, 12) != step_seed(0, 11, 2)
-    assert step_seed(3, 2, 1) == 0
-    torch.manual_seed(step_seed(-1, 0, 0))
+    assert step_seed(3, 2, 1) == 4170679821038040682
+    torch.manual_seed(step_seed(-1, 0, 0))  # a seed below zero is a seed too
+
+
+def test_seed_generators_is_manual_seed_for_one_device() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    seed_generators(7, torch.device("cpu"))
+    assert torch.equal(torch.rand(3), expected)

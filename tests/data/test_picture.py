@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnnlab.data.picture import read_picture
+from cnnlab.registry import CnnlabError
+
+
+def test_shapes_and_values(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (30, 20), (10, 200, 90)).save(path)
+    colour = read_picture(path, 8, 3)
+    assert colour.shape == (3, 8, 8)
+    assert colour.dtype == torch.uint8
+    assert colour[:, 4, 4].tolist() == [10, 200, 90]
+    grey = read_picture(path, 8, 1)
+    assert grey.shape == (1, 8, 8)
+    assert grey.unique().tolist() == [round(0.299 * 10 + 0.587 * 200 + 0.114 * 90)]
+
+
+def test_channels_and_rows_keep_their_places(tmp_path: Path) -> None:
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert np.array_equal(read_picture(tmp_path / "a.png", 4, 3), pixels.transpose(2, 0, 1))
+
+
+def test_shrinking_averages_over_all_pixels(tmp_path: Path) -> None:
+    """Without antialiasing, a checkerboard shrinks to white or black; with it, to grey."""
+    board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(board).save(tmp_path / "a.png")
+    small = read_picture(tmp_path / "a.png", 8, 1).float()
+    assert (small - 127.5).abs().max() < 3
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
+    Image.fromarray(np.full((5, 5), 128 * 256, dtype=np.uint16)).save(tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png", 5, 1).unique().tolist() == [128]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_is_white(tmp_path: Path, mode: str) -> None:
+    clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    path = tmp_path / "a.png"
+    if mode == "P":
+        indexed = Image.new("P", (4, 4), 1)
+        indexed.putpalette([0, 0, 0, 90, 90, 90])
+        indexed.save(path, transparency=1)
+    else:
+        clear.convert(mode).save(path)
+    assert read_picture(path, 4, 3).unique().tolist() == [255]
+
+
+def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
+    picture = Image.new("L", (8, 8), 0)
+    picture.paste(255, (0, 0, 8, 4))  # white above
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    upright = read_picture(tmp_path / "a.jpg", 8, 1).float()
+    assert upright[0, :3].mean() < 5
+    assert upright[0, 5:].mean() > 250
+
+
+def test_a_large_photograph_decoded_in_part_looks_the_same(tmp_path: Path) -> None:
+    row = np.linspace(0, 255, 1600).astype(np.uint8)
+    Image.fromarray(np.tile(row, (1200, 1))).save(tmp_path / "a.jpg", quality=95)
+    small = read_picture(tmp_path / "a.jpg", 16, 1).float()
+    expected = torch.linspace(0.5, 15.5, 16) / 16 * 255
+    assert (small[0] - expected).abs().max() < 4
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "cut short"])
+def test_what_is_no_picture_is_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "holiday.png"
+    Image.fromarray(np.random.RandomState(0).randint(0, 255, (40, 40), dtype=np.uint8)).save(path)
+    whole = path.read_bytes()
+    path.write_bytes({"text": b"hello", "empty": b"", "cut short": whole[: len(whole) // 2]}[kind])
+    with pytest.raises(CnnlabError, match="cannot read the picture") as refusal:
+        read_picture(path, 8, 3)
+    assert str(refusal.value).count(str(path)) == 1
+    assert "\n" not in str(refusal.value)

@@ -1,0 +1,54 @@
+import subprocess
+import sys
+
+import pytest
+
+from cnnlab import data
+from cnnlab.data.dataset import ImageDataset
+from cnnlab.registry import DATASETS, Entry
+from cnnlab.schema import options
+
+OURS = [entry for entry in DATASETS if entry.component.__module__.startswith("cnnlab.data.")]
+
+
+def test_the_data_sets_of_this_package() -> None:
+    expected = "cifar10 cifar100 digits fashion_mnist folder kmnist mnist synthetic"
+    assert " ".join(entry.name for entry in OURS) == expected
+
+
+@pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)
+def test_what_each_promises(entry: Entry) -> None:
+    cls = entry.component
+    assert issubclass(cls, ImageDataset)  # type: ignore[arg-type]
+    assert getattr(data, cls.__name__) is cls
+    assert cls.__doc__
+    found = options(cls)
+    assert {"subset", "augment"} <= found.keys()
+    if entry.name == "folder":
+        assert found["root"].required
+        return
+    assert not any(option.required for option in found.values())
+    dataset = cls()
+    assert len(dataset.spec.mean) == len(dataset.spec.std) == dataset.spec.channels
+    assert len(dataset.spec.class_names) == dataset.spec.num_classes
+    assert dataset.num_train > 0
+
+
+def test_a_spec_needs_neither_lightning_nor_torchvision() -> None:
+    """Nor scikit-learn: each would add seconds to every look at a data set."""
+    code = """
+import sys
+from cnnlab import data
+assert data.CIFAR10.spec.shape == (3, 32, 32)
+assert data.Digits().num_train == 1197
+assert data.MNIST().num_train == 55000
+heavy = [name for name in ("lightning", "torchvision", "sklearn", "hydra") if name in sys.modules]
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"no 'Cifar10'; it has CIFAR10, "):
+        data.Cifar10  # noqa: B018

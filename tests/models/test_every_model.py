@@ -1,0 +1,103 @@
+"""What holds for every registered model on every image size that it takes."""
+
+import inspect
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from cnnlab import models
+from cnnlab.registry import MODELS
+from cnnlab.spec import ImageSpec
+
+SPECS = [
+    ImageSpec(1, 28, 28, 10),
+    ImageSpec(3, 32, 32, 10),
+    ImageSpec(1, 32, 32, 2),
+    ImageSpec(3, 48, 64, 100),
+]
+REQUIRED = {"conv_stack": {"layers": ["conv 8 3 padding=same", "batchnorm", "relu", "maxpool 2"]}}
+OURS = [entry for entry in MODELS if entry.component.__module__.startswith("cnnlab.models.")]
+
+
+def test_the_registered_models_are_these():
+    names = [entry.name for entry in OURS]
+    assert names == ["alexnet", "conv_stack", "lenet5", "mlp", "resnet"]
+    assert models.__all__ == ["AlexNet", "ConvStack", "LeNet5", "MLP", "ResNet"]
+
+
+def test_a_name_that_is_no_model_lists_the_models():
+    with pytest.raises(AttributeError, match="no 'ResNext'; it has AlexNet, ConvStack, LeNet5"):
+        models.ResNext  # noqa: B018
+
+
+@pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)
+def test_only_options_that_the_program_cannot_guess_are_required(entry):
+    parameters = list(inspect.signature(entry.component).parameters.values())
+    assert parameters[0].name == "spec"
+    assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in parameters[1:])
+    required = {p.name for p in parameters[1:] if p.default is inspect.Parameter.empty}
+    assert required == set(REQUIRED.get(entry.name, {}))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)
+def test_model_learns_from_a_batch_and_answers_for_one_image(entry, spec):
+    torch.manual_seed(0)
+    model = entry.component(spec, **REQUIRED.get(entry.name, {}))
+    logits = model(torch.randn(4, *spec.shape))
+    assert logits.shape == (4, spec.num_classes)
+    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 0, 1])).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+    assert sum(parameter.grad.abs().sum() for parameter in model.parameters()) > 0
+    model.eval()
+    with torch.no_grad():
+        assert model(torch.randn(1, *spec.shape)).shape == (1, spec.num_classes)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "conv_stack", "mlp", "resnet"])
+def test_an_untrained_model_is_nearly_undecided(name):
+    torch.manual_seed(0)
+    model = MODELS[name].component(SPECS[1], **REQUIRED.get(name, {}))
+    with torch.no_grad():
+        loss = torch.nn.functional.cross_entropy(
+            model(torch.randn(32, *SPECS[1].shape)), torch.arange(32) % 10
+        )
+    assert loss.item() == pytest.approx(math.log(10), abs=0.2)
+
+
+@pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)
+def test_the_images_of_a_batch_do_not_mix_in_eval_mode(entry):
+    torch.manual_seed(0)
+    model = entry.component(SPECS[0], **REQUIRED.get(entry.name, {})).eval()
+    images = torch.randn(3, *SPECS[0].shape)
+    with torch.no_grad():
+        together, apart = model(images), torch.cat([model(image[None]) for image in images])
+    torch.testing.assert_close(together, apart, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)
+def test_the_same_seed_gives_the_same_weights(entry):
+    def weights(seed):
+        torch.manual_seed(seed)
+        return entry.component(SPECS[0], **REQUIRED.get(entry.name, {})).state_dict()
+
+    first, again, other = weights(0), weights(0), weights(1)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+def test_models_need_nothing_of_ours_but_the_spec_and_the_registry():
+    code = (
+        "import sys, cnnlab.models\n"
+        "print(*sorted({n.split('.')[1] for n in sys.modules if n.startswith('cnnlab.')}))\n"
+        "print({'hydra', 'omegaconf', 'lightning', 'torchvision'} & set(sys.modules))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.splitlines() == ["models registry spec", "set()"]

@@ -1,0 +1,162 @@
+"""The house rules of the design, each kept by a test."""
+
+import ast
+import statistics
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "cnnlab"
+FILES = sorted(PACKAGE.rglob("*.py"))
+CONFIGS = sorted((ROOT / "conf").rglob("*.yaml"))
+
+
+def room(file: Path) -> str:
+    """``models``, ``training`` ... or the file's own name at the top."""
+    relative = file.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports(file: Path) -> set[str]:
+    """What a file imports of ours, as ``room`` or ``room.module``."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        found |= {name.removeprefix("cnnlab.") for name in names if name.startswith("cnnlab.")}
+    return found
+
+
+def third_parties(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_files_were_found():
+    assert len(FILES) > 50
+    assert len(CONFIGS) > 10
+
+
+def test_no_dumping_ground():
+    forbidden = {"utils", "helpers", "common", "misc"}
+    assert not [file for file in FILES if file.stem in forbidden]
+
+
+def test_files_hold_one_idea():
+    lengths = {file: len(file.read_text().splitlines()) for file in FILES}
+    filled = [length for length in lengths.values() if length > 3]
+    assert statistics.median(filled) < 120
+    assert not {f.name: n for f, n in lengths.items() if n > (200 if room(f) == "models" else 300)}
+
+
+# room or file -> what of ours it may import; a room may always import itself
+ALLOWED = {
+    "spec": set(),
+    "registry": set(),
+    "schema": {"registry"},
+    "config": {"schema", "registry"},
+    "models": {"spec", "registry"},
+    "data": {"spec", "registry"},
+    "explain": {"spec", "registry", "models"},
+    "runs": {"spec", "registry", "schema", "config", "discovery", "data"},
+    "training": {"spec", "registry", "schema", "config", "data", "explain", "runs"},
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_point_one_way(file):
+    own = room(file)
+    if own not in ALLOWED:
+        return
+    rooms = {name.split(".")[0] for name in imports(file)} - {own}
+    assert rooms <= ALLOWED[own]
+
+
+def test_models_import_only_each_other_and_torch():
+    for file in (PACKAGE / "models").glob("*.py"):
+        if file.stem != "__init__":
+            outside = third_parties(file) - {"torch", "cnnlab", "torchvision", "timm"}
+            assert outside <= set(__import__("sys").stdlib_module_names), file
+
+
+def test_only_a_few_files_know_hydra():
+    knowing = {
+        str(file.relative_to(PACKAGE))
+        for file in FILES
+        if {"hydra", "omegaconf"} & third_parties(file)
+    }
+    assert knowing == {"launch.py", "job.py", "refusals.py", "completion.py"}
+
+
+@pytest.mark.parametrize(
+    "word", ["_target_", "hydra.utils", "instantiate(", "cfg.get(", "eval(", "exec("]
+)
+def test_no_config_decides_what_is_called(word):
+    import re
+
+    pattern = re.compile(r"(?<![\w.])" + re.escape(word))
+    assert not [file for file in FILES if pattern.search(file.read_text())]
+
+
+def test_every_checkpoint_is_loaded_as_tensors_only():
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert "weights_only=True" in ast.unparse(node), file
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_yaml_restates_a_default(file):
+    from cnnlab import schema
+    from cnnlab.config import GROUPS, TrainerConfig
+    from cnnlab.discovery import discover
+
+    discover()
+    delta = yaml.safe_load(file.read_text())
+    bases = [base for base in delta.pop("defaults", []) if isinstance(base, str)]
+    kind = file.parent.name
+    if kind == "trainer":
+        defaults = schema.plain(TrainerConfig())
+    elif kind in GROUPS:
+        defaults = schema.defaults(GROUPS[kind][bases[0]])
+        assert file.stem not in GROUPS[kind], "a variant must not share a registered name"
+    else:
+        return
+    assert not {key: value for key, value in delta.items() if defaults[key] == value}
+
+
+def test_every_variant_composes(monkeypatch, tmp_path):
+    from cnnlab.discovery import discover
+    from cnnlab.launch import compose
+
+    monkeypatch.chdir(tmp_path)
+    discover()
+    variants = [file for file in CONFIGS if file.parent.name in ("model", "trainer")]
+    for file in variants:
+        if file.stem == "gpu":
+            continue  # refused where there is none
+        config = compose([f"{file.parent.name}={file.stem}"])
+        assert config.model["name"]
+    assert len(variants) >= 11
+
+
+def test_nothing_registered_hides_its_options():
+    from cnnlab import schema
+    from cnnlab.config import GROUPS
+    from cnnlab.discovery import discover
+
+    discover()
+    for registry in GROUPS.values():
+        for entry in registry:
+            assert schema.options(entry.component) is not None
+            assert (entry.component.__doc__ or "").strip(), entry.name

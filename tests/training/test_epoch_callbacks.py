@@ -1,0 +1,129 @@
+"""metrics.csv, TensorBoard's curves, early stopping and what is printed."""
+
+import io
+import re
+
+import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
+from small_run import Run
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import small_run
+from cnnlab.training.callbacks import EarlyStop, TensorBoardScalars
+from cnnlab.training.progress import Progress
+from cnnlab.training.trainer import lightning_precision, make_trainer
+
+HEADER = "epoch,step,train_loss,train_acc,val_loss,val_acc,lr,seconds,images_per_second"
+
+
+def test_metrics_file(run) -> None:
+    made = run(epochs=2).fit()
+    header, *lines = (made.folder / "metrics.csv").read_text().splitlines()
+    assert header == HEADER
+    rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "20"), ("2", "40")]
+    assert float(rows[0]["lr"]) == pytest.approx(0.05 * made.task.schedule.factor(19))
+    seconds = [float(row["seconds"]) for row in rows]
+    assert sum(seconds) == pytest.approx(made.position.seconds, rel=0.2)
+    for row in rows:  # seconds include the validation, images_per_second does not
+        assert 320 / float(row["images_per_second"]) < float(row["seconds"])
+
+
+def test_metrics_rows_are_replaced(run) -> None:
+    made = run(epochs=2)
+    made.folder.mkdir()
+    stale = ["1,20,9,9,9,9,9,9,9", "2,40,9,9,9,9,9,9,9", "3,60,9,9,9,9,9,9,9"]
+    (made.folder / "metrics.csv").write_text("\n".join([HEADER, *stale]) + "\n")
+    rows = made.fit().rows()
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert all(row["val_loss"] < 9 for row in rows)
+
+
+def test_tensorboard_curves(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: Run = run(epochs=3, callbacks=(TensorBoardScalars(),))
+    logger = TensorBoardLogger(made.folder, name="tb", version="", default_hp_metric=False)
+    monkeypatch.setattr(
+        small_run, "make_trainer", lambda **options: make_trainer(logger=logger, **options)
+    )
+    rows = made.fit().rows()
+    logger.finalize("success")
+    events = EventAccumulator(str(made.folder / "tb")).Reload()
+    assert set(events.Tags()["scalars"]) == {
+        "train/loss", "train/acc", "val/loss", "val/acc", "lr", "images_per_second"
+    }  # fmt: skip
+    for tag, column in [("train/loss", "train_loss"), ("val/acc", "val_acc"), ("lr", "lr")]:
+        points = [(event.step, event.value) for event in events.Scalars(tag)]
+        assert points == [(row["epoch"], pytest.approx(row[column], rel=1e-6)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "epochs"),
+    [
+        ("val_acc", [0.5, 0.6, 0.6, 0.55, 0.9], 4),  # equal is no improvement
+        ("val_loss", [0.5, 0.6, 0.4, 0.45, 0.45], 5),
+    ],
+)
+def test_early_stop(run, metric: str, values: list[float], epochs: int) -> None:
+    stop = EarlyStop(metric, patience=2)  # type: ignore[arg-type]
+
+    class Pretend(EarlyStop):
+        def __init__(self) -> None: ...
+
+        on_train_start = on_train_epoch_end = lambda *_: None
+
+        def on_validation_end(self, trainer, task) -> None:
+            task.row[metric] = values[int(task.row["epoch"]) - 1]
+
+        def state_dict(self) -> dict:
+            return {}
+
+    made = run(epochs=5, callbacks=(Pretend(), stop)).fit()
+    assert [row["epoch"] for row in made.rows()] == list(range(1, epochs + 1))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_one_line_per_epoch_without_a_terminal(run) -> None:
+    stream = io.StringIO()
+    progress = Progress(epochs=3, title="job 2/12 small", stream=stream)
+    rows = run(chunk_steps=2, callbacks=(progress,)).fit().rows()
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "\x1b" not in stream.getvalue()
+    for number, (line, row) in enumerate(zip(lines, rows, strict=True), 1):
+        assert line.startswith(
+            f"job 2/12 small  epoch {number}/3  train loss {row['train_loss']:.4f} "
+            f"acc {row['train_acc']:.2%}  val loss {row['val_loss']:.4f} acc {row['val_acc']:.2%}"
+        )
+        assert re.search(r"lr [\d.e-]+  [\d.]+ s  [\d,]+ images/s$", line)
+
+
+def test_bar_on_a_terminal(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    rows = run(chunk_steps=5, callbacks=(Progress(epochs=3, stream=stream),)).fit().rows()
+    text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", stream.getvalue())
+    assert "epoch 1/3" in text
+    last = text.rstrip().splitlines()[-1]
+    assert last.startswith("epoch 3/3")
+    assert f"loss {rows[-1]['train_loss']:.4f}" in last
+    assert f"val loss {rows[-1]['val_loss']:.4f} acc {rows[-1]['val_acc']:.2%}" in last
+    assert re.search(r"\d:\d\d$", last)  # time left
+
+
+def test_nothing_else_is_printed(run, capfd: pytest.CaptureFixture[str], caplog) -> None:
+    made = run(epochs=1).fit()
+    made.trainer.test(made.task, made.data, verbose=False)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.text == ""
+
+
+def test_precision_is_what_the_machine_can() -> None:
+    assert lightning_precision("auto", "cpu") == "32-true"
+    assert lightning_precision("32", "auto") == "32-true"
+    assert lightning_precision("bf16", "cpu") == "bf16-mixed"
+    assert lightning_precision("16", "cpu") == "bf16-mixed"  # no float16 on a CPU: said, not hidden

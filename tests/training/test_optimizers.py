@@ -1,0 +1,54 @@
+"""Optimisers: the arguments arrive, and one step is the one of the paper."""
+
+import pytest
+import torch
+from torch import nn
+
+from cnnlab.registry import OPTIMIZERS
+from cnnlab.training.optim import adam, adamw, rmsprop, sgd
+
+
+def step(make, gradients: list[float], **options) -> float:
+    """Where a single weight that begins at 1 stands after these gradients."""
+    weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
+    optimizer = make([weight], **options)
+    for gradient in gradients:
+        weight.grad = torch.tensor([gradient], dtype=torch.float64)
+        optimizer.step()
+    return weight.item()
+
+
+def test_names() -> None:
+    assert {entry.name for entry in OPTIMIZERS} == {"sgd", "adam", "adamw", "rmsprop"}
+
+
+def test_sgd_by_hand() -> None:
+    # v = 2; w = 1 - 0.1 * 2; then v = 0.5 * 2 + 1 = 2; w = 0.8 - 0.1 * 2
+    options = {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.0}
+    assert step(sgd, [2.0, 1.0], **options) == pytest.approx(0.6)
+    # Nesterov steps along gradient + 0.5 v: 2 + 1, then 1 + 0.5 * 2
+    assert step(sgd, [2.0, 1.0], nesterov=True, **options) == pytest.approx(1 - 0.3 - 0.2)
+
+
+def test_sgd_default_decay_by_hand() -> None:
+    assert step(sgd, [0.0]) == pytest.approx(1 - 0.05 * 5e-4)
+
+
+def test_adam_by_hand() -> None:
+    """The first step is lr times the gradient's sign, whatever its size; L2 changes nothing."""
+    assert step(adam, [5.0]) == pytest.approx(1 - 1e-3)
+    assert step(adam, [5.0], weight_decay=0.1) == pytest.approx(1 - 1e-3)
+
+
+def test_adamw_decays_apart_from_the_gradient() -> None:
+    assert step(adamw, [5.0], weight_decay=0.1) == pytest.approx(1 - 1e-3 * 0.1 - 1e-3)
+
+
+def test_rmsprop_by_hand() -> None:
+    """The mean square begins at 0, so the first step is lr / sqrt(1 - alpha)."""
+    assert step(rmsprop, [5.0], alpha=0.75) == pytest.approx(1 - 1e-3 / 0.5)
+
+
+def test_nesterov_needs_momentum() -> None:
+    with pytest.raises(ValueError, match="nesterov=true needs momentum above 0"):
+        step(sgd, [1.0], momentum=0.0, nesterov=True)

@@ -1,0 +1,112 @@
+"""Each schedule equals torch's own, step by step; its options are in epochs."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import lr_scheduler as theirs
+from torch.optim.lr_scheduler import LRScheduler
+
+from cnnlab.registry import SCHEDULES
+from cnnlab.training.schedule import (
+    Constant,
+    Cosine,
+    MultiStep,
+    OneCycle,
+    Plateau,
+    Schedule,
+    Step,
+)
+
+SPE, TOTAL = 7, 70  # ten epochs of seven steps
+
+
+def warm_cosine(optimizer: torch.optim.Optimizer) -> LRScheduler:
+    warm = theirs.LinearLR(optimizer, start_factor=1 / 14, total_iters=13)
+    fall = theirs.CosineAnnealingLR(optimizer, T_max=TOTAL - 14)
+    return theirs.SequentialLR(optimizer, [warm, fall], milestones=[14])
+
+
+def one_cycle(optimizer: torch.optim.Optimizer) -> LRScheduler:
+    return theirs.OneCycleLR(optimizer, max_lr=0.4, total_steps=TOTAL, cycle_momentum=False)
+
+
+PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]] = [
+    (Constant(TOTAL, SPE), lambda o: theirs.ConstantLR(o, factor=1.0)),
+    (Step(TOTAL, SPE, every=3, gamma=0.5), lambda o: theirs.StepLR(o, 21, 0.5)),
+    (MultiStep(TOTAL, SPE, milestones=[2, 5.5]), lambda o: theirs.MultiStepLR(o, [14, 38], 0.1)),
+    (Cosine(TOTAL, SPE), lambda o: theirs.CosineAnnealingLR(o, T_max=TOTAL)),
+    (
+        Cosine(TOTAL, SPE, final_factor=0.1),
+        lambda o: theirs.CosineAnnealingLR(o, T_max=TOTAL, eta_min=0.04),
+    ),
+    (Cosine(TOTAL, SPE, warmup_epochs=2), warm_cosine),
+    (OneCycle(TOTAL, SPE), one_cycle),
+]
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # SequentialLR's own
+@pytest.mark.parametrize(("ours", "make"), PAIRS, ids=lambda x: type(x).__name__)
+def test_equals_torch(ours: Schedule, make: Callable[[torch.optim.Optimizer], LRScheduler]) -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
+    scheduler = make(optimizer)
+    for step in range(TOTAL):
+        expected = optimizer.param_groups[0]["lr"]
+        assert math.isclose(0.4 * ours.factor(step), expected, rel_tol=1e-9, abs_tol=1e-12), step
+        optimizer.step()
+        if step < TOTAL - 1:
+            scheduler.step()
+
+
+@pytest.mark.parametrize("metric", ["val_loss", "val_acc"])
+def test_plateau_equals_torch(metric: str) -> None:
+    values = [1.0, 0.8, 0.8, 0.81, 0.79999, 0.9, 0.7, 0.7, 0.7, 0.7, 0.7, 0.6]
+    values = values if metric == "val_loss" else [1 - value for value in values]
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
+    mode = "min" if metric == "val_loss" else "max"
+    scheduler = theirs.ReduceLROnPlateau(optimizer, mode=mode, patience=1, factor=0.5)
+    ours = Plateau(TOTAL, SPE, metric=metric, patience=1, gamma=0.5)  # type: ignore[arg-type]
+    rates = []
+    for value in values:
+        scheduler.step(value)
+        ours.epoch_end({metric: value})
+        rates.append(0.4 * ours.factor(0))
+        assert rates[-1] == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+    assert rates[-1] == pytest.approx(0.4 * 0.5**4)  # it did fall, four times
+
+
+def test_plateau_goes_on_from_its_state() -> None:
+    first = Plateau(TOTAL, SPE, patience=1)
+    for loss in (1.0, 1.0):
+        first.epoch_end({"val_loss": loss})
+    second = Plateau(2 * TOTAL, SPE, patience=1)
+    second.load_state_dict(first.state_dict())
+    second.epoch_end({"val_loss": 1.0})
+    assert (first.factor(0), second.factor(0)) == (1.0, 0.1)
+
+
+def test_all_but_plateau_keep_no_state() -> None:
+    """So that a run resumed with more epochs follows the longer schedule."""
+    names = {entry.name for entry in SCHEDULES}
+    assert names == {"constant", "step", "multistep", "cosine", "onecycle", "plateau"}
+    assert all(ours.state_dict() == {} for ours, _ in PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Cosine(70, 7, warmup_epochs=10), "warmup_epochs=10 is as long as the run of 10"),
+        (lambda: MultiStep(70, 7, milestones=[5, 2]), r"must rise, such as \[2, 5\]"),
+    ],
+)
+def test_impossible_ones_are_refused(make: Callable[[], Schedule], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("total", [1, 2, 3])
+def test_the_shortest_runs_have_a_learning_rate(total: int) -> None:
+    for schedule in (Cosine(total, 1), OneCycle(total, 1), Step(total, 1)):
+        assert all(0 < schedule.factor(step) <= 1 for step in range(total))
