@@ -113,6 +113,32 @@ def compare(
 
 
 @app.command()
+def bench(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="What to train, as for cnnlab train: model=mlp data=mnist data.root=DIR. "
+            "No MNIST at hand: data=synthetic data.size=28 data.num_train=55000.",
+        ),
+    ] = None,
+    against: Annotated[
+        Literal["usual", "bare"],
+        typer.Option(help="torchvision, PIL, DataLoader and Lightning; or a loop in plain torch."),
+    ] = "usual",
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs in each measurement.")] = 1,
+    imports: Imports = None,
+) -> None:
+    """Time a training epoch against the usual way, or against a bare loop over tensors."""
+    from cnnlab.bench.bench import bench as measure
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    measure(against, words or [], rounds=rounds, epochs=epochs)
+
+
+@app.command()
 def models(
     data: Annotated[
         str | None, typer.Option(help="Count parameters and MACs for this data set.")

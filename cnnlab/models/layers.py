@@ -180,7 +180,7 @@ def init_weights(
 
     ``he``: g^2 = 2, for rectifiers (He et al. 2015, Delving deep into rectifiers).
     ``lecun``: g^2 = 1, for tanh (LeCun et al. 1998, Efficient backprop).
-    A ``classifier`` named here is drawn from N(0, 0.01^2) instead, so that training starts from
+    A ``classifier`` named here gets a tenth of that variance, so that training starts from nearly
     even odds: with large first logits a deep network without batch norm can diverge.
     """
     nonlinearity: Literal["relu", "linear"] = "relu" if rule == "he" else "linear"
@@ -188,10 +188,9 @@ def init_weights(
         if isinstance(layer, nn.Conv2d | nn.Linear):
             if layer.weight.is_meta:
                 continue  # there is nothing to draw, and torch would take a second to find out
+            nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
             if layer is classifier:
-                nn.init.normal_(layer.weight, std=0.01)
-            else:
-                nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
+                layer.weight.data *= 0.1**0.5
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 

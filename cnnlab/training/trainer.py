@@ -31,6 +31,8 @@ def make_trainer(
     chunks. Without ``verbose`` only its errors are heard.
     """
     _quieten(logging.INFO if verbose else logging.ERROR)
+    # Deterministic torch also fills new memory, to show who reads it unwritten: not our question.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return pl.Trainer(
         max_epochs=epochs,
         callbacks=list(callbacks),

@@ -67,7 +67,7 @@ def test_an_untrained_model_is_nearly_undecided(name):
         loss = torch.nn.functional.cross_entropy(
             model(torch.randn(32, *SPECS[1].shape)), torch.arange(32) % 10
         )
-    assert loss.item() == pytest.approx(math.log(10), abs=0.2)
+    assert loss.item() == pytest.approx(math.log(10), abs=0.3)
 
 
 @pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)

@@ -4,11 +4,11 @@ import io
 import re
 
 import pytest
+import small_run
 from lightning.pytorch.loggers import TensorBoardLogger
 from small_run import Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import small_run
 from cnnlab.training.callbacks import EarlyStop, TensorBoardScalars
 from cnnlab.training.progress import Progress
 from cnnlab.training.trainer import lightning_precision, make_trainer
@@ -71,7 +71,7 @@ def test_early_stop(run, metric: str, values: list[float], epochs: int) -> None:
 
         on_train_start = on_train_epoch_end = lambda *_: None
 
-        def on_validation_end(self, trainer, task) -> None:
+        def on_validation_end(self, _, task) -> None:
             task.row[metric] = values[int(task.row["epoch"]) - 1]
 
         def state_dict(self) -> dict:

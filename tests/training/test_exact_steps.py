@@ -19,7 +19,9 @@ from cnnlab.training.schedule import Cosine
 def by_hand(epochs: int, batch_size: int, accumulate: int, clip: float, warmup: float) -> nn.Module:
     """The whole training, with torch's own schedulers and nothing of the loop under test."""
     model = network().train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4, fused=True
+    )
     batches = MemoryBatches(SPLITS.train, SPEC, "cpu", AUGMENT)
     steps = len(batches) // (batch_size * accumulate)
     schedule = Cosine(epochs * steps, steps, warmup_epochs=warmup)

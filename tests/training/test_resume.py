@@ -19,7 +19,7 @@ from cnnlab.training.optim import adam
 from cnnlab.training.schedule import Plateau
 
 
-class Accident(Exception):
+class AccidentError(Exception):
     pass
 
 
@@ -32,7 +32,7 @@ class CrashAt(Callback):
 
     def _crash(self, trainer, *_) -> None:
         if trainer.global_step >= self.step:
-            raise Accident
+            raise AccidentError
 
 
 CRASHES = [
@@ -52,7 +52,7 @@ def test_resume_is_exact(run, hook: str, step: int) -> None:
     options["schedule"] = partial(Plateau, metric="val_acc", patience=0, gamma=0.5)
     whole = run("whole", chunk_steps=50, **options).fit()
     broken = run("broken", chunk_steps=7, callbacks=(CrashAt(hook, step),), **options)
-    with pytest.raises(Accident):
+    with pytest.raises(AccidentError):
         broken.fit()
     broken.callbacks, broken.chunk_steps = (), 3
     broken.fit()
@@ -64,7 +64,7 @@ def test_resume_is_exact(run, hook: str, step: int) -> None:
 
 def test_mid_epoch_checkpoint_is_where_it_was_due(run) -> None:
     broken = run(every=6, callbacks=(CrashAt("on_train_batch_end", 34),))
-    with pytest.raises(Accident):
+    with pytest.raises(AccidentError):
         broken.fit()
     saved = torch.load(broken.folder / "last.ckpt", weights_only=True)
     assert (saved["position"]["epoch"], saved["position"]["step"]) == (1, 10)

@@ -1,0 +1,89 @@
+"""``cnnlab bench``: epochs of cnnlab and of a reference, in turns, and what their ratio is."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+import torch
+from rich.console import Console
+
+from cnnlab.bench import bare, ours, usual
+from cnnlab.bench.instrument import Contender, alternate, ratio, table
+from cnnlab.bench.subject import Against, Subject, choose
+from cnnlab.training.isolation import isolated
+
+AGAIN = "bare again"  # the control: what a ratio of 1 looks like here and now
+
+
+def bench(against: Against, words: Sequence[str], *, rounds: int, epochs: int) -> None:
+    """Time epochs, with validation and without start-up; print seconds, ratio and control.
+
+    Args:
+        words: overrides of what is trained, as ``cnnlab train`` takes them.
+        rounds: measurements of each contender.
+        epochs: in each measurement.
+
+    Raises:
+        CnnlabError: the words are refused, or the images cannot be read.
+    """
+    subject = choose(against, words, epochs)
+    machine = _machine()
+    measured = []
+    for seconds in alternate(contenders(against, subject), rounds):
+        measured.append(seconds)
+        times = "  ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
+        print(f"round {len(measured)}/{rounds}  {times}", file=sys.stderr, flush=True)
+    names = ("usual", "ours") if against == "usual" else ("ours", "bare")
+    print(f"One epoch of {subject}")
+    Console().print(table(measured))
+    print(ratio(measured, *names))
+    print(f"{ratio(measured, AGAIN, 'bare')}, the control: 1.00 on an idle machine")
+    print(f"Medians of {rounds} rounds' own ratios (least to most). {machine}.")
+
+
+def contenders(against: Against, subject: Subject) -> dict[str, Contender]:
+    """Who takes turns: cnnlab and the reference next to each other, and the bare loop twice.
+
+    Each is isolated, so that nobody pays for what the one before has left behind.
+    """
+    config, splits = subject.config, subject.splits
+    epochs, batch_size = config.trainer.epochs, config.batch_size
+    sgd = {key: config.optim[key] for key in ("lr", "momentum", "weight_decay")}
+
+    @isolated()
+    def train_ours() -> float:
+        return ours.train(subject.assemble(), splits, config) / epochs
+
+    @isolated()
+    def train_usual() -> float:
+        parts = subject.assemble()
+        seconds = usual.train(
+            parts.model, parts.dataset, splits, epochs=epochs, batch_size=batch_size, **sgd
+        )
+        return seconds / epochs
+
+    @isolated()
+    def train_bare() -> float:
+        parts = subject.assemble()
+        start = time.perf_counter()
+        bare.train(
+            parts.model,
+            splits,
+            parts.dataset.spec,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=config.seed,
+            **sgd,
+        )
+        return (time.perf_counter() - start) / epochs
+
+    first: dict[str, Contender] = {"usual": train_usual} if against == "usual" else {}
+    return {**first, "ours": train_ours, "bare": train_bare, AGAIN: train_bare}
+
+
+def _machine() -> str:
+    parts = [f"torch {torch.__version__}", f"threads {torch.get_num_threads()}"]
+    if hasattr(os, "getloadavg"):  # Windows has none
+        parts.append(f"load average before {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    return ", ".join(parts)

@@ -1,0 +1,63 @@
+"""Fair timing: contenders take turns, and what counts is the ratio within each turn.
+
+A machine's speed drifts by more than the differences of interest. Whatever slows a whole round
+drops out of its ratio; what is left shows in the range over the rounds and in a control, which is
+one contender against itself.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+Contender = Callable[[], float]  # does its work once; what that took, seconds
+Round = dict[str, float]  # seconds of each contender, in the order of their turns
+
+
+def alternate(
+    contenders: Mapping[str, Contender], rounds: int, warm_up: int = 1
+) -> Iterator[Round]:
+    """Let the contenders take turns, A B A B and so on, and give each round when it is over.
+
+    The first ``warm_up`` rounds, in which caches fill and modules load, are not given.
+    """
+    for number in range(warm_up + rounds):
+        seconds = {name: contender() for name, contender in contenders.items()}
+        if number >= warm_up:
+            yield seconds
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long ``numerator`` takes as ``denominator``: over rounds, of each round."""
+
+    numerator: str
+    denominator: str
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        names = f"{self.numerator} / {self.denominator}"
+        return f"{names} = {self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def ratio(rounds: Sequence[Round], numerator: str, denominator: str) -> Ratio:
+    """The median of the rounds' own ratios, with the least and the largest of them."""
+    each = [seconds[numerator] / seconds[denominator] for seconds in rounds]
+    return Ratio(numerator, denominator, statistics.median(each), min(each), max(each))
+
+
+def table(rounds: Sequence[Round]) -> Table:
+    """Seconds of each contender: median, least and most."""
+    result = Table(box=SIMPLE_HEAD, pad_edge=False)
+    result.add_column("seconds", no_wrap=True)
+    for heading in ("median", "min", "max"):
+        result.add_column(heading, justify="right")
+    for name in rounds[0]:
+        seconds = [times[name] for times in rounds]
+        numbers = (statistics.median(seconds), min(seconds), max(seconds))
+        result.add_row(name, *(f"{number:.3f}" for number in numbers))
+    return result

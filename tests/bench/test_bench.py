@@ -1,0 +1,103 @@
+"""`cnnlab bench` as its user types it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torchvision.datasets.mnist
+
+from cnnlab.bench.bench import contenders
+from cnnlab.bench.subject import choose
+
+TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
+
+
+@pytest.mark.parametrize(
+    ("against", "model", "ratio", "names"),
+    [
+        ("usual", "mlp", "usual / ours = ", ["usual", "ours", "bare", "bare again"]),
+        ("bare", "lenet5", "ours / bare = ", ["ours", "bare", "bare again"]),
+    ],
+)
+def test_it_prints_ratio_and_control_and_leaves_nothing(
+    cnnlab: Callable, tmp_path: Path, against: str, model: str, ratio: str, names: list[str]
+) -> None:
+    answer = cnnlab("bench", "--against", against, "--rounds", "2", *TINY)
+    assert answer.code == 0
+    assert answer.out.startswith(
+        f"One epoch of {model} on synthetic: 64 training and 20 validation images, batches of 16\n"
+    )
+    lines = answer.out.splitlines()
+    rows = [line.rsplit(maxsplit=3) for line in lines[4 : 4 + len(names)]]
+    assert [name.strip() for name, *_ in rows] == names
+    assert all(0 < float(low) <= float(mid) <= float(high) for _, mid, low, high in rows)
+    assert sum(line.startswith(ratio) for line in lines) == 1
+    assert sum(line.startswith("bare again / bare = ") for line in lines) == 1
+    assert "threads 1, load average before" in lines[-1]
+    progress = answer.err.splitlines()
+    assert [line.split("  ")[0] for line in progress] == ["round 1/2", "round 2/2"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_of_usual_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -> None:
+    subject = choose("usual", [f"data.root={mnist}", "batch_size=10"], epochs=1)
+    assert subject.config.model["hidden"] == (64, 128, 64)
+    assert subject.config.model["batch_norm"] is True
+    assert subject.config.data["name"] == "mnist"
+    widths = [value.shape for value in subject.assemble().model.parameters() if value.ndim == 2]
+    assert widths == [(64, 784), (128, 64), (64, 128), (10, 64)]
+    assert choose("bare", [f"data.root={mnist}", "batch_size=10"], 1).config.model == {
+        "name": "lenet5",
+        "activation": "relu",
+        "pool": "max",
+    }
+
+
+def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = choose("usual", ["model=mlp", *TINY], epochs=4)
+    for way in ("usual", "ours"):
+        monkeypatch.setattr(f"cnnlab.bench.{way}.train", lambda *_, **__: 10.0)
+    assert {w: contenders("usual", subject)[w]() for w in ("usual", "ours")} == {
+        "usual": 2.5,
+        "ours": 2.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model=lenet"], "did you mean 'lenet5'?"),
+        (["data=mnsit"], "did you mean 'mnist'?"),
+        (["optim=adam"], "bench has no 'optim'"),
+        (["trainer.accumulate=2"], "bench has no 'trainer.accumulate'"),
+        (["data.augment.flip=true"], "bench has no 'data.augment.flip'"),
+        (["optim.lr=-1"], "optim.lr=-1 must be above 0"),
+        (["model=mlp", "model.dept=20"], "model=mlp has no option 'dept'"),
+        ([*TINY, "seed=0,1"], "seed=0,1 is several values"),
+        ([*TINY, "batch_size=65"], "batch_size=65 is larger than the training set"),
+        (["--against", "nothing"], "'usual', 'bare'"),
+        (["--rounds", "0"], "--rounds"),
+    ],
+)
+def test_refusals(cnnlab: Callable, tmp_path: Path, words: list[str], told: str) -> None:
+    answer = cnnlab("bench", *words)
+    assert answer.code == 2
+    assert told in " ".join(answer.err.split())
+    assert answer.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_absent_images_are_refused_with_a_way_out(
+    cnnlab: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise URLError("no network in tests")
+
+    monkeypatch.setattr(torchvision.datasets.mnist, "download_and_extract_archive", fail)
+    answer = cnnlab("bench")
+    assert answer.code == 2
+    assert "MNIST is not, or not whole, in" in answer.err
+    assert answer.err.rstrip().endswith(
+        "to bench without files: data=synthetic data.size=28 data.num_train=55000 data.num_val=5000"
+    )
