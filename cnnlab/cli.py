@@ -153,6 +153,34 @@ def models(
     listing.print_models(data)
 
 
+@app.command()
+def layers(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="Options (model=... data=...), or layers together with --input."),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--input", metavar="HxWxC", help="The layers are lines of a conv_stack."),
+    ] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Fold deeper parts.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown")] = False,
+    csv: Annotated[bool, typer.Option("--csv")] = False,
+    json: Annotated[bool, typer.Option("--json")] = False,
+    imports: Imports = None,
+) -> None:
+    """Show every layer with its arithmetic: cnnlab layers model=alexnet data=cifar10
+
+    Without a model: cnnlab layers 'conv 64 4 stride=2 padding=1' --input 28x28x1
+    """
+    from cnnlab.discovery import discover
+    from cnnlab.layers import print_layers
+
+    discover(imports or [])
+    asked = {"markdown": markdown, "csv": csv, "json": json}
+    print_layers(words or [], image, depth, [form for form, wanted in asked.items() if wanted])
+
+
 @app.command("data")
 def data_sets(imports: Imports = None) -> None:
     """List the data sets: size, licence, options and defaults."""

@@ -47,10 +47,7 @@ def prepare(composed: DictConfig, context: HydraConf) -> Job:
     Raises:
         CnnlabError: the run cannot be.
     """
-    config = OmegaConf.to_container(composed, resolve=True)
-    assert isinstance(config, dict)
-    config.pop("hydra", None)
-    checked = parse({str(key): value for key, value in config.items()})
+    checked = typed(composed)
     preflight(checked)
     choices = {
         str(group): str(choice)
@@ -60,6 +57,18 @@ def prepare(composed: DictConfig, context: HydraConf) -> Job:
     overrides = key_values(context.overrides.task)
     checked = _resume_in_place(checked)
     return Job(checked, choices, run_name(choices, overrides), identify(checked))
+
+
+def typed(composed: DictConfig) -> RunConfig:
+    """A composed config with its names, types and bounds checked; nothing is built.
+
+    Raises:
+        CnnlabError: as ``config.parse`` does.
+    """
+    config = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(config, dict)
+    config.pop("hydra", None)
+    return parse({str(key): value for key, value in config.items()})
 
 
 def key_values(words: Iterable[str]) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from cnnlab import schema
 from cnnlab.config import GROUPS, RunConfig, TrainerConfig, run_defaults
 from cnnlab.discovery import discover
-from cnnlab.job import VERBOSE, execute, key_values, prepare
+from cnnlab.job import VERBOSE, execute, key_values, prepare, typed
 from cnnlab.overrides import CONF, going_on, shielded, split_flags
 from cnnlab.refusals import COMPOSING_ERRORS, refusal
 from cnnlab.registry import MODELS, CnnlabError
@@ -90,8 +90,10 @@ def show(overrides: Sequence[str], flags: Sequence[str]) -> None:
     run_hydra([*going_on(shielded(overrides)), *flags])
 
 
-def compose(overrides: Sequence[str]) -> RunConfig:
+def compose(overrides: Sequence[str], *, preflight: bool = True) -> RunConfig:
     """The config of one run, checked as ``train`` would, with nothing run or written.
+
+    Without ``preflight`` names, types and bounds are checked, but nothing is built.
 
     Raises:
         CnnlabError: the overrides are refused.
@@ -104,7 +106,7 @@ def compose(overrides: Sequence[str]) -> RunConfig:
             composed = hydra.compose("config", overrides=words, return_hydra_config=True)
     except COMPOSING_ERRORS as error:
         raise refusal(error) from error
-    return prepare(composed, composed.hydra).config
+    return prepare(composed, composed.hydra).config if preflight else typed(composed)
 
 
 def publish() -> None:

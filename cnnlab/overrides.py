@@ -1,6 +1,7 @@
 """Command-line words before Hydra reads them: where configs lie, quoting, going on from a run."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,18 @@ def quote(value: Any) -> str:
 
 
 def shielded(words: Sequence[str]) -> list[str]:
-    """Quote paths, whose ``=``, commas and spaces would mean something else to Hydra."""
-    out = []
-    for word in words:
-        key, equals, value = word.partition("=")
-        quoted = value[:1] in ("'", '"') or value == "null"
-        is_path = equals and key in PATH_KEYS and value and not quoted
-        out.append(f"{key}={quote(value)}" if is_path else word)
-    return out
+    """Quote what would mean something else to Hydra: paths, and ``=`` inside a list's items."""
+    return [_shielded(word) for word in words]
+
+
+def _shielded(word: str) -> str:
+    key, _, value = word.partition("=")
+    if key in PATH_KEYS and value not in ("", "null") and value[0] not in "'\"":
+        return f"{key}={quote(value)}"
+    if "=" in value and re.fullmatch(r"\[[^\[\]'\"]*\]", value):
+        items = [item.strip() for item in value[1:-1].split(",")]
+        return f"{key}=[{','.join(quote(item) if '=' in item else item for item in items)}]"
+    return word
 
 
 def going_on(words: Sequence[str]) -> list[str]:

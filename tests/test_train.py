@@ -280,3 +280,19 @@ def test_the_result_can_be_read_by_anything(cnnlab):
     row = json.loads(only_run("runs").result_file.read_text())
     assert row["model"] == "mlp"
     assert len(row["split"]) == 12
+
+
+def test_a_list_may_hold_layers_with_arguments(cnnlab):
+    layers = "model.layers=[conv 4 3 padding=same, relu, maxpool 2, linear 8, relu]"
+    assert cnnlab("train", "model=conv_stack", layers, *QUICK, "trainer=smoke").code == 0
+    assert only_run("runs").config()["model"]["layers"][0] == "conv 4 3 padding=same"
+
+
+def test_an_identity_covers_the_files_that_a_model_shares():
+    import cnnlab.models  # noqa: F401
+    from cnnlab.registry import MODELS
+    from cnnlab.runs.sweep import _source_files
+
+    files = {file.stem for file in _source_files(MODELS["resnet"].component.__module__, set())}
+    assert {"resnet", "residual", "layers"} <= files
+    assert "mlp" not in files

@@ -43,7 +43,7 @@ def train(
         return pixels.float().mul_(scale).add_(shift), images.labels.index_select(0, indices)
 
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay
+        model.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay, fused=True
     )
     steps = len(splits.train) // batch_size
     history = []

@@ -39,7 +39,11 @@ def train(parts: Assembly, splits: Splits, config: RunConfig) -> float:
             RunCheckpoint(Path(folder, "checkpoints")),
         ]
         trainer = make_trainer(
-            epochs=parts.epochs, callbacks=callbacks, logger=logger, accelerator="cpu"
+            epochs=parts.epochs,
+            callbacks=callbacks,
+            logger=logger,
+            accelerator="cpu",
+            deterministic=config.trainer.deterministic,
         )
         trainer.fit(task, data)
         logger.finalize("success")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from cnnlab.explain.operations import Border, Product, Resize, Size, Step, Window
-from cnnlab.explain.trace import Call
+from cnnlab.explain.recorder import Call
 
 _MOST_TERMS = 4  # a longer sum teaches nothing
 
@@ -85,6 +85,13 @@ def by(sizes: Sequence[int]) -> str:
     return "x".join(map(str, sizes))
 
 
+def equation(formula: str, value: int) -> str:
+    """``6*(5*5*1 + 1) = 156``; nothing for 0."""
+    if not value:
+        return ""
+    return f"{formula} = {value:,}" if formula else f"{value:,}"
+
+
 # Parameters and multiply-adds ------------------------------------------------------------------
 
 
@@ -99,15 +106,14 @@ def parameter_formula(call: Call) -> str:
         is_transposed = any(isinstance(s, Window) and s.transposed for s in call.steps)
         if len(weight) > 1 and bias in (None, weight[:1]) and not is_transposed:
             out, spanned, *kernel = weight
-            kernel_text = _product((*kernel, spanned))
-            return f"{out}*({kernel_text} + 1)" if bias else f"{out}*{kernel_text}"
+            spans = _product((*kernel, spanned))
+            return f"{out}*({spans} + 1)" if bias else f"{out}*{spans}"
     return _sum([_product(shape) for shape in shapes.values()])
 
 
 def mac_formula(call: Call) -> str:
     """The layer's multiply-adds: output places x kernels, times what each kernel spans."""
-    terms = [_macs_of(step) for step in call.steps]
-    terms = [term for term in terms if term is not None]
+    terms = [term for step in call.steps if (term := _macs_of(step)) is not None]
     if sum(macs for macs, _ in terms) != call.macs:
         return ""  # an operation that is no window and no plain product took part
     return _sum([text for _, text in terms])
@@ -116,17 +122,16 @@ def mac_formula(call: Call) -> str:
 def _macs_of(step: Step) -> tuple[int, str] | None:
     """A step's multiply-adds, as a number and as text."""
     if isinstance(step, Product):
-        outputs = (step.rows, step.outputs) if step.rows > 1 else (step.outputs,)
-        return math.prod(outputs) * step.inputs, f"{_product(outputs)} * {step.inputs}"
+        outputs = f"{step.rows}*{step.outputs}" if step.rows > 1 else f"{step.outputs}"
+        return step.rows * step.outputs * step.inputs, f"{outputs} * {step.inputs}"
     if not isinstance(step, Window) or step.channels is None:
         return None
     kernels, spanned = step.channels
-    if step.transposed:  # every input number meets all kernels of its group
-        inputs = (*step.in_size, spanned * step.groups)
+    places, each = (*step.out_size, kernels), (*step.kernel, spanned)
+    if step.transposed:  # there every number of the input meets all kernels of its group
+        places = (*step.in_size, spanned * step.groups)
         each = (*step.kernel, kernels // step.groups)
-        return math.prod(inputs + each), f"{_product(inputs)} * {_product(each)}"
-    outputs, each = (*step.out_size, kernels), (*step.kernel, spanned)
-    return math.prod(outputs + each), f"{_product(outputs)} * {_product(each)}"
+    return math.prod(places + each), f"{_product(places)} * {_product(each)}"
 
 
 def _product(factors: Sequence[int]) -> str:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cnnlab.explain.evaluation import blank_image, evaluating
 from cnnlab.spec import ImageSpec
 
 
@@ -27,17 +27,8 @@ def count(model: nn.Module, spec: ImageSpec) -> Cost:
     A model made under ``torch.device("meta")`` is counted without computing anything. The model
     is left in the modes in which it came.
     """
-    parameters = list(model.parameters())
-    device = parameters[0].device if parameters else torch.device("cpu")
-    image = torch.zeros(1, *spec.shape, device=device)  # (1, C, H, W)
-    modes = [(module, module.training) for module in model.modules()]
     counter = FlopCounterMode(display=False)
-    try:
-        model.eval()
-        with torch.no_grad(), counter:
-            model(image)
-    finally:
-        for module, training in modes:
-            module.training = training
+    with evaluating(model), counter:
+        model(blank_image(model, spec))
     # torch counts a multiply-add as two operations.
-    return Cost(sum(p.numel() for p in parameters), counter.get_total_flops() // 2)
+    return Cost(sum(p.numel() for p in model.parameters()), counter.get_total_flops() // 2)

@@ -4,10 +4,11 @@ Networks reach few of them, whatever modules or functions they are written with.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
 from torch._ops import OpOverload
 
 Size = tuple[int, int]  # height, width
@@ -75,6 +76,17 @@ class Border:
 
 
 Step = Window | Product | Resize | Border
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors among arguments or outputs, however deep in lists, tuples and dicts."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from tensors(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors(item)
 
 
 def arguments(operation: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -70,7 +70,9 @@ def _refuse_missing_device(accelerator: str, devices: int) -> None:
     has = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not has.get(accelerator, True):
         name = {"gpu": "GPU", "mps": "Apple GPU"}[accelerator]
-        raise CnnlabError(f"trainer.accelerator={accelerator}: there is no {name} here; auto or cpu")
+        raise CnnlabError(
+            f"trainer.accelerator={accelerator}: there is no {name} here; auto or cpu"
+        )
     if accelerator in ("gpu", "auto") and has["gpu"] and devices > torch.cuda.device_count():
         raise CnnlabError(f"trainer.devices={devices}: there are {torch.cuda.device_count()} GPUs")
 

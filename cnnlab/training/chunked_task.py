@@ -219,7 +219,7 @@ class ChunkedTask(pl.LightningModule):
         return Tally(("loss", *self.counts), began=self.position.seconds)
 
     def _tick(self) -> None:
-        """Add the time since the last tick to the position."""
+        """Add the time since the last tick to the position: one time for all devices."""
         now = time.perf_counter()
-        self.position.seconds += now - self._clock
+        self.position.seconds += self.trainer.strategy.broadcast(now - self._clock)
         self._clock = now

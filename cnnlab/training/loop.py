@@ -9,7 +9,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from cnnlab.data.chunks import Chunk
-from cnnlab.data.memory import step_seed
+from cnnlab.data.memory import seed_generators, step_seed
 
 # inputs (N, C, H, W) and targets -> mean loss (), and sums over the batch such as right answers
 Measure = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor]]]
@@ -43,7 +43,9 @@ def train_steps(
     parts = chunk.indices.shape[1]
     measured = []
     for offset, micro_batches in enumerate(chunk.indices):  # (accumulate, N)
-        _seed(step_seed(seed, chunk.epoch, chunk.step + offset) + rank, chunk.indices.device)
+        seed_generators(
+            step_seed(seed, chunk.epoch, chunk.step + offset) + rank, chunk.indices.device
+        )
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * learning_rates[offset]
         optimizer.zero_grad()
@@ -68,15 +70,6 @@ def train_steps(
         dist.all_reduce(totals)
         totals[:, 0] /= ranks
     return totals
-
-
-def _seed(seed: int, device: torch.device) -> None:
-    # torch.manual_seed does the same for every device there might be, in 100 times the time.
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.default_generators[device.index].manual_seed(seed)
-    elif device.type == "mps":
-        torch.mps.manual_seed(seed)
 
 
 def _average_gradients(parameters: Sequence[Tensor], ranks: int) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import small_run
 import torch
 from lightning.pytorch import Callback
 from small_run import assert_same, network
@@ -16,7 +17,7 @@ LOSSES = [0.9, 0.5, 0.3, 0.6]
 class Pretend(Callback):
     """Puts made-up validation results in the place of the measured ones."""
 
-    def on_validation_end(self, trainer, task) -> None:
+    def on_validation_end(self, _, task) -> None:
         epoch = int(task.row["epoch"]) - 1
         task.row.update(val_acc=ACCURACIES[epoch], val_loss=LOSSES[epoch])
 
@@ -49,7 +50,7 @@ def test_equal_states_are_one_file(run) -> None:
 
 
 def test_a_disk_without_links_gets_a_copy(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(source: Path, target: Path) -> None:
+    def refuse(*_: Path) -> None:
         raise OSError
 
     monkeypatch.setattr(checkpoint.os, "link", refuse)
@@ -70,8 +71,6 @@ def test_weights_load_into_the_plain_model(run) -> None:
 
 
 def test_compiled_models_keep_their_names(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import small_run
-
     def compiled(seed: int) -> torch.nn.Module:
         model = network(seed)
         model.compile(backend="eager")

@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+import small_run
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import Callback
@@ -122,8 +123,6 @@ def test_a_loss_that_is_no_number_stops_training(run) -> None:
 
 
 def test_bfloat16_trains_nearly_alike(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import small_run
-
     plain = run("plain", schedule=Constant).fit().rows()[-1]
     half = partial(small_run.make_trainer, precision="bf16")
     monkeypatch.setattr(small_run, "make_trainer", half)

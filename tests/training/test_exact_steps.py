@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+import small_run
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import Callback
@@ -12,12 +13,13 @@ from torch import nn
 from cnnlab.data.augment import Augment
 from cnnlab.data.chunks import ChunkLoader, Position
 from cnnlab.data.memory import MemoryBatches, epoch_order, step_seed
+from cnnlab.training.loop import train_steps
 from cnnlab.training.optim import adam, sgd
 from cnnlab.training.schedule import Cosine
 
 
 def by_hand(epochs: int, batch_size: int, accumulate: int, clip: float, warmup: float) -> nn.Module:
-    """The whole training, with torch's own schedulers and nothing of the loop under test."""
+    """The whole training in plain torch."""
     model = network().train()
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4, fused=True
@@ -86,23 +88,17 @@ def test_lightning_counts_optimiser_steps(run) -> None:
     assert watch.logged == [step - 1 for step in watch.steps]  # Lightning's is 0-based here
 
 
-def test_accumulation_equals_a_larger_batch(run) -> None:
+def test_accumulation_equals_a_larger_batch(run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without batch norm and randomness, whose results depend on the batch by nature."""
 
-    def train(name: str, **sizes: int) -> nn.Module:
-        made = run(name, epochs=2, augment=None, optimizer=partial(sgd, lr=0.1), **sizes)
-        torch.manual_seed(0)
-        plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
-        import small_run
+    def plain(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
 
-        original, small_run.network = small_run.network, lambda _: plain
-        try:
-            return made.fit().model
-        finally:
-            small_run.network = original
-
-    large = train("large", batch_size=32)
-    parts = train("parts", batch_size=8, accumulate=4)
+    monkeypatch.setattr(small_run, "network", plain)
+    large = run("large", epochs=2, augment=None, batch_size=32).fit().model
+    parts = run("parts", epochs=2, augment=None, batch_size=8, accumulate=4).fit().model
+    assert not torch.equal(large[1].weight, plain(0)[1].weight)
     assert torch.allclose(large[1].weight, parts[1].weight, rtol=0, atol=1e-6)
 
 
@@ -148,3 +144,23 @@ def test_chunk_length_follows_the_clock() -> None:
         position.step += len(chunk.indices)
         position.seconds += 0.125 * len(chunk.indices)
     assert lengths == [1, 8, 8, 3]
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_loss_scaling_changes_nothing(clip: float | None) -> None:
+    """float16 needs a GPU; its scaler, by a power of two, must leave 32-bit training as it is."""
+    weights = []
+    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=2.0**12)):
+        model = network().train()
+        optimizer = sgd(model.parameters())
+        optimizer.param_groups[0]["initial_lr"] = 0.05
+
+        def measure(inputs, targets, model=model):
+            return F.cross_entropy(model(inputs), targets), []
+
+        chunk = next(iter(loader(Position(20), chunk_steps=5, chunk_seconds=None)))
+        options = {"seed": 0, "gradient_clip": clip, "scaler": scaler}
+        losses = train_steps(chunk, measure, optimizer, [1.0] * 5, **options)
+        assert losses.shape == (5, 1)
+        weights.append(model[6].weight.detach().clone())
+    assert torch.equal(*weights)

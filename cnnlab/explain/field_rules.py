@@ -1,0 +1,225 @@
+"""What each operation of torch does to a receptive field.
+
+One rule per kind of operation: its arguments, the fields of its inputs and the shape of its output
+give the output's field. A rule answers None where it cannot tell.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from torch import Tensor
+
+from cnnlab.explain.axes import (
+    Axes,
+    axis,
+    channel_axes,
+    is_map,
+    map_axes,
+    regroup,
+    sides,
+)
+from cnnlab.explain.operations import tensors
+
+Pair = tuple[Fraction, Fraction]  # height, width; fractions because upsampling halves a step
+Shape = Sequence[int]
+Given = Mapping[str, Any]  # an operation's arguments by name
+
+
+@dataclass(frozen=True)
+class Field:
+    """``size`` in pixels, and ``step``, the pixels between neighbouring fields."""
+
+    size: Pair
+    step: Pair
+    axes: Axes
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """(height, width), rounded up."""
+        return math.ceil(self.size[0]), math.ceil(self.size[1])
+
+    def over(self, axes: Axes) -> Pair:
+        """The size of all fields along these axes together."""
+        size = list(self.size)
+        for factor in sides(axes):
+            assert factor.side is not None
+            size[factor.side] += (factor.size - 1) * self.step[factor.side]
+        return size[0], size[1]
+
+    def collapsed(self, shape: Shape) -> "Field":
+        """A tensor of that shape, every number of which may see what this one sees as a whole."""
+        return Field(self.over(self.axes), self.step, channel_axes(shape))
+
+
+Known = Mapping[int, Field]  # the fields of the inputs by the tensor's id
+Rule = Callable[[Given, Known, Shape], Field | None]
+
+
+def _largest(fields: Known) -> tuple[Pair, Pair]:
+    rows, columns = zip(*(field.size for field in fields.values()), strict=True)
+    down, along = zip(*(field.step for field in fields.values()), strict=True)
+    return (max(rows), max(columns)), (max(down), max(along))
+
+
+def elementwise(given: Given, known: Known, shape: Shape) -> Field | None:
+    """Places stay where they are: also the rule of operations that have none of their own."""
+    for tensor in tensors(given):
+        if id(tensor) in known and tensor.shape == shape:
+            return Field(*_largest(known), known[id(tensor)].axes)
+    return None
+
+
+def _unknown(given: Given, known: Known, shape: Shape) -> None:  # noqa: ARG001
+    return None
+
+
+def _slide(field: Field, reach: Sequence[Any], stride: Sequence[Any], shape: Shape) -> Field | None:
+    """A window that spans ``reach`` + 1 places of each of the last dimensions."""
+    if not is_map(field.axes):
+        return None
+    height, width = (field.size[i] + reach[i - 2] * field.step[i] for i in (0, 1))
+    step = (field.step[0] * stride[-2], field.step[1] * stride[-1])
+    return Field((height, width), step, map_axes(shape))
+
+
+def _convolution(given: Given, known: Known, shape: Shape) -> Field | None:
+    if id(given["input"]) not in known or id(given["weight"]) in known:
+        return None
+    field, stride = known[id(given["input"])], given["stride"]
+    kernel = given["weight"].shape[2:]
+    if len(kernel) != 2:
+        return None
+    reach = [d * (k - 1) for d, k in zip(given["dilation"], kernel, strict=True)]
+    if given["transposed"]:  # an output lies under ceil(kernel / stride) inputs at most
+        reach = [math.ceil(Fraction(r + 1, s)) - 1 for r, s in zip(reach, stride, strict=True)]
+        stride = [Fraction(1, s) for s in stride]
+    return _slide(field, reach, stride, shape)
+
+
+def _pool(given: Given, known: Known, shape: Shape) -> Field | None:
+    kernel = given["kernel_size"]
+    kernel = [*kernel, *kernel] if len(kernel) == 1 else kernel
+    stride = given["stride"] or kernel
+    dilation = given.get("dilation") or [1]
+    reach = [dilation[0] * (k - 1) for k in kernel]
+    return _slide(known[id(given["self"])], reach, [*stride, *stride][-2:], shape)
+
+
+def _adaptive(given: Given, known: Known, shape: Shape) -> Field | None:
+    sizes = list(zip(given["self"].shape[-2:], shape[-2:], strict=True))
+    reach = [max(-(-(i + 1) * m // n) - i * m // n for i in range(n)) - 1 for m, n in sizes]
+    return _slide(known[id(given["self"])], reach, [Fraction(m, n) for m, n in sizes], shape)
+
+
+def _nearest(given: Given, known: Known, shape: Shape) -> Field | None:
+    (field,) = known.values()
+    source = next(tensors(given)).shape
+    return _slide(field, (0, 0), [Fraction(source[i], shape[i]) for i in (-2, -1)], shape)
+
+
+def _interpolated(given: Given, known: Known, shape: Shape) -> Field | None:
+    (field,) = known.values()
+    source = next(tensors(given)).shape
+    return _slide(field, (1, 1), [Fraction(source[i], shape[i]) for i in (-2, -1)], shape)
+
+
+def _padded(given: Given, known: Known, shape: Shape) -> Field | None:
+    field = known[id(given["self"])]
+    return replace(field, axes=map_axes(shape)) if is_map(field.axes) else None
+
+
+def _reduced(given: Given, known: Known, shape: Shape) -> Field | None:
+    field, rank = known[id(given["self"])], given["self"].dim()
+    dims = given.get("dim")
+    dims = [dims] if isinstance(dims, int) else list(dims or range(rank))
+    gone = {dim % rank for dim in dims}
+    axes = tuple(() if i in gone else held for i, held in enumerate(field.axes))
+    if len(shape) < rank:
+        axes = tuple(held for i, held in enumerate(axes) if i not in gone)
+    return Field(field.over(tuple(field.axes[i] for i in gone)), field.step, axes)
+
+
+def _product(given: Given, known: Known, shape: Shape) -> Field | None:
+    first, second = [value for value in given.values() if isinstance(value, Tensor)][-2:]
+    if id(first) in known and id(second) in known:
+        return _attention(given, known, shape)
+    if id(first) in known:
+        field = known[id(first)]
+        axes = (*field.axes[:-1], axis(shape[-1]))
+        return Field(field.over(field.axes[-1:]), field.step, axes)
+    if id(second) in known:
+        field = known[id(second)]
+        axes = (*field.axes[:-2], axis(shape[-2]), field.axes[-1])
+        return Field(field.over(field.axes[-2:-1]), field.step, axes)
+    return elementwise(given, known, shape)
+
+
+def _attention(given: Given, known: Known, shape: Shape) -> Field:  # noqa: ARG001
+    """Any place may see any other."""
+    size, step = _largest({id(f): f.collapsed(shape) for f in known.values()})
+    return Field(size, step, channel_axes(shape))
+
+
+def _viewed(given: Given, known: Known, shape: Shape) -> Field | None:
+    field = known[id(given["self"])]
+    axes = regroup(field.axes, shape)
+    return None if axes is None else replace(field, axes=axes)
+
+
+def _permuted(given: Given, known: Known, shape: Shape) -> Field:
+    field, order = known[id(given["self"])], list(range(len(shape)))
+    if "dims" in given:
+        order = [dim % len(shape) for dim in given["dims"]]
+    else:
+        a, b = given.get("dim0", 0), given.get("dim1", len(shape) - 1)
+        order[a], order[b] = order[b], order[a]
+    return replace(field, axes=tuple(field.axes[i] for i in order))
+
+
+def _sliced(given: Given, known: Known, shape: Shape) -> Field | None:
+    field, dim = known[id(given["self"])], given["dim"] % len(given["self"].shape)
+    held, step = field.axes[dim], list(field.step)
+    if shape[dim] == given["self"].shape[dim]:
+        return field
+    if len(held) == 1 and held[0].side is not None:
+        step[held[0].side] *= given.get("step", 1)
+    elif sides([held]):
+        return None
+    cut = axis(shape[dim], held[0].side if held else None)
+    axes = (*field.axes[:dim], cut, *field.axes[dim + 1 :])
+    return Field(field.size, (step[0], step[1]), axes)
+
+
+def _selected(given: Given, known: Known, shape: Shape) -> Field:
+    field, dim = known[id(given["self"])], given["dim"] % (len(shape) + 1)
+    return replace(field, axes=(*field.axes[:dim], *field.axes[dim + 1 :]))
+
+
+def _concatenated(given: Given, known: Known, shape: Shape) -> Field:
+    dim = given["dim"] % len(shape)
+    if sides(field.axes[dim] for field in known.values()):  # a token joins the places
+        return _attention(given, known, shape)
+    axes = next(iter(known.values())).axes
+    return Field(*_largest(known), (*axes[:dim], axis(shape[dim]), *axes[dim + 1 :]))
+
+
+RULES: dict[str, Rule] = {
+    "convolution": _convolution,
+    **dict.fromkeys(("max_pool2d_with_indices", "avg_pool2d", "avg_pool3d"), _pool),
+    **dict.fromkeys(("_adaptive_avg_pool2d", "adaptive_max_pool2d"), _adaptive),
+    **dict.fromkeys(("upsample_nearest2d", "pixel_shuffle"), _nearest),
+    **dict.fromkeys(("upsample_bilinear2d", "_upsample_bilinear2d_aa"), _interpolated),
+    **dict.fromkeys(("constant_pad_nd", "reflection_pad2d", "replication_pad2d"), _padded),
+    **dict.fromkeys(("mean", "sum", "amax", "amin", "max", "min", "var", "std"), _reduced),
+    **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm"), _product),
+    **dict.fromkeys(("view", "_unsafe_view", "unsqueeze", "squeeze", "reshape"), _viewed),
+    **dict.fromkeys(("permute", "transpose", "t"), _permuted),
+    **dict.fromkeys(("slice", "split", "split_with_sizes"), _sliced),
+    **dict.fromkeys(("select", "unbind"), _selected),
+    "cat": _concatenated,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    **dict.fromkeys(("roll", "flip", "index", "gather", "sort"), _unknown),
+}

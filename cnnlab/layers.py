@@ -1,0 +1,93 @@
+"""What `cnnlab layers` answers: the table of a configured model, or of a few written layers."""
+
+import re
+from collections.abc import Sequence
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from cnnlab.explain.layer_print import print_layer_table
+from cnnlab.explain.layer_table import LayerTable, layer_table
+from cnnlab.explain.layer_text import as_csv, as_json, as_markdown
+from cnnlab.explain.stack_steps import steps
+from cnnlab.models.conv_stack import ConvStack
+from cnnlab.registry import DATASETS, MODELS, CnnlabError
+from cnnlab.schema import build
+from cnnlab.spec import ImageSpec
+
+_FORMATS = {"markdown": as_markdown, "csv": as_csv, "json": as_json}
+_OVERRIDE = re.compile(r"[+~]*[\w./@]+=")
+
+
+def print_layers(
+    words: Sequence[str], image: str | None, depth: int | None, formats: Sequence[str]
+) -> None:
+    """Print the table for overrides, or with ``image`` (HxWxC) for lines of a conv_stack.
+
+    Raises:
+        CnnlabError: neither, or a network that cannot be, or more than one format.
+    """
+    if len(formats) > 1:
+        raise CnnlabError(f"{' '.join(f'--{form}' for form in formats)}: one format at a time")
+    form = formats[0] if formats else None
+    if image is None:
+        _print(_configured(words, depth), form)
+        return
+    spec = _spec(image)
+    layers = _written(words, spec)
+    table = layer_table(layers, spec, title="; ".join(words), depth=depth)
+    if form is None:
+        print("\n".join(steps(words, layers, spec)), end="\n\n")
+    _print(table, form)
+
+
+def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
+    from cnnlab.launch import compose
+
+    for word in words:
+        if not _OVERRIDE.match(word):
+            raise CnnlabError(
+                f"'{word}' is no option=value; if it is a layer, say of what image: --input 28x28x1"
+            )
+    config = compose(words, preflight=False)
+    spec = build(DATASETS, config.data).spec
+    chosen = dict(word.partition("=")[::2] for word in words)
+    model, data = (chosen.get(k, getattr(config, k)["name"]) for k in ("model", "data"))
+    with torch.device("meta"):
+        network: nn.Module = build(MODELS, config.model, spec)
+    try:
+        return layer_table(network, spec, title=f"{model} on {data}", depth=depth)
+    except (RuntimeError, ValueError, TypeError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CnnlabError(f"model={model} cannot take images of {spec}: {first}") from error
+
+
+def _written(lines: Sequence[str], spec: ImageSpec) -> nn.Module:
+    if not lines:
+        raise CnnlabError(
+            "--input needs layers: cnnlab layers 'conv 64 4 stride=2' --input 28x28x1"
+        )
+    for line in lines:
+        if _OVERRIDE.match(line):
+            raise CnnlabError(f"'{line}' is no layer; without --input, options make up a model")
+    try:
+        with torch.device("meta"):
+            return ConvStack(spec, layers=list(lines)).layers
+    except ValueError as error:
+        raise CnnlabError(str(error)) from error
+
+
+def _spec(image: str) -> ImageSpec:
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})x([1-9]\d{0,4})", image)
+    if match is None:
+        raise CnnlabError(f"--input {image} must be height x width x channels, like 28x28x1")
+    height, width, channels = map(int, match.groups())
+    return ImageSpec(channels, height, width, num_classes=1)
+
+
+def _print(table: LayerTable, form: str | None) -> None:
+    if form is None:
+        print_layer_table(table, Console(highlight=False))
+    else:
+        print(_FORMATS[form](table))
