@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from cnnlab import schema
-from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError, Range, Registry
+from cnnlab.registry import (
+    DATASETS,
+    MODELS,
+    OPTIMIZERS,
+    SCHEDULES,
+    CnnlabError,
+    Range,
+    Registry,
+    Task,
+)
 
 PositiveInt = Annotated[int, Range(at_least=1)]
 GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES)}
@@ -35,7 +44,8 @@ class TrainerConfig:
     gradient_clip: Annotated[float, Range(above=0)] | None = None  # largest L2 norm
     accumulate: PositiveInt = 1  # batches to one optimiser step
     early_stopping: PositiveInt | None = None  # epochs without improvement
-    checkpoint: Literal["val_acc", "val_loss", "last"] = "val_acc"  # which epoch is tested
+    # which epoch is tested; auto: by val_acc, or by val_loss where there are no classes to hit
+    checkpoint: Literal["auto", "val_acc", "val_loss", "last"] = "auto"
     compile: bool = False
     max_eval_steps: PositiveInt | None = None  # evaluation batches; null reads the whole set
 
@@ -43,6 +53,19 @@ class TrainerConfig:
         seconds(self.max_time)
         if self.early_stopping is not None and self.checkpoint == "last":
             raise ValueError("early_stopping needs a metric: checkpoint=val_acc or val_loss")
+
+
+@dataclass(frozen=True)
+class InitConfig:
+    """Which trained weights a run starts from, and which of them stay as they are."""
+
+    from_: str | None = None  # a finished run's folder (its best epoch), or a .safetensors or .pth
+    freeze: str | None = None  # a glob of the model's parameter and buffer names: features.*
+    head: Literal["keep", "new"] = "keep"  # new: the last layer begins afresh, for other classes
+
+    def __post_init__(self) -> None:
+        if self.head == "new" and self.from_ is None:
+            raise ValueError("head=new is new in any case, without weights: init.from=...")
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,7 @@ class RunConfig:
     data: dict[str, Any]
     optim: dict[str, Any]
     schedule: dict[str, Any]
+    init: InitConfig = field(default_factory=InitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     seed: Annotated[int, Range(at_least=0)] = 0
@@ -76,6 +100,18 @@ class RunConfig:
     def plain(self) -> dict[str, Any]:
         """The config as config.yaml holds it."""
         return dict(schema.plain(self))
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return MODELS[self.model["name"]].task
+
+    @property
+    def metric(self) -> Literal["val_acc", "val_loss", "last"]:
+        """What the best epoch is chosen by."""
+        if self.trainer.checkpoint != "auto":
+            return self.trainer.checkpoint
+        return "val_acc" if self.task == "classify" else "val_loss"
 
 
 def parse(config: Mapping[str, Any]) -> RunConfig:
@@ -90,7 +126,27 @@ def parse(config: Mapping[str, Any]) -> RunConfig:
             raise CnnlabError(f"{kind}={config.get(kind)}: give a name, {kind}=...")
         settled[kind] = schema.settle(registry, config[kind])
     checked: RunConfig = schema.check("", settled, RunConfig)
+    if checked.task == "reconstruct":
+        _refuse_classes(checked)
     return checked
+
+
+def _refuse_classes(config: RunConfig) -> None:
+    """Refuse what has a meaning for classes alone, where pixels are what is learnt."""
+    augment = config.data.get("augment")
+    values = {
+        "loss.label_smoothing": config.loss.label_smoothing,
+        "loss.class_weights": config.loss.class_weights,
+        "data.augment.mixup": getattr(augment, "mixup", 0),
+        "data.augment.cutmix": getattr(augment, "cutmix", 0),
+        "trainer.checkpoint": config.trainer.checkpoint,
+        "schedule.metric": config.schedule.get("metric"),
+    }
+    for key, value in values.items():
+        if value not in (0, "none", "auto", "last", "val_loss", None):
+            raise CnnlabError(
+                f"{key}={value}: model={config.model['name']} reconstructs pixels, without classes"
+            )
 
 
 def run_defaults() -> dict[str, Any]:

@@ -98,6 +98,7 @@ def _resume_in_place(config: RunConfig) -> RunConfig:
 def execute(job: Job, folder: RunDir, title: str) -> None:
     """Run the job in its folder. A failure is written there, told in a line, and not raised."""
     from cnnlab.training.isolation import isolated
+    from cnnlab.training.processes import run_in_processes
     from cnnlab.training.run import run
 
     for other, part in outdated(folder, job.identity):
@@ -117,7 +118,11 @@ def execute(job: Job, folder: RunDir, title: str) -> None:
     with isolated(), _logging_to(folder.log_file):
         log.info("started %s", folder.name)
         try:
-            run(job.config, folder, model=job.choices["model"], title=title, verbose=verbose)
+            if job.config.trainer.devices > 1:
+                devices = job.config.trainer.devices
+                run_in_processes(folder, devices, title=title, verbose=verbose)
+            else:
+                run(job.config, folder, model=job.choices["model"], title=title, verbose=verbose)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or isinstance(
                 error.__context__,

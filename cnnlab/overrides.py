@@ -13,7 +13,7 @@ from cnnlab.runs.sweep import VOLATILE
 
 _PACKAGE = Path(__file__).parent
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-PATH_KEYS = ("resume", "runs_dir", "data.root")
+PATH_KEYS = ("resume", "runs_dir", "data.root", "init.from")
 
 
 def quote(value: Any) -> str:

@@ -57,10 +57,15 @@ def options(component: Callable[..., Any]) -> dict[str, Option]:
     return found
 
 
+def _key(field: dataclasses.Field[Any]) -> str:
+    """A field's name as an option: ``from_`` is ``from``, which Python keeps for itself."""
+    return field.name.removesuffix("_")
+
+
 def plain(value: Any) -> Any:
     """``value`` as YAML would hold it: dicts, lists, strings, numbers, booleans and None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {_key(f): plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -135,6 +140,8 @@ def check(key: str, value: Any, annotation: Any) -> Any:
     Raises:
         CnnlabError: it is none; the message names key, value and what is allowed.
     """
+    if isinstance(value, str) and value == REQUIRED:
+        raise CnnlabError(f"{key}=... must be given")
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         checked = check(key, value, arguments[0])
@@ -217,14 +224,14 @@ def _check_dataclass(key: str, value: Any, cls: Any) -> Any:
         return value
     if not isinstance(value, Mapping):
         raise CnnlabError(f"{key}={_shown(value)} is a group of options: {key}.<option>=...")
-    allowed = {field.name: field for field in dataclasses.fields(cls)}
+    allowed = {_key(field): field.name for field in dataclasses.fields(cls)}
     for name in value:
         if name not in allowed:
             prefix = f"{key}.{name}" if key else str(name)
             raise CnnlabError(f"no option '{prefix}'{nearest(str(name), allowed)}")
     hints = typing.get_type_hints(cls, include_extras=True)
     given = {
-        name: check(f"{key}.{name}" if key else name, item, hints[name])
+        allowed[name]: check(f"{key}.{name}" if key else name, item, hints[allowed[name]])
         for name, item in value.items()
     }
     try:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +18,7 @@ from cnnlab.data.dataset import (
     stratified_order,
     subset_size,
 )
-from cnnlab.data.picture import SUFFIXES, read_picture
+from cnnlab.data.picture import SUFFIXES, read_pictures
 from cnnlab.registry import DATASETS, Range
 from cnnlab.spec import ImageSpec
 
@@ -77,13 +76,8 @@ class Folder(ImageDataset):
         return Splits(self._read(train), self._read(val), self._read(test), digest(*listing))
 
     def _read(self, pictures: Labelled) -> Images:
-        pixels = torch.empty((len(pictures), *self.spec.shape), dtype=torch.uint8)
         paths = [path for path, _ in pictures]
-        size, channels = self.spec.height, self.channels
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # PIL decodes outside the GIL
-            decoded = threads.map(lambda path: read_picture(path, size, channels), paths)
-            for index, picture in enumerate(decoded):
-                pixels[index] = picture
+        pixels = read_pictures(paths, self.spec.height, self.channels)
         return Images(pixels, torch.tensor([label for _, label in pictures]))
 
 
@@ -91,12 +85,12 @@ def find_parts(root: Path) -> dict[str, Classes]:
     """The pictures of each class, by part; all are ``train`` where there are no such folders."""
     if not root.is_dir():
         raise ValueError(f"root={root}: there is no folder {root.absolute()}")
-    folders = _subfolders(root)
+    folders = subfolders(root)
     parts = {PART_NAMES[f.name]: f for f in folders if f.name in PART_NAMES}
     # A class may well be called 'train': then it stands beside classes of other names.
     if "train" not in parts or len(parts) < len(folders):
         parts = {"train": root}
-    return {part: {f.name: _pictures(f) for f in _subfolders(at)} for part, at in parts.items()}
+    return {part: {f.name: pictures_below(f) for f in subfolders(at)} for part, at in parts.items()}
 
 
 def check_counts(root: Path, parts: dict[str, Classes]) -> None:
@@ -141,12 +135,13 @@ def carve_missing(names: Sequence[str], parts: dict[str, Classes]) -> dict[str, 
     return split
 
 
-def _subfolders(folder: Path) -> list[Path]:
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in ``folder``, sorted, without hidden ones."""
     hidden = (".", "__")  # such as .ipynb_checkpoints and __MACOSX
     return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(hidden))
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_below(folder: Path) -> list[Path]:
     """Picture files in ``folder`` and below it, sorted, without hidden ones."""
     return sorted(
         Path(at, name)

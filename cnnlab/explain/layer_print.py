@@ -19,20 +19,20 @@ class _Form:
     """How much of the table to show."""
 
     name_width: int  # longer names are broken at their dots
-    gap: int = 1  # between columns
+    gap: int = 0  # between columns, besides the one space that the box draws
     spaced: bool = True  # spaces in formulas
     complete: bool = True  # shares and memory too
 
 
 # From roomy to narrow; the first that fits the console is taken.
 _FORMS = (
-    _Form(name_width=40, gap=2),
+    _Form(name_width=40, gap=1),
     _Form(name_width=24),
     _Form(name_width=18),
     _Form(name_width=18, spaced=False),
     _Form(name_width=18, spaced=False, complete=False),
 )
-_SIZE_WIDTH = 20  # of a formula without spaces, before it is broken
+_SIZE_WIDTH = 22  # of a formula without spaces, before it is broken
 
 
 def print_layer_table(table: LayerTable, console: Console) -> None:
@@ -104,11 +104,9 @@ def _number(value: int, share: float, form: _Form) -> str:
 def _first_cell(row: Row, form: _Form) -> Text:
     """The name, and what the layer is: beside it if there is room and no second line, or below."""
     name = _broken(row.name, form.name_width) + (f" x{row.repeats}" if row.repeats > 1 else "")
-    says_all = re.search(rf"(^|[._]){re.escape(row.operation)}$", row.name) is not None
-    what = row.window if says_all else f"{row.operation} {row.window}".strip()
     is_single = not (row.window or row.parameters or row.macs)
-    fits = len(name.splitlines()[-1]) + len(what) + 1 <= form.name_width
-    return _lines(name, what, separator=" " if is_single and fits else "\n")
+    fits = len(name.splitlines()[-1]) + len(row.description) + 1 <= form.name_width
+    return _lines(name, row.description, separator=" " if is_single and fits else "\n")
 
 
 def _broken(name: str, width: int) -> str:

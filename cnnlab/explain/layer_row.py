@@ -1,5 +1,6 @@
 """One row of a table of layers, made of one traced call."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,12 @@ class Row:
         more = f" d{self.dilation}" if self.dilation != "1" else ""
         more += f" g{self.groups}" if self.groups > 1 else ""
         return f"{self.kernel} s{self.stride} p{self.padding}{more}"
+
+    @property
+    def description(self) -> str:
+        """``conv 5x5 s2 p1``, or ``5x5 s2 p1`` if the name says already that it is a conv."""
+        says_it = re.search(rf"(^|[._]){re.escape(self.operation)}$", self.name) is not None
+        return " ".join(filter(None, ("" if says_it else self.operation, self.window)))
 
     @property
     def field(self) -> str:

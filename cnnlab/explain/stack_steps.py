@@ -25,7 +25,7 @@ def steps(lines: Sequence[str], layers: nn.Module, spec: ImageSpec) -> list[str]
             if call.path.startswith(f"{number}_"):
                 row = row_of(call)
                 inner = call.path.partition(".")[2]
-                told += [f"  {inner} {row.operation} {row.window}".rstrip()] if inner else []
+                told += [f"  {inner} {row.description}".rstrip()] if inner else []
                 told += [f"  {text}" for text in _explained(call, row)]
                 output = row.output
         told.append("")

@@ -1,4 +1,4 @@
-"""AlexNet cut down to small images: the five convolutions of 2012 on 32x32 pixels."""
+"""AlexNet, as its paper, a slide, torchvision or small images have it: variants in conf/model."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ from cnnlab.models.layers import (
 from cnnlab.registry import MODELS, Range
 from cnnlab.spec import ImageSpec
 
-Norm = Literal["none", "lrn", "batch"]
+Norm = Literal["none", "lrn", "lrn_after_pool", "batch"]
 
 
 @MODELS.register(
@@ -26,17 +26,27 @@ class AlexNet(nn.Module):
     """Conv 11x11/4, pool, conv 5x5, pool, three convs 3x3, pool, then fully connected layers.
 
     The defaults are the network usual for CIFAR: padding 5 in front of the first convolution and
-    2x2 pools keep 32x32 images from vanishing, and one linear layer ends it (2,472,266 parameters,
-    15.0 million MACs at 32x32x3 with 10 classes). 28x28 images are padded by 2.
+    2x2 pools keep 32x32 images from vanishing, and one linear layer ends it (2,472,266 parameters
+    at 32x32x3 with 10 classes). 28x28 images are padded by 2. The variants ``alexnet_2012``,
+    ``alexnet_ungrouped`` and ``alexnet_torchvision`` are those for 224 or 227 pixels.
 
-    ``channels`` and ``hidden`` are the widths of the five convolutions and of the fully connected
-    layers before the last. ``norm`` is ``lrn`` after the first two convolutions, as in the paper,
-    or ``batch`` in all five. ``dropout`` acts on every hidden layer, without any on the features.
-    Initialised as He et al. 2015: the paper's N(0, 0.01) needs its many epochs to get going.
+    Args:
+        channels: widths of the five convolutions.
+        hidden: widths of the fully connected layers before the last.
+        padding: pixels around the image in front of conv1.
+        pool: side of the pooled windows, always 2 apart; 3 makes them overlap.
+        groups: parts that conv2, conv4 and conv5 are split into: 2 on the two GPUs of 2012.
+        norm: ``lrn`` normalises before the first two pools, as the paper does, ``lrn_after_pool``
+            after them; ``batch`` is batch norm in all five convolutions.
+        dropout: share dropped of each hidden layer; of the features, where there is none.
+        init: ``he`` is He et al. 2015. ``paper`` draws N(0, 0.01), with biases 1 in conv2, conv4,
+            conv5 and the hidden layers, else 0; it takes the paper's many epochs to get going.
+
     (N, C, H, W) -> (N, K)
 
     Raises:
-        ValueError: not five channel numbers, a width below 1, a side of less than 28 pixels.
+        ValueError: not five channel numbers, a width below 1 or not divisible by ``groups``,
+            images that vanish on their way.
     """
 
     def __init__(
@@ -45,28 +55,29 @@ class AlexNet(nn.Module):
         *,
         channels: tuple[int, ...] = (64, 192, 384, 256, 256),
         hidden: tuple[int, ...] = (),
+        padding: Annotated[int, Range(at_least=0, at_most=5)] = 5,
+        pool: Annotated[int, Range(at_least=2, at_most=3)] = 2,
+        groups: Annotated[int, Range(at_least=1)] = 1,
         activation: Activation = "relu",
         norm: Norm = "none",
         dropout: Annotated[float, Range(at_least=0, below=1)] = 0.0,
+        init: Literal["he", "paper"] = "he",
     ) -> None:
         super().__init__()
-        if len(channels) != 5:
-            raise ValueError(f"channels={list(channels)} must be 5 numbers, one per convolution")
-        if min(*channels, *hidden) < 1:
-            raise ValueError("channels and hidden must be at least 1 everywhere")
+        _refuse_widths(channels, hidden, groups)
         self.pad, height, width = pad_to_32(spec.height, spec.width)
-        rows, columns = _size_of_features(height), _size_of_features(width)
+        rows, columns = (_side_of_features(side, padding, pool) for side in (height, width))
         if rows < 1 or columns < 1:
-            raise ValueError(f"needs images of at least 28x28, not {spec.height}x{spec.width}")
+            raise ValueError(_too_small(spec, padding, pool))
         c1, c2, c3, c4, c5 = channels
-        self.conv1 = _conv(spec.channels, c1, 11, 4, 5, norm=norm, activation=activation)
-        self.norm1 = local_response_norm() if norm == "lrn" else nn.Identity()
-        self.conv2 = _conv(c1, c2, 5, 1, 2, norm=norm, activation=activation)
-        self.norm2 = local_response_norm() if norm == "lrn" else nn.Identity()
-        self.conv3 = _conv(c2, c3, 3, 1, 1, norm=norm, activation=activation)
-        self.conv4 = _conv(c3, c4, 3, 1, 1, norm=norm, activation=activation)
-        self.conv5 = _conv(c4, c5, 3, 1, 1, norm=norm, activation=activation)
-        self.pool = nn.MaxPool2d(2)
+        self.conv1 = _conv(spec.channels, c1, 11, 4, padding, norm, activation)
+        self.pool1 = _pool(pool, norm)
+        self.conv2 = _conv(c1, c2, 5, 1, 2, norm, activation, groups)
+        self.pool2 = _pool(pool, norm)
+        self.conv3 = _conv(c2, c3, 3, 1, 1, norm, activation)
+        self.conv4 = _conv(c3, c4, 3, 1, 1, norm, activation, groups)
+        self.conv5 = _conv(c4, c5, 3, 1, 1, norm, activation, groups)
+        self.pool5 = nn.MaxPool2d(pool, stride=2)
         features = c5 * rows * columns
         head: list[nn.Module] = [] if hidden else [nn.Dropout(dropout)]
         for width in hidden:
@@ -74,17 +85,29 @@ class AlexNet(nn.Module):
             features = width
         self.hidden = nn.Sequential(*head)
         self.classifier = nn.Linear(features, spec.num_classes)
-        init_weights(self, "he", self.classifier)
+        if init == "paper":
+            self._init_as_in_2012()
+        else:
+            init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.pad(images)  # (N, C, 32, 32)
-        maps = self.pool(self.norm1(self.conv1(maps)))  # (N, 64, 4, 4)
-        maps = self.pool(self.norm2(self.conv2(maps)))  # (N, 192, 2, 2)
-        maps = self.conv3(maps)  # (N, 384, 2, 2)
-        maps = self.conv4(maps)  # (N, 256, 2, 2)
-        maps = self.pool(self.conv5(maps))  # (N, 256, 1, 1)
-        features = self.hidden(maps.flatten(1))  # (N, 256)
+        # Shapes of alexnet_2012 at 227x227.
+        maps = self.pad(images)  # (N, 3, 227, 227)
+        maps = self.pool1(self.conv1(maps))  # (N, 96, 55, 55), (N, 96, 27, 27)
+        maps = self.pool2(self.conv2(maps))  # (N, 256, 27, 27), (N, 256, 13, 13)
+        maps = self.conv3(maps)  # (N, 384, 13, 13)
+        maps = self.conv4(maps)  # (N, 384, 13, 13)
+        maps = self.pool5(self.conv5(maps))  # (N, 256, 13, 13), (N, 256, 6, 6)
+        features = self.hidden(maps.flatten(1))  # (N, 9216), (N, 4096), (N, 4096)
         return self.classifier(features)  # type: ignore[no-any-return]  # (N, K)
+
+    def _init_as_in_2012(self) -> None:
+        ones = (*self.conv2, *self.conv4, *self.conv5, *self.hidden)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear) and not layer.weight.is_meta:
+                nn.init.normal_(layer.weight, std=0.01)
+                if layer.bias is not None:
+                    nn.init.constant_(layer.bias, float(any(layer is one for one in ones)))
 
 
 def _conv(
@@ -93,18 +116,56 @@ def _conv(
     kernel_size: int,
     stride: int,
     padding: int,
-    *,
     norm: Norm,
     activation: Activation,
+    groups: int = 1,
 ) -> nn.Sequential:
     """Convolution, batch norm if wanted, activation."""
     batch_norm = [nn.BatchNorm2d(out_channels)] if norm == "batch" else []
-    conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=not batch_norm)
+    conv = nn.Conv2d(
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride,
+        padding,
+        groups=groups,
+        bias=not batch_norm,
+    )
     return nn.Sequential(conv, *batch_norm, activation_layer(activation))
 
 
-def _size_of_features(size: int) -> int:
-    size = output_size(size, 11, stride=4, padding=5)
+def _pool(size: int, norm: Norm) -> nn.Sequential:
+    """Max pooling, with local response normalisation on the side where it is wanted."""
+    layers = nn.Sequential()
+    if norm == "lrn":
+        layers.add_module("norm", local_response_norm())
+    layers.add_module("max", nn.MaxPool2d(size, stride=2))
+    if norm == "lrn_after_pool":
+        layers.add_module("norm", local_response_norm())
+    return layers
+
+
+def _side_of_features(side: int, padding: int, pool: int) -> int:
+    side = output_size(side, 11, stride=4, padding=padding)
     for _ in range(3):
-        size = output_size(size, 2, stride=2)
-    return size
+        side = output_size(side, pool, stride=2)
+    return side
+
+
+def _too_small(spec: ImageSpec, padding: int, pool: int) -> str:
+    least = 28
+    while _side_of_features(pad_to_32(least, least)[1], padding, pool) < 1:
+        least += 1
+    message = f"needs images of at least {least}x{least}, not {spec.height}x{spec.width}"
+    if least == 28:
+        return message
+    return f"{message}, with padding={padding} and pool={pool}; padding=5 pool=2 takes 28x28"
+
+
+def _refuse_widths(channels: tuple[int, ...], hidden: tuple[int, ...], groups: int) -> None:
+    if len(channels) != 5:
+        raise ValueError(f"channels={list(channels)} must be 5 numbers, one per convolution")
+    if min(*channels, *hidden) < 1:
+        raise ValueError("channels and hidden must be at least 1 everywhere")
+    if any(width % groups for width in channels):
+        raise ValueError(f"groups={groups} must divide channels={list(channels)}")

@@ -1,11 +1,11 @@
-"""Residual networks for small images: depth 6n+2, three stages of n blocks."""
+"""Residual networks for small images, and plain ones: depth 6n+2, three stages of n blocks."""
 
 from typing import Annotated
 
 from torch import Tensor, nn
 
 from cnnlab.models.layers import GlobalAvgPool2d, init_weights
-from cnnlab.models.residual import BasicBlock, Shortcut
+from cnnlab.models.residual import BasicBlock, PreActBlock, Shortcut
 from cnnlab.registry import MODELS, Range
 from cnnlab.spec import ImageSpec
 
@@ -17,8 +17,11 @@ class ResNet(nn.Module):
 
     ``depth`` counts the weighted layers, 6n+2: 20, 32, 44, 56, 110, 1202. ``shortcut`` says how a
     stage's first block matches shapes: A pads with zeros (the paper's choice here; ResNet-20 has
-    269,722 parameters), B projects by 1x1 convolutions (272,474).
-    Initialised as He et al. 2015, Delving deep into rectifiers. (N, C, H, W) -> (N, K)
+    269,722 parameters), B projects by 1x1 convolutions (272,474), and none leaves every shortcut
+    out: the plain network that the paper holds against its own. ``preactivation`` puts batch norm
+    and ReLU in front of each convolution (He et al. 2016b, Identity mappings in deep residual
+    networks). Initialised as He et al. 2015, Delving deep into rectifiers.
+    (N, C, H, W) -> (N, K)
 
     Raises:
         ValueError: depth is not 6n+2.
@@ -30,6 +33,7 @@ class ResNet(nn.Module):
         *,
         depth: Annotated[int, Range(at_least=8)] = 20,
         shortcut: Shortcut = "A",
+        preactivation: bool = False,
     ) -> None:
         super().__init__()
         num_blocks, rest = divmod(depth - 2, 6)
@@ -38,29 +42,43 @@ class ResNet(nn.Module):
             raise ValueError(
                 f"depth={depth} must be 6n+2 (20, 32, 44, 56, 110); the nearest is {nearest}"
             )
+        self.preactivation = preactivation
+        stage = _preactivated_stage if preactivation else _stage
         self.conv = nn.Conv2d(spec.channels, 16, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(16)
+        self.norm = nn.BatchNorm2d(64 if preactivation else 16)
         self.relu = nn.ReLU()
-        self.stage1 = _stage(16, 16, num_blocks, stride=1, shortcut=shortcut)
-        self.stage2 = _stage(16, 32, num_blocks, stride=2, shortcut=shortcut)
-        self.stage3 = _stage(32, 64, num_blocks, stride=2, shortcut=shortcut)
+        self.stage1 = stage(16, 16, num_blocks, 1, shortcut)
+        self.stage2 = stage(16, 32, num_blocks, 2, shortcut)
+        self.stage3 = stage(32, 64, num_blocks, 2, shortcut)
         self.pool = GlobalAvgPool2d()
         self.classifier = nn.Linear(64, spec.num_classes)
         init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.relu(self.norm(self.conv(images)))  # (N, 16, 32, 32)
+        maps = self.conv(images)  # (N, 16, 32, 32)
+        if not self.preactivation:
+            maps = self.relu(self.norm(maps))  # (N, 16, 32, 32)
         maps = self.stage1(maps)  # (N, 16, 32, 32)
         maps = self.stage2(maps)  # (N, 32, 16, 16)
         maps = self.stage3(maps)  # (N, 64, 8, 8)
+        if self.preactivation:
+            maps = self.relu(self.norm(maps))  # (N, 64, 8, 8)
         features = self.pool(maps)  # (N, 64)
         return self.classifier(features)  # type: ignore[no-any-return]  # (N, K)
 
 
 def _stage(
-    in_channels: int, out_channels: int, num_blocks: int, *, stride: int, shortcut: Shortcut
+    in_channels: int, out_channels: int, num_blocks: int, stride: int, shortcut: Shortcut
 ) -> nn.Sequential:
     """n blocks; the first one changes the shape."""
     first = BasicBlock(in_channels, out_channels, stride, shortcut)
-    rest = (BasicBlock(out_channels, out_channels) for _ in range(num_blocks - 1))
+    rest = (BasicBlock(out_channels, out_channels, 1, shortcut) for _ in range(num_blocks - 1))
+    return nn.Sequential(first, *rest)
+
+
+def _preactivated_stage(
+    in_channels: int, out_channels: int, num_blocks: int, stride: int, shortcut: Shortcut
+) -> nn.Sequential:
+    first = PreActBlock(in_channels, out_channels, stride, shortcut, first=True)
+    rest = (PreActBlock(out_channels, out_channels, 1, shortcut) for _ in range(num_blocks - 1))
     return nn.Sequential(first, *rest)

@@ -77,7 +77,8 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
         deterministic=config.trainer.deterministic,
         verbose=verbose,
     )
-    folder.write_env(describe(trainer))
+    if trainer.is_global_zero:
+        folder.write_env(describe(trainer))
     last = folder.last_checkpoint
     start = str(last) if last.is_file() else None
     trainer.fit(task, data, ckpt_path=start, weights_only=True)
@@ -86,7 +87,8 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
     task.load_state_dict(kept["state_dict"])
     trainer.test(task, data, verbose=False)
 
-    record(Outcome(config, folder, model, cost, spec, splits, task, trainer, checkpoint.best))
+    if trainer.is_global_zero:
+        record(Outcome(config, folder, model, cost, spec, splits, task, trainer, checkpoint.best))
 
 
 def _callbacks(

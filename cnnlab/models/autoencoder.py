@@ -1,0 +1,93 @@
+"""The autoencoder: a network that must say again what it sees, through a narrow code."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from cnnlab.models.layers import Activation, activation_layer, init_weights
+from cnnlab.registry import MODELS
+from cnnlab.spec import ImageSpec
+
+
+@MODELS.register(
+    "autoencoder",
+    task="reconstruct",
+    paper="Hinton & Salakhutdinov 2006, Reducing the dimensionality of data with neural networks",
+)
+class Autoencoder(nn.Module):
+    """Fully connected layers down to a code, and the same sizes up again to the pixels.
+
+    784-256-128-256-784 on 28x28x1 is the lecture's network (468,368 parameters); ``hidden`` holds
+    the encoder's half, whose last is the code. Every layer but the last has ``activation``; the
+    last is a sigmoid, since it gives pixels. Initialised as LeCun et al. 1998, Efficient backprop.
+    Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
+
+    Raises:
+        ValueError: no hidden layer, or one of less than one unit.
+    """
+
+    def __init__(
+        self,
+        spec: ImageSpec,
+        *,
+        hidden: tuple[int, ...] = (256, 128),
+        activation: Activation = "sigmoid",
+    ) -> None:
+        super().__init__()
+        self.encoder = dense_encoder(spec, hidden, activation)
+        layers: list[nn.Module] = []
+        for features, width in pairwise(reversed(hidden)):
+            layers += [nn.Linear(features, width), activation_layer(activation)]
+        layers += [nn.Linear(hidden[0], spec.num_features), nn.Sigmoid()]
+        self.decoder = nn.Sequential(*layers, nn.Unflatten(1, spec.shape))
+        init_weights(self, "lecun")
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) -> code (N, D), D the last of ``hidden``."""
+        return self.encoder(images)  # type: ignore[no-any-return]  # (N, 128)
+
+    def forward(self, images: Tensor) -> Tensor:
+        code = self.encode(images)  # (N, 128)
+        return self.decoder(code)  # type: ignore[no-any-return]  # (N, C, H, W)
+
+
+@MODELS.register("encoder_classifier")
+class EncoderClassifier(nn.Module):
+    """Softmax regression on an autoencoder's code: its encoder, and a linear layer to K logits.
+
+    The encoder's weights have the names they have in ``autoencoder``, so ``init.from`` brings them
+    from such a run; with ``init.freeze=encoder.*`` the linear layer alone learns (650 parameters
+    on a code of 64). Initialised as LeCun et al. 1998, Efficient backprop, the classifier with a
+    tenth of that variance. (N, C, H, W) -> (N, K)
+
+    Raises:
+        ValueError: no hidden layer, or one of less than one unit.
+    """
+
+    def __init__(
+        self,
+        spec: ImageSpec,
+        *,
+        hidden: tuple[int, ...] = (256, 128),
+        activation: Activation = "sigmoid",
+    ) -> None:
+        super().__init__()
+        self.encoder = dense_encoder(spec, hidden, activation)
+        self.classifier = nn.Linear(hidden[-1], spec.num_classes)
+        init_weights(self, "lecun", self.classifier)
+
+    def forward(self, images: Tensor) -> Tensor:
+        code = self.encoder(images)  # (N, 128)
+        return self.classifier(code)  # type: ignore[no-any-return]  # (N, K)
+
+
+def dense_encoder(spec: ImageSpec, hidden: tuple[int, ...], activation: Activation) -> nn.Module:
+    """Linear layers from the pixels to the code, an activation after each."""
+    if not hidden or min(hidden) < 1:
+        raise ValueError(
+            f"hidden={list(hidden)}: needs at least one layer, the code, and 1 unit in every layer"
+        )
+    layers: list[nn.Module] = [nn.Flatten()]
+    for features, width in pairwise((spec.num_features, *hidden)):
+        layers += [nn.Linear(features, width), activation_layer(activation)]
+    return nn.Sequential(*layers)

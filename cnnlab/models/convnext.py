@@ -1,0 +1,114 @@
+"""ConvNeXt: a convolutional network of the present day, built like a transformer."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.models.layers import GlobalAvgPool2d, pad_to_32
+from cnnlab.registry import MODELS, Range
+from cnnlab.spec import ImageSpec
+
+
+@MODELS.register("convnext", paper="Liu et al. 2022, A ConvNet for the 2020s")
+class ConvNeXt(nn.Module):
+    """Patches, four stages of depthwise 7x7 blocks with 2x2 strided convolutions between, linear.
+
+    The defaults suit small images; the variant ``convnext_tiny`` is the paper's ConvNeXt-T
+    (28,589,128 parameters at 224x224x3 with 1000 classes).
+
+    Args:
+        blocks: how many blocks in each stage.
+        channels: width of each stage.
+        patch: side of the squares, in pixels, that the first convolution cuts the image into.
+        layer_scale: what each block's answer is multiplied by at first, one number per map.
+
+    Initialised as in the paper's code: weights from N(0, 0.02), cut off at 2, biases 0.
+    (N, C, H, W) -> (N, K); 28x28 images are padded to 32x32.
+
+    Raises:
+        ValueError: not four stages, a number below 1, images that vanish on their way.
+    """
+
+    def __init__(
+        self,
+        spec: ImageSpec,
+        *,
+        blocks: tuple[int, ...] = (2, 2, 6, 2),
+        channels: tuple[int, ...] = (40, 80, 160, 320),
+        patch: Annotated[int, Range(at_least=1)] = 2,
+        layer_scale: Annotated[float, Range(above=0)] = 1e-6,
+    ) -> None:
+        super().__init__()
+        for name, numbers in (("blocks", blocks), ("channels", channels)):
+            if len(numbers) != 4 or min(numbers) < 1:
+                raise ValueError(f"{name}={list(numbers)} must be 4 numbers from 1 on, one a stage")
+        self.pad, height, width = pad_to_32(spec.height, spec.width)
+        least = 28 if patch == 4 else 8 * patch
+        if min(height, width) < 8 * patch:
+            raise ValueError(
+                f"patch={patch} needs images of at least {least}x{least}, "
+                f"not {spec.height}x{spec.width}"
+            )
+        c1, c2, c3, c4 = channels
+        n1, n2, n3, n4 = blocks
+        self.stem = nn.Sequential(nn.Conv2d(spec.channels, c1, patch, patch), LayerNorm2d(c1))
+        self.stage1 = _stage(c1, n1, layer_scale)
+        self.down1 = nn.Sequential(LayerNorm2d(c1), nn.Conv2d(c1, c2, 2, stride=2))
+        self.stage2 = _stage(c2, n2, layer_scale)
+        self.down2 = nn.Sequential(LayerNorm2d(c2), nn.Conv2d(c2, c3, 2, stride=2))
+        self.stage3 = _stage(c3, n3, layer_scale)
+        self.down3 = nn.Sequential(LayerNorm2d(c3), nn.Conv2d(c3, c4, 2, stride=2))
+        self.stage4 = _stage(c4, n4, layer_scale)
+        self.pool = GlobalAvgPool2d()
+        self.norm = nn.LayerNorm(c4, eps=1e-6)
+        self.classifier = nn.Linear(c4, spec.num_classes)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear) and not layer.weight.is_meta:
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # every layer here has one
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.stem(self.pad(images))  # (N, 40, 16, 16)
+        maps = self.stage1(maps)  # (N, 40, 16, 16)
+        maps = self.stage2(self.down1(maps))  # (N, 80, 8, 8)
+        maps = self.stage3(self.down2(maps))  # (N, 160, 4, 4)
+        maps = self.stage4(self.down3(maps))  # (N, 320, 2, 2)
+        features = self.norm(self.pool(maps))  # (N, 320)
+        return self.classifier(features)  # type: ignore[no-any-return]  # (N, K)
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """Layer norm of every pixel over its maps. (N, C, H, W) -> (N, C, H, W)"""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-6)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return super().forward(maps.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Block(nn.Module):
+    """maps + scale * (depthwise 7x7, layer norm, linear to 4C, GELU, linear back to C).
+
+    (N, C, H, W) -> (N, C, H, W)
+    """
+
+    def __init__(self, channels: int, layer_scale: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((channels,), layer_scale))
+        self.depthwise = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
+        self.norm = nn.LayerNorm(channels, eps=1e-6)
+        self.expand = nn.Linear(channels, 4 * channels)
+        self.gelu = nn.GELU()
+        self.project = nn.Linear(4 * channels, channels)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        pixels = self.depthwise(maps).permute(0, 2, 3, 1)  # (N, H, W, C)
+        pixels = self.gelu(self.expand(self.norm(pixels)))  # (N, H, W, 4C)
+        pixels = self.scale * self.project(pixels)  # (N, H, W, C)
+        return maps + pixels.permute(0, 3, 1, 2)
+
+
+def _stage(channels: int, num_blocks: int, layer_scale: float) -> nn.Sequential:
+    return nn.Sequential(*(Block(channels, layer_scale) for _ in range(num_blocks)))
