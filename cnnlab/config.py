@@ -47,12 +47,25 @@ class TrainerConfig:
     # which epoch is tested; auto: by val_acc, or by val_loss where there are no classes to hit
     checkpoint: Literal["auto", "val_acc", "val_loss", "last"] = "auto"
     compile: bool = False
+    checkpoint_every: int | str | None = None  # also within epochs: 500 (steps), 90s, 10m or 1h
     max_eval_steps: PositiveInt | None = None  # evaluation batches; null reads the whole set
 
     def __post_init__(self) -> None:
         seconds(self.max_time)
+        if isinstance(self.checkpoint_every, str):
+            seconds(self.checkpoint_every, "checkpoint_every")
+        elif self.checkpoint_every is not None and self.checkpoint_every < 1:
+            raise ValueError(f"checkpoint_every={self.checkpoint_every} must be at least 1 step")
         if self.early_stopping is not None and self.checkpoint == "last":
             raise ValueError("early_stopping needs a metric: checkpoint=val_acc or val_loss")
+
+    @property
+    def save_every(self) -> tuple[int | None, float | None]:
+        """``checkpoint_every`` as optimiser steps and as seconds; one of them at most is given."""
+        every = self.checkpoint_every
+        if isinstance(every, str):
+            return None, seconds(every)
+        return every, None
 
 
 @dataclass(frozen=True)
@@ -70,9 +83,11 @@ class InitConfig:
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """Where the runs of one command lie together."""
+    """Where the runs of one command lie together, and what becomes of failures."""
 
     name: str | None = None  # null: made from the overrides
+    retry: bool = True  # try failed runs again
+    fail_fast: bool = False  # stop at the first run that fails
 
     def __post_init__(self) -> None:
         if self.name is not None and not re.fullmatch(r"[\w.+-]+", self.name):
@@ -159,7 +174,7 @@ def run_defaults() -> dict[str, Any]:
     return dict(schema.plain(values))
 
 
-def seconds(duration: str | None) -> float | None:
+def seconds(duration: str | None, name: str = "max_time") -> float | None:
     """``90s``, ``10m`` or ``1.5h`` in seconds; None stays None.
 
     Raises:
@@ -169,5 +184,5 @@ def seconds(duration: str | None) -> float | None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", duration)
     if match is None or float(match[1]) == 0:
-        raise ValueError(f"max_time={duration} must be like 90s, 10m or 1.5h")
+        raise ValueError(f"{name}={duration} must be like 90s, 10m or 1.5h")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]

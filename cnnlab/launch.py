@@ -3,11 +3,11 @@
 Hydra calls ``job`` for one run and, through our sweeper, ``expand`` and ``admit`` for a sweep.
 """
 
+import contextlib
 import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,13 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
-from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from cnnlab import schema
 from cnnlab.config import GROUPS, RunConfig, TrainerConfig, run_defaults
 from cnnlab.discovery import discover
-from cnnlab.job import VERBOSE, execute, key_values, prepare, typed
+from cnnlab.execute import VERBOSE, StopSweep, execute
+from cnnlab.job import key_values, prepare, typed
 from cnnlab.overrides import CONF, going_on, shielded, split_flags
 from cnnlab.refusals import COMPOSING_ERRORS, refusal
 from cnnlab.registry import MODELS, CnnlabError
@@ -33,7 +33,6 @@ JOBS = "CNNLAB_JOBS"  # how many jobs the sweep launches; told to workers too
 
 __all__ = [
     "admit",
-    "collect",
     "compose",
     "expand",
     "job",
@@ -105,7 +104,8 @@ def compose(overrides: Sequence[str], *, preflight: bool = True) -> RunConfig:
         with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
             composed = hydra.compose("config", overrides=words, return_hydra_config=True)
     except COMPOSING_ERRORS as error:
-        raise refusal(error) from error
+        text = str(refusal(error)).replace(": add -m to sweep over them", "; give one")
+        raise CnnlabError(text) from error
     return prepare(composed, composed.hydra).config if preflight else typed(composed)
 
 
@@ -132,13 +132,13 @@ def run_hydra(arguments: Sequence[str]) -> None:
     """
     main = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
     try:
-        with _command_line(["cnnlab train", *arguments]):
+        with _command_line(["cnnlab train", *arguments]), contextlib.suppress(StopSweep):
             main()
     except COMPOSING_ERRORS as error:
         raise refusal(error) from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def _command_line(words: list[str]) -> Iterator[None]:
     """Let Hydra read these words, and raise its errors instead of printing them and exiting."""
     kept, environment = sys.argv, dict(os.environ)
@@ -168,10 +168,7 @@ def job(composed: DictConfig) -> str:
     title = f"{context.job.num + 1}/{count} {folder.name}" if count else folder.name
     if not count:
         _session.folders.append(folder.path)
-    if folder.is_done:
-        print(f"{title}: done already", file=sys.stderr)
-    else:
-        execute(prepared, folder, title)
+    execute(prepared, folder, title)
     return str(folder)
 
 
@@ -225,9 +222,8 @@ def admit(
             continue
         seen.add(prepared.identity.key)
         folder = prepared.folder()
-        if folder.is_done:
-            _session.folders.append(folder.path)
-        else:
+        _session.folders.append(folder.path)
+        if not folder.is_done:
             todo.append(words)
     if refused or not seen:
         lines = refused or [f"{model}: {why}" for model, why in left_out.items()]
@@ -241,11 +237,6 @@ def admit(
         print(f"{len(seen) - len(todo)} of {len(seen)} jobs are done already", file=sys.stderr)
     os.environ[JOBS] = str(len(todo))
     return todo
-
-
-def collect(returned: Sequence[JobReturn]) -> None:
-    """Note the folders of the jobs that a launcher has run, wherever it ran them."""
-    _session.folders.extend(Path(result.return_value) for result in returned)
 
 
 def _shown(words: Sequence[str]) -> list[str]:

@@ -13,7 +13,8 @@ from cnnlab.runs.sweep import VOLATILE
 
 _PACKAGE = Path(__file__).parent
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-PATH_KEYS = ("resume", "runs_dir", "data.root", "init.from")
+PATH_KEYS = ("resume", "runs_dir", "data.root")
+SWEPT_KEYS = ("init.from", "init.freeze")  # paths and patterns of which several may be given
 
 
 def quote(value: Any) -> str:
@@ -38,6 +39,9 @@ def _shielded(word: str) -> str:
     key, _, value = word.partition("=")
     if key in PATH_KEYS and value not in ("", "null") and value[0] not in "'\"":
         return f"{key}={quote(value)}"
+    if key in SWEPT_KEYS and value and value[0] not in "'\"":
+        texts = (None if text == "null" else text for text in value.split(","))
+        return f"{key}={','.join(map(quote, texts))}"
     if "=" in value and re.fullmatch(r"\[[^\[\]'\"]*\]", value):
         items = [item.strip() for item in value[1:-1].split(",")]
         return f"{key}=[{','.join(quote(item) if '=' in item else item for item in items)}]"
@@ -48,7 +52,7 @@ def going_on(words: Sequence[str]) -> list[str]:
     """Replace ``resume=RUN`` by everything that RUN's config says, under the user's overrides.
 
     Raises:
-        CnnlabError: RUN is no run, or another model or data set is asked for.
+        CnnlabError: RUN is no run, or another model, data set or start is asked for.
     """
     given = dict(word.partition("=")[::2] for word in words if "=" in word)
     if "resume" not in given or given["resume"] in ("", "null"):
@@ -61,6 +65,9 @@ def going_on(words: Sequence[str]) -> list[str]:
                 f"{kind}={given[kind]}: resume goes on with {config[kind]['name']}, "
                 f"the {kind} of {run.name}"
             )
+    for key in given:
+        if key.startswith("init."):
+            raise CnnlabError(f"{key}={given[key]}: resume goes on with the weights of {run.name}")
     base = [f"{kind}={choices.get(kind, config[kind]['name'])}" for kind in GROUPS]
     place = {"runs_dir": str(run.path.parent.parent), "sweep.name": run.path.parent.name}
     settings = {

@@ -56,9 +56,7 @@ class CnnlabSweeper(Sweeper):
         todo = launch.admit(
             jobs, lambda words: loader.load_sweep_config(self.config, words), overrides
         )
-        returned = self.launcher.launch(todo, initial_job_idx=0) if todo else []
-        launch.collect(returned)
-        return returned
+        return self.launcher.launch(todo, initial_job_idx=0) if todo else []
 
 
 class WorkingDirectorySearchPath(SearchPathPlugin):

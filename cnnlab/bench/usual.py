@@ -87,7 +87,8 @@ class Pictures(Dataset[Example]):
 def read(dataset: ImageDataset, splits: Splits) -> tuple[Dataset[Example], Dataset[Example]]:
     """Training and validation images: torchvision's own data set where it has one."""
     spec = dataset.spec
-    transform = Compose([ToTensor(), Normalize(spec.mean, spec.std)])
+    mean, std = spec.mean or (0.0,) * spec.channels, spec.std or (1.0,) * spec.channels
+    transform = Compose([ToTensor(), Normalize(mean, std)])
     if not isinstance(dataset, DownloadedDataset):
         return Pictures(splits.train, transform), Pictures(splits.val, transform)
     original = getattr(torchvision.datasets, type(dataset).__name__)

@@ -73,10 +73,8 @@ class ImageNet(ImageDataset):
             )
         self._refuse_too_much(self.num_val + len(test))
         order = stratified_order(torch.tensor([label for _, label in pool]))
-        val, train = (
-            [pool[i] for i in part.sort().values.tolist()]
-            for part in order[: self.num_val + self.num_train].split([self.num_val, self.num_train])
-        )
+        places = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
+        val, train = ([pool[i] for i in part.sort().values.tolist()] for part in places)
         listing = ([path.relative_to(self.root).as_posix() for path, _ in p] for p in (train, val))
         return Splits(self._read(train), self._read(val), self._read(test), digest(*listing))
 

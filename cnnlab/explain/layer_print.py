@@ -1,11 +1,11 @@
 """A table of layers on the terminal: two lines per layer, the numbers and how they come about."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -37,10 +37,9 @@ _SIZE_WIDTH = 22  # of a formula without spaces, before it is broken
 
 def print_layer_table(table: LayerTable, console: Console) -> None:
     """Print the table in the roomiest form that fits, then totals, notes and legend."""
-    roomy = console.options.update(width=10_000)  # or it would measure no more than fits
     for form in _FORMS:
-        drawn = _table(table, form)
-        if Measurement.get(console, roomy, drawn).maximum <= console.width:
+        lines = [_headings(form), *(_cells(row, table, form) for row in table.rows)]
+        if _width(lines, form) <= console.width:
             break
     title = Text(f"{table.title}: images of {table.input}", style="bold")
     frozen = f" ({table.frozen_parameters:,} of them frozen)" if table.frozen_parameters else ""
@@ -50,19 +49,39 @@ def print_layer_table(table: LayerTable, console: Console) -> None:
         style="bold",
     )
     notes = [Text(f"Note: {note}.", style="yellow") for note in table.notes]
-    console.print(Group(title, drawn, total, *notes, Text(LEGEND, style="dim")))
+    legend = Text(LEGEND, style="dim")
+    console.print(Group(title, _table(lines, form), total, *notes, legend))
 
 
-def _table(table: LayerTable, form: _Form) -> Table:
-    drawn = Table(box=SIMPLE_HEAD, padding=(0, form.gap, 0, 0), pad_edge=False, show_edge=False)
-    drawn.add_column("layer", no_wrap=True)
-    drawn.add_column("output", overflow="fold")
+def _headings(form: _Form) -> list[Text]:
     share = "  share" if form.complete else ""
     memory_too = ["memory"] if form.complete else []
-    for heading in (f"parameters{share}", f"MACs{share}", "field", *memory_too):
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    for row in table.rows:
-        drawn.add_row(*_cells(row, table, form))
+    texts = ("layer", "output", f"parameters{share}", f"MACs{share}", "field", *memory_too)
+    return [Text(text) for text in texts]
+
+
+def _width(lines: Sequence[Sequence[Text]], form: _Form) -> int:
+    """Columns of the terminal that the table takes if no cell is broken."""
+    widths = [
+        max(len(line) for cell in column for line in cell.plain.split("\n"))
+        for column in zip(*lines, strict=True)
+    ]
+    return sum(widths) + (len(widths) - 1) * (1 + form.gap)
+
+
+def _table(lines: Sequence[Sequence[Text]], form: _Form) -> Table:
+    drawn = Table(box=SIMPLE_HEAD, padding=(0, form.gap, 0, 0), pad_edge=False, show_edge=False)
+    headings, *rows = lines
+    for heading in headings:
+        is_number = heading.plain not in ("layer", "output")
+        drawn.add_column(
+            heading,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=heading.plain != "output",
+        )
+    for cells in rows:
+        drawn.add_row(*cells)
     return drawn
 
 

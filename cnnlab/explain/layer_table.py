@@ -1,5 +1,6 @@
 """The table of a network's layers: what each one does, gives, holds and costs."""
 
+import functools
 from dataclasses import dataclass
 
 from torch import nn
@@ -21,17 +22,17 @@ class LayerTable:
     notes: tuple[str, ...]
     frozen_parameters: int  # those of the parameters that training leaves alone
 
-    @property
+    @functools.cached_property
     def parameters(self) -> int:
         """Numbers held as parameters, trained or frozen, shared ones once."""
         return sum(row.parameters for row in self.rows)
 
-    @property
+    @functools.cached_property
     def macs(self) -> int:
         """Multiply-adds of convolutions and matrix products for one image."""
         return sum(row.macs for row in self.rows)
 
-    @property
+    @functools.cached_property
     def activation_bytes(self) -> int:
         """Memory of all outputs of one image together, at float32."""
         return sum(row.activation_bytes for row in self.rows)

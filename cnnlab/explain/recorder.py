@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils.flop_counter import flop_registry
 
-from cnnlab.explain.field_rules import Field
-from cnnlab.explain.operations import Product, Step, Window, arguments, step_of, tensors
+from cnnlab.explain.field_rules import Field, Given
+from cnnlab.explain.operations import Product, Step, Window, step_of, tensors
 from cnnlab.explain.receptive_field import ReceptiveFields
 
 _NO_LAYERS = {f"torch.nn.modules.{name}" for name in ("module", "container", "transformer")}
@@ -126,15 +125,11 @@ class Recorder:
 
     # Operations
 
-    def operation(self, func: Any, args: Any, kwargs: Any, out: Any) -> None:
-        name = func.overloadpacket.__name__
-        given = arguments(func, args, kwargs)
+    def operation(self, name: str, given: Given, out: Any, macs: int) -> None:
+        """An operation of torch: its arguments by name, its output and its multiply-adds."""
         outputs = list(tensors(out))
         is_seen = any(tensor in self.fields for tensor in tensors(given))
         self.fields.follow(name, given, outputs)
-        formula = flop_registry.get(func.overloadpacket)
-        # Torch counts a multiply-add as two operations.
-        macs = formula(*args, **kwargs, out_val=out) // 2 if formula is not None else 0
         if not macs and not is_seen:
             return
         call = self._open
@@ -142,7 +137,7 @@ class Recorder:
             if not macs:
                 return
             call = Call(self._below(word_of(name)), word_of(name))
-            self._close(call, (args, kwargs), out)
+            self._close(call, given, out)
             self.calls.append(call)
         call.macs += macs
         step = step_of(name, given, outputs[0].shape) if outputs else None

@@ -10,8 +10,11 @@ from typing import Any
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from cnnlab.explain.evaluation import blank_image, evaluating
+from cnnlab.explain.meta_shapes import meta_output
+from cnnlab.explain.operations import arguments
 from cnnlab.explain.recorder import Call, Recorder
 from cnnlab.spec import ImageSpec
 
@@ -57,8 +60,15 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False  # or torch would take a second to import its compiler
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        self.recorder.operation(func, args, kwargs or {}, out)
+        kwargs = kwargs or {}
+        given = arguments(func, args, kwargs)
+        out = meta_output(func.overloadpacket.__name__, given)
+        if out is None:
+            out = func(*args, **kwargs)
+        formula = flop_registry.get(func.overloadpacket)
+        # Torch counts a multiply-add as two operations.
+        macs = formula(*args, **kwargs, out_val=out) // 2 if formula is not None else 0
+        self.recorder.operation(func.overloadpacket.__name__, given, out, macs)
         return out
 
 

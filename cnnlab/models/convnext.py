@@ -106,8 +106,8 @@ class Block(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         pixels = self.depthwise(maps).permute(0, 2, 3, 1)  # (N, H, W, C)
         pixels = self.gelu(self.expand(self.norm(pixels)))  # (N, H, W, 4C)
-        pixels = self.scale * self.project(pixels)  # (N, H, W, C)
-        return maps + pixels.permute(0, 3, 1, 2)
+        answer: Tensor = self.scale * self.project(pixels)  # (N, H, W, C)
+        return maps + answer.permute(0, 3, 1, 2)
 
 
 def _stage(channels: int, num_blocks: int, layer_scale: float) -> nn.Sequential:

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from cnnlab.models.layers import GlobalAvgPool2d, init_weights, output_size
+from cnnlab.models.layers import GlobalAvgPool2d, init_weights
 from cnnlab.registry import MODELS, Range
 from cnnlab.spec import ImageSpec
 
 # Table 1 of the paper: dense layers in each block, for ImageNet.
-_BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32), 264: (6, 12, 64, 48)}
+_BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
 
 @MODELS.register("densenet", paper="Huang et al. 2017, Densely connected convolutional networks")
@@ -22,7 +22,7 @@ class DenseNet(nn.Module):
 
     Args:
         depth: layers with weights. With the small stem three equal blocks share them, so that
-            depth is 6n+4, or 3n+4 without bottlenecks; with ImageNet's 121, 169, 201 or 264.
+            depth is 6n+4, or 3n+4 without bottlenecks; with ImageNet's 121, 169 or 201.
         growth_rate: maps that each layer adds (k in the paper).
         bottleneck: a 1x1 convolution to 4k maps in front of each 3x3 (the B of DenseNet-BC).
         compression: share of the maps that a transition keeps (0.5 is the C).
@@ -84,7 +84,7 @@ class DenseNet(nn.Module):
         return self.classifier(features)  # type: ignore[no-any-return]  # (N, K)
 
 
-class DenseLayer(nn.Sequential):
+class DenseLayer(nn.Module):
     """[norm, ReLU, conv 1x1 to 4k,] norm, ReLU, conv 3x3 to k maps, added to those that came.
 
     (N, C, H, W) -> (N, C + k, H, W)
@@ -94,28 +94,28 @@ class DenseLayer(nn.Sequential):
         self, in_channels: int, growth_rate: int, bottleneck: bool, dropout: float
     ) -> None:
         super().__init__()
+        self.new_maps = nn.Sequential()
         if bottleneck:
-            self.extend(_norm_relu_conv(in_channels, 4 * growth_rate, 1, dropout))
+            self.new_maps.extend(_norm_relu_conv(in_channels, 4 * growth_rate, 1, dropout))
             in_channels = 4 * growth_rate
-        self.extend(_norm_relu_conv(in_channels, growth_rate, 3, dropout))
+        self.new_maps.extend(_norm_relu_conv(in_channels, growth_rate, 3, dropout))
 
     def forward(self, maps: Tensor) -> Tensor:
-        return torch.cat([maps, super().forward(maps)], dim=1)
+        return torch.cat([maps, self.new_maps(maps)], dim=1)
 
 
 def _norm_relu_conv(
     in_channels: int, out_channels: int, kernel_size: int, dropout: float
 ) -> nn.Sequential:
-    conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding="same", bias=False)
+    padding = kernel_size // 2
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding, bias=False)
     drop = [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(), conv, *drop)
 
 
 def _transition(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
     """Fewer maps of half the size."""
-    return nn.Sequential(
-        *_norm_relu_conv(in_channels, out_channels, 1, dropout), nn.AvgPool2d(2)
-    )
+    return nn.Sequential(*_norm_relu_conv(in_channels, out_channels, 1, dropout), nn.AvgPool2d(2))
 
 
 def _stem(in_channels: int, out_channels: int, stem: Literal["small", "imagenet"]) -> nn.Sequential:
@@ -134,7 +134,7 @@ def _layers_per_block(depth: int, stem: str, bottleneck: bool) -> tuple[int, ...
         if depth not in _BLOCKS:
             nearest = min(_BLOCKS, key=lambda known: abs(known - depth))
             raise ValueError(
-                f"depth={depth} must be 121, 169, 201 or 264 with stem=imagenet; "
+                f"depth={depth} must be 121, 169 or 201 with stem=imagenet; "
                 f"the nearest is {nearest}"
             )
         return _BLOCKS[depth]

@@ -38,10 +38,10 @@ _DIGITS = """
 class LeNet51998(nn.Module):
     """C1, S2, C3, S4, C5, F6 and the RBF layer of section II-B, for ten digits on 32x32x1.
 
-    60,000 trained parameters (156 + 12 + 1,516 + 32 + 48,120 + 10,164) on 340,908 connections;
-    the output's 840 are fixed. Every layer up to F6 ends in a scaled tanh. 28x28 images are padded
-    by 2. Weights are drawn from U(-2.4 / F, 2.4 / F), F the number of inputs of a unit (appendix
-    A), biases are 0.
+    60,000 trained parameters (156 + 12 + 1,516 + 32 + 48,120 + 10,164); 340,908 connections, of
+    which the output's 840 are fixed. Every layer up to F6 ends in a scaled tanh. 28x28 images are
+    padded by 2. Weights are drawn from U(-2.4 / F, 2.4 / F), F the number of inputs of a unit
+    (appendix A), biases are 0.
 
     The logits are minus the squared distances to the ten codes, so that the nearest one wins.
     Cross-entropy on them is the paper's criterion (9) without its constant rubbish class.

@@ -1,6 +1,8 @@
 """Data set, model, optimiser and schedule of one config, and the check that they fit together."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +15,10 @@ from cnnlab.data.dataset import ImageDataset
 from cnnlab.explain.cost import Cost, count
 from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError, Task
 from cnnlab.schema import build
+from cnnlab.spec import ImageSpec
+from cnnlab.training.optim import HeadAndBackbone, Parameters
 from cnnlab.training.schedule import Schedule
+from cnnlab.training.transfer import find_head, freeze, start
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Assembly:
 
     dataset: ImageDataset
     model: nn.Module
+    head: frozenset[str]  # names of the last layer's parameters, where an option asks for them
     optimizer: Optimizer
     schedule: Schedule
     task: Task
@@ -41,18 +47,59 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
     total = min(config.trainer.epochs * per_epoch, config.trainer.max_steps or math.inf)
     with torch.device(device):
         model: nn.Module = build(MODELS, config.model, dataset.spec)
-        optimizer: Optimizer = build(OPTIMIZERS, config.optim, model.parameters())
+        head = _head(config, model, dataset.spec)
+        if config.init.freeze is not None:
+            freeze(model, config.init.freeze, head if config.init.head == "new" else frozenset())
+        optimizer: Optimizer = build(OPTIMIZERS, config.optim, _trained(config, model, head))
     schedule: Schedule = build(SCHEDULES, config.schedule, int(total), per_epoch)
     return Assembly(
         dataset,
         model,
+        head,
         optimizer,
         schedule,
-        MODELS[config.model["name"]].task,
+        config.task,
         per_epoch,
         int(total),
         math.ceil(total / per_epoch),
     )
+
+
+def _backbone_lr(config: RunConfig) -> float:
+    return float(config.optim.get("backbone_lr", 1))
+
+
+def _head(config: RunConfig, model: nn.Module, spec: ImageSpec) -> frozenset[str]:
+    if config.init.head == "keep" and _backbone_lr(config) == 1:
+        return frozenset()
+    with _taking_images(config, spec):
+        return find_head(model, spec)
+
+
+def _trained(config: RunConfig, model: nn.Module, head: frozenset[str]) -> Parameters:
+    """What the optimiser changes: whatever is not frozen."""
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if _backbone_lr(config) == 1:
+        return named.values()
+    parts = HeadAndBackbone(
+        [p for name, p in named.items() if name in head],
+        [p for name, p in named.items() if name not in head],
+    )
+    if not parts.head or not parts.backbone:
+        frozen = "all but the last layer" if parts.head else "the last layer"
+        raise CnnlabError(f"optim.backbone_lr={_backbone_lr(config):g}: {frozen} is frozen")
+    return parts
+
+
+@contextmanager
+def _taking_images(config: RunConfig, spec: ImageSpec) -> Iterator[None]:
+    """Turn what a network says of images that do not fit into a refusal."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        name = config.model["name"]
+        raise CnnlabError(f"model={name} cannot take images of {spec}: {first}") from error
 
 
 def _steps(config: RunConfig, num_train: int) -> int:
@@ -87,14 +134,15 @@ def preflight(config: RunConfig) -> Cost:
     parts = assemble(config, "meta")
     spec, name = parts.dataset.spec, config.model["name"]
     batch = torch.empty(2, *spec.shape, device="meta")
-    try:
-        logits = parts.model.train()(batch)
-    except (RuntimeError, ValueError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CnnlabError(f"model={name} cannot take images of {spec}: {first}") from error
-    if parts.task == "classify" and tuple(logits.shape) != (2, spec.num_classes):
+    with _taking_images(config, spec):
+        outputs = parts.model.train()(batch)
+    is_classifier = parts.task == "classify"
+    wanted = batch.shape if not is_classifier else torch.Size((2, spec.num_classes))
+    if outputs.shape != wanted:
         raise CnnlabError(
-            f"model={name} gives {tuple(logits.shape)} for 2 images; "
-            f"logits must be (2, {spec.num_classes})"
+            f"model={name} gives {tuple(outputs.shape)} for 2 images; "
+            f"{'logits' if is_classifier else 'pixels'} must be {tuple(wanted)}"
         )
+    if config.init.from_ is not None and config.resume is None:
+        start(parts.model, config.init, parts.head)
     return count(parts.model, spec)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.stopping import Stopped, StopRequest
 
 
 class RunCheckpoint(Checkpoint):
@@ -19,6 +21,8 @@ class RunCheckpoint(Checkpoint):
     Args:
         keep: which epoch ``best.ckpt`` holds: highest ``val_acc``, lowest ``val_loss``, ``last``.
         every: write last.ckpt also within epochs, at multiples of so many optimiser steps.
+        every_seconds: the same by the clock.
+        stop: asks for a last save in the middle of things.
 
     Attributes:
         best: ``{"epoch": 1-based, "value": of the metric}``, empty before the first epoch's end.
@@ -30,10 +34,15 @@ class RunCheckpoint(Checkpoint):
         *,
         keep: Literal["val_acc", "val_loss", "last"] = "val_acc",
         every: int | None = None,
+        every_seconds: float | None = None,
+        stop: StopRequest | None = None,
     ) -> None:
         self.folder = folder
         self.keep = keep
         self.every = every
+        self.every_seconds = every_seconds
+        self.stop = stop
+        self._saved_at = time.monotonic()
         self.best: dict[str, float] = {}
 
     def on_fit_start(self, *_: Any) -> None:
@@ -45,19 +54,34 @@ class RunCheckpoint(Checkpoint):
         assert isinstance(pl_module, ChunkedTask)
         position = pl_module.position
         # An epoch's last step is saved after its validation, which must not be skipped.
-        due = self.every is not None and position.global_step % self.every == 0
-        if due and not position.exhausted:
+        if position.exhausted:
+            return
+        by_steps = self.every is not None and position.global_step % self.every == 0
+        waited = time.monotonic() - self._saved_at
+        by_clock = self.every_seconds is not None and waited >= self.every_seconds
+        if by_steps or by_clock or self._stop_signal:
             self._save(trainer, best=False)
+        self._stop_if_asked()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning calls this after the task's own, so the position has moved to the next epoch.
         assert isinstance(pl_module, ChunkedTask)
         row = pl_module.row
-        value = row["val_loss" if self.keep == "val_loss" else "val_acc"]
+        value = row.get("val_acc", row["val_loss"]) if self.keep == "last" else row[self.keep]
         best = self._better(value)
         if best:
             self.best = {"epoch": row["epoch"], "value": value}
         self._save(trainer, best=best)
+        if not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0):
+            self._stop_if_asked()
+
+    @property
+    def _stop_signal(self) -> int | None:
+        return None if self.stop is None else self.stop.signal
+
+    def _stop_if_asked(self) -> None:
+        if self._stop_signal is not None:
+            raise Stopped(self._stop_signal)
 
     def _better(self, value: float) -> bool:
         if not self.best or self.keep == "last":
@@ -73,6 +97,7 @@ class RunCheckpoint(Checkpoint):
         if best:  # before last.ckpt, which tells who is best: a kill between them costs nothing
             _link(written, self.folder / "best.ckpt")
         os.replace(written, self.folder / "last.ckpt")
+        self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}

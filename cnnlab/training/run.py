@@ -7,15 +7,19 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from cnnlab.config import RunConfig, seconds
 from cnnlab.data.chunks import Position
+from cnnlab.data.dataset import Splits
 from cnnlab.data.image_data import ImageData
 from cnnlab.explain.cost import count
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.training import transfer
 from cnnlab.training.assemble import Assembly, assemble
 from cnnlab.training.callbacks import EarlyStop, MetricsFile, TensorBoardScalars
 from cnnlab.training.checkpoint import RunCheckpoint
 from cnnlab.training.environment import describe
 from cnnlab.training.progress import Progress
+from cnnlab.training.reconstruct import ReconstructTask
 from cnnlab.training.record import Outcome, record
+from cnnlab.training.stopping import StopRequest
 from cnnlab.training.task import ClassifyTask, balanced_weights
 from cnnlab.training.trainer import make_trainer
 
@@ -37,22 +41,11 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
         max_steps=config.trainer.max_steps,
         max_seconds=seconds(config.trainer.max_time),
     )
-    weights = None
-    if config.loss.class_weights == "balanced":
-        weights = balanced_weights(splits.train.labels, spec.num_classes)
     if config.trainer.compile:
         torch._dynamo.reset()  # else the ninth model of one class in a process runs uncompiled
         parts.model.compile()
-    task = ClassifyTask(
-        parts.model,
-        parts.optimizer,
-        parts.schedule,
-        position,
-        seed=config.seed,
-        gradient_clip=config.trainer.gradient_clip,
-        label_smoothing=config.loss.label_smoothing,
-        class_weights=weights,
-    )
+    task = _task(config, parts, splits, position)
+    save_steps, save_seconds = config.trainer.save_every
     data = ImageData(
         splits,
         spec,
@@ -62,8 +55,15 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
         accumulate=config.trainer.accumulate,
         augment=parts.dataset.augment,
         max_eval_steps=config.trainer.max_eval_steps,
+        checkpoint_every=save_steps,
     )
-    checkpoint = RunCheckpoint(folder.checkpoint_dir, keep=config.trainer.checkpoint)
+    checkpoint = RunCheckpoint(
+        folder.checkpoint_dir,
+        keep=config.metric,
+        every=save_steps,
+        every_seconds=save_seconds,
+        stop=StopRequest(),
+    )
     logger = TensorBoardLogger(
         folder.path, name="tb", version="", default_hp_metric=False, sub_dir=None
     )
@@ -81,6 +81,11 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
         folder.write_env(describe(trainer))
     last = folder.last_checkpoint
     start = str(last) if last.is_file() else None
+    if start is None and config.init.from_ is not None:
+        found = transfer.start(parts.model, config.init, parts.head)
+        parts.model.load_state_dict(found.weights, strict=False)
+        if trainer.is_global_zero:
+            transfer.announce(found, config.init.from_)
     trainer.fit(task, data, ckpt_path=start, weights_only=True)
 
     kept = torch.load(folder.best_checkpoint, map_location="cpu", weights_only=True)
@@ -91,11 +96,30 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
         record(Outcome(config, folder, model, cost, spec, splits, task, trainer, checkpoint.best))
 
 
+def _task(
+    config: RunConfig, parts: Assembly, splits: Splits, position: Position
+) -> ClassifyTask | ReconstructTask:
+    spec, clip = parts.dataset.spec, config.trainer.gradient_clip
+    learnt = (parts.model, parts.optimizer, parts.schedule, position)
+    if parts.task == "reconstruct":
+        return ReconstructTask(*learnt, spec, seed=config.seed, gradient_clip=clip)
+    weights = None
+    if config.loss.class_weights == "balanced":
+        weights = balanced_weights(splits.train.labels, spec.num_classes)
+    return ClassifyTask(
+        *learnt,
+        seed=config.seed,
+        gradient_clip=clip,
+        label_smoothing=config.loss.label_smoothing,
+        class_weights=weights,
+    )
+
+
 def _callbacks(
     config: RunConfig, parts: Assembly, folder: RunDir, checkpoint: RunCheckpoint, title: str
 ) -> list[Callback]:
     callbacks: list[Callback] = []
-    metric = config.trainer.checkpoint
+    metric = config.metric
     if config.trainer.early_stopping is not None and metric != "last":
         callbacks.append(EarlyStop(metric, config.trainer.early_stopping))
     return [

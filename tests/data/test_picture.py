@@ -82,3 +82,13 @@ def test_what_is_no_picture_is_named(tmp_path: Path, kind: str) -> None:
         read_picture(path, 8, 3)
     assert str(refusal.value).count(str(path)) == 1
     assert "\n" not in str(refusal.value)
+
+
+def test_a_crop_keeps_the_middle_seven_eighths_of_the_shorter_side(tmp_path: Path) -> None:
+    picture = np.full((32, 64, 3), 255, dtype=np.uint8)
+    picture[2:30, 18:46] = 10  # 28 pixels square: 7/8 of 32, in the middle
+    Image.fromarray(picture).save(tmp_path / "framed.png")
+    cropped = read_picture(tmp_path / "framed.png", 28, 3, "crop")
+    assert cropped.shape == (3, 28, 28)
+    assert (cropped == 10).all()
+    assert not (read_picture(tmp_path / "framed.png", 28, 3) == 10).all()

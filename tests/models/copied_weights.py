@@ -19,7 +19,7 @@ def outputs_of_both(
     for name, tensor in other.state_dict().items():
         _draw(name, tensor)
     pairs = zip(own.state_dict().items(), other.state_dict().values(), strict=True)
-    copied = {name: theirs.view_as(tensor) for (name, tensor), theirs in pairs}
+    copied = {name: source.view_as(tensor) for (name, tensor), source in pairs}
     own.load_state_dict(copied, assign=True)
     image = torch.randn(1, *spec.shape)
     with torch.no_grad():

@@ -34,7 +34,12 @@ def spec_of(row):
     return ImageSpec(channels, height, width, int(row["classes"]))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['model']} {row['input']}")
+def case(row):
+    marks = pytest.mark.slow if "1202" in row["model"] else ()
+    return pytest.param(row, marks=marks, id=f"{row['model']} {row['input']}")
+
+
+@pytest.mark.parametrize("row", [case(row) for row in ROWS])
 def test_parameters_and_macs_are_the_published_ones(row):
     spec = spec_of(row)
     with torch.device("meta"):

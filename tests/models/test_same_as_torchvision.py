@@ -41,8 +41,6 @@ def test_densenet121():
 
 def test_convnext_tiny():
     assert_equal_outputs(
-        lambda spec: ConvNeXt(
-            spec, blocks=(3, 3, 9, 3), channels=(96, 192, 384, 768), patch=4
-        ),
+        lambda spec: ConvNeXt(spec, blocks=(3, 3, 9, 3), channels=(96, 192, 384, 768), patch=4),
         "convnext_tiny",
     )

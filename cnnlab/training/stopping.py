@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM: once, the training saves where it stands and stops; twice, it stops now."""
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+
+class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
+    """The training has saved last.ckpt and stopped because of a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name} after saving last.ckpt")
+        self.signal = number
+
+
+class StopRequest:
+    """Listens for SIGINT and SIGTERM, in the main thread; the old handlers are the caller's care.
+
+    Attributes:
+        signal: the number of the signal that came, else None.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._receive)
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        if number == signal.SIGINT:
+            print(
+                "\nsaving a checkpoint, then stopping; Ctrl-C again stops now",
+                file=sys.stderr,
+                flush=True,
+            )

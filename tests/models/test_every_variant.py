@@ -1,0 +1,87 @@
+"""Every registered model and every variant in conf/model trains, saves and loads."""
+
+import functools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_every_model import OURS, REQUIRED
+
+from cnnlab import schema
+from cnnlab.listing import variants
+from cnnlab.registry import MODELS, CnnlabError
+from cnnlab.spec import ImageSpec
+
+CONFIGS = {entry.name: {"name": entry.name, **REQUIRED.get(entry.name, {})} for entry in OURS}
+NUM_MODELS = len(CONFIGS)
+CONFIGS |= dict(variants(MODELS))
+SLOW = """
+    alexnet_2012 alexnet_torchvision alexnet_ungrouped convnext_tiny densenet_bc_190_40 densenet121
+    densenet169 densenet201 plain110 plain34 preact_resnet110 resnet101 resnet101_v1 resnet110
+    resnet1202 resnet152 resnet152_v1 resnet34 resnet34_small resnet50 resnet50_v1 vgg13 vgg13_bn
+    vgg16 vgg16_bn vgg19 vgg19_bn wide_resnet50_2 wrn16_8 wrn28_10 wrn40_4
+"""  # above all by their millions of parameters
+PARAMETERS = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in SLOW.split() else [])
+    for name in sorted(CONFIGS)
+]
+
+
+@functools.cache
+def smallest_spec(name):
+    """The smallest colour images, or grey ones, that the model takes, of ten classes."""
+    for channels, side in ((3, 16), (3, 32), (3, 64), (1, 28), (3, 96), (3, 224)):
+        spec = ImageSpec(channels, side, side, 10)
+        try:
+            with torch.device("meta"):
+                schema.build(MODELS, CONFIGS[name], spec).eval()(torch.empty(1, *spec.shape))
+        except (CnnlabError, RuntimeError):
+            continue
+        return spec
+    raise AssertionError(f"{name} takes no images")
+
+
+def test_so_many_models_and_variants_there_are():
+    assert NUM_MODELS == 16
+    assert len(CONFIGS) - NUM_MODELS == 48
+    assert set(SLOW.split()) <= set(CONFIGS)
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_trains_a_step_saves_and_loads(name, precision, tmp_path):
+    entry = MODELS[CONFIGS[name]["name"]]
+    for package in entry.packages:
+        pytest.importorskip(package)
+    spec = smallest_spec(name)
+    torch.manual_seed(0)
+    model = schema.build(MODELS, CONFIGS[name], spec)
+    # Eight images, since maps of 1x1 leave batch norm no more numbers than there are images, and
+    # with two or four its gradients can have no bound.
+    images, labels = torch.randn(8, *spec.shape), torch.arange(8)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with autocast:
+        outputs = model(images)
+        if entry.task == "reconstruct":
+            loss = F.mse_loss(outputs.float(), images)
+        else:
+            loss = F.cross_entropy(outputs.float(), labels)
+    loss.backward()
+    optimizer.step()
+    assert loss.isfinite()
+    after = list(model.parameters())
+    assert all(parameter.isfinite().all() for parameter in after)
+    assert not all(map(torch.equal, before, after))
+
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    with torch.device("meta"):
+        again = schema.build(MODELS, CONFIGS[name], spec)
+    weights = torch.load(tmp_path / "weights.pt", weights_only=True)
+    with torch.no_grad(), autocast:
+        expected = model.eval()(images)
+        assert expected.isfinite().all()
+        again.load_state_dict(weights, assign=True)
+        assert torch.equal(again.eval()(images), expected)
