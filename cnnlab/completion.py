@@ -41,7 +41,7 @@ function __cnnlab_complete
     cnnlab complete -- $typed[2..-1] 2>/dev/null
 end
 complete -c cnnlab -f -a '(__cnnlab_complete)'
-complete -c cnnlab -n '__fish_seen_subcommand_from test compare' -F""",
+complete -c cnnlab -n '__fish_seen_subcommand_from test compare runs tensorboard' -F""",
 }
 
 

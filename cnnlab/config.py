@@ -49,6 +49,7 @@ class TrainerConfig:
     compile: bool = False
     checkpoint_every: int | str | None = None  # also within epochs: 500 (steps), 90s, 10m or 1h
     max_eval_steps: PositiveInt | None = None  # evaluation batches; null reads the whole set
+    test: bool = True  # read the test set at the end; a search reads it for the chosen run alone
 
     def __post_init__(self) -> None:
         seconds(self.max_time)

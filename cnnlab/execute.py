@@ -8,25 +8,27 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from lightning.pytorch.callbacks import Callback
 
 from cnnlab.discovery import named_imports
 from cnnlab.job import Job
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import claimed
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.status import FAILED
 from cnnlab.runs.sweep import outdated
 from cnnlab.training.chunked_task import TrainingDivergedError
 from cnnlab.training.isolation import isolated
 from cnnlab.training.processes import run_in_processes
 from cnnlab.training.run import run
-from cnnlab.training.stopping import Stopped
+from cnnlab.training.stopping import Pruned, Stopped
 
 log = logging.getLogger("cnnlab")
 VERBOSE = "CNNLAB_VERBOSE"
-FAILED = ("failed", "diverged", "out of memory")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -34,7 +36,7 @@ class StopSweep(BaseException):
     """No error of a job's, which Hydra would keep to itself while it goes on with the next."""
 
 
-def execute(job: Job, folder: RunDir, title: str) -> None:
+def execute(job: Job, folder: RunDir, title: str, callbacks: Sequence[Callback] = ()) -> None:
     """Run the job, unless it is done or another process is at it.
 
     A failure is written into the folder, told in a line, and not raised.
@@ -55,7 +57,7 @@ def execute(job: Job, folder: RunDir, title: str) -> None:
             print(f"{title}: {other} is at it", file=sys.stderr)
         elif not folder.is_done:  # it may have been finished since
             _begin(job, folder)
-            state = _train(job, folder, title)
+            state = _train(job, folder, title, callbacks)
             if state in FAILED and job.config.sweep.fail_fast:
                 raise StopSweep
 
@@ -86,7 +88,7 @@ def _bring_checkpoint(job: Job, folder: RunDir) -> None:
             shutil.copy2(getattr(source, file), getattr(folder, file))
 
 
-def _train(job: Job, folder: RunDir, title: str) -> str:
+def _train(job: Job, folder: RunDir, title: str, callbacks: Sequence[Callback]) -> str:
     """Train; the state that the run has come to."""
     verbose, devices = bool(os.environ.get(VERBOSE)), job.config.trainer.devices
     with isolated(), _logging_to(folder.log_file):
@@ -95,7 +97,14 @@ def _train(job: Job, folder: RunDir, title: str) -> str:
             if devices > 1:
                 run_in_processes(folder, devices, title=title, verbose=verbose)
             else:
-                run(job.config, folder, model=job.choices["model"], title=title, verbose=verbose)
+                run(
+                    job.config,
+                    folder,
+                    model=job.choices["model"],
+                    title=title,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                )
         except BaseException as error:
             state = _state(error)
             _record_failure(folder, error, state, title)
@@ -116,6 +125,8 @@ def _state(error: BaseException) -> str:
     """What to call the end that an error made of a run."""
     if isinstance(error, Stopped):
         return "preempted" if error.signal == signal.SIGTERM else "interrupted"
+    if isinstance(error, Pruned):
+        return "pruned"
     # Lightning turns Ctrl-C into SystemExit
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
         return "interrupted"
@@ -131,7 +142,7 @@ def _record_failure(folder: RunDir, error: BaseException, state: str, title: str
     message = str(error) or type(error).__name__
     summary = (
         message
-        if isinstance(error, (CnnlabError, Stopped))
+        if isinstance(error, (CnnlabError, Stopped, Pruned))
         else f"{type(error).__name__}: {message}"
     )
     if state == "diverged":

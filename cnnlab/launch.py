@@ -12,21 +12,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
-from omegaconf import DictConfig
+from lightning.pytorch.callbacks import Callback
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab import schema
 from cnnlab.config import GROUPS, RunConfig, TrainerConfig, run_defaults
 from cnnlab.discovery import discover
 from cnnlab.execute import VERBOSE, StopSweep, execute
-from cnnlab.job import key_values, prepare, typed
+from cnnlab.job import Job, key_values, prepare, typed
 from cnnlab.overrides import CONF, going_on, shielded, split_flags
 from cnnlab.refusals import COMPOSING_ERRORS, refusal
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.sweep import sweep_name
+from cnnlab.search.options import SearchOptions
+from cnnlab.search.options import parse as parse_options
 
 JOBS = "CNNLAB_JOBS"  # how many jobs the sweep launches; told to workers too
 
@@ -37,6 +41,7 @@ __all__ = [
     "expand",
     "job",
     "publish",
+    "search",
     "show",
     "split_flags",
     "train",
@@ -168,7 +173,7 @@ def job(composed: DictConfig) -> str:
     title = f"{context.job.num + 1}/{count} {folder.name}" if count else folder.name
     if not count:
         _session.folders.append(folder.path)
-    execute(prepared, folder, title)
+    execute(prepared, folder, title, _trial_callbacks(context, folder))
     return str(folder)
 
 
@@ -237,6 +242,40 @@ def admit(
         print(f"{len(seen) - len(todo)} of {len(seen)} jobs are done already", file=sys.stderr)
     os.environ[JOBS] = str(len(todo))
     return todo
+
+
+def search(
+    overrides: Sequence[Override],
+    options: SearchOptions,
+    compose: Callable[[list[str]], DictConfig],
+    run_jobs: Callable[[list[list[str]], int], object],
+) -> None:
+    """Search by Optuna where a sweep would walk a grid; what it chooses is the command's outcome.
+
+    Raises:
+        CnnlabError: the search is refused, and nothing was started.
+    """
+    from cnnlab.search.search import search as run_search
+    from cnnlab.search.space import read_space
+
+    def checked(words: list[str]) -> Job:
+        composed = compose(words)
+        return prepare(composed, composed.hydra)
+
+    os.environ[JOBS] = str(options.n_trials)
+    chosen = run_search(read_space(overrides), options, checked, run_jobs)
+    _session.folders = [run.path for run in chosen]
+
+
+def _trial_callbacks(context: HydraConf, folder: RunDir) -> Sequence[Callback]:
+    """What a job has to do for the search that it is a trial of, if it is one."""
+    node = OmegaConf.to_container(context.sweeper, resolve=True)
+    if not isinstance(node, dict) or node.get("trial") is None:
+        return []
+    from cnnlab.search.pruning import trial_callbacks
+
+    options = parse_options({str(key): value for key, value in node.items()})
+    return trial_callbacks(options, folder.path.parent)
 
 
 def _shown(words: Sequence[str]) -> list[str]:

@@ -52,8 +52,8 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
             )
     config = compose(words, preflight=False)
     spec = build(DATASETS, config.data).spec
-    chosen = dict(word.partition("=")[::2] for word in words)
-    model, data = (chosen.get(k, getattr(config, k)["name"]) for k in ("model", "data"))
+    model = _chosen("model", words) or config.model["name"]
+    data = _chosen("data", words) or config.data["name"]
     with torch.device("meta"):
         network: nn.Module = build(MODELS, config.model, spec)
     try:
@@ -61,6 +61,13 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
     except (RuntimeError, ValueError, TypeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CnnlabError(f"model={model} cannot take images of {spec}: {first}") from error
+
+
+def _chosen(kind: str, words: Sequence[str]) -> str:
+    """A model's or data set's name and options as they were given: ``imagenet size=227``."""
+    name = [word.removeprefix(f"{kind}=") for word in words if word.startswith(f"{kind}=")]
+    options = [word.removeprefix(f"{kind}.") for word in words if word.startswith(f"{kind}.")]
+    return " ".join(name + options) if name else ""
 
 
 def _written(lines: Sequence[str], spec: ImageSpec) -> nn.Module:

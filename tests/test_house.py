@@ -69,7 +69,7 @@ ALLOWED = {
     "data": {"spec", "registry"},
     "explain": {"spec", "registry", "models"},
     "runs": {"spec", "registry", "schema", "config", "discovery", "data"},
-    "training": {"spec", "registry", "schema", "config", "data", "explain", "runs"},
+    "training": {"spec", "registry", "schema", "config", "discovery", "data", "explain", "runs"},
 }
 
 
@@ -135,22 +135,28 @@ def test_no_yaml_restates_a_default(file):
     assert not {key: value for key, value in delta.items() if defaults[key] == value}
 
 
-def test_every_variant_composes(monkeypatch, tmp_path):
-    from cnnlab.launch import compose
-    from cnnlab.registry import CnnlabError
+def test_every_yaml_composes(monkeypatch, tmp_path):
+    import hydra
+    from omegaconf import OmegaConf
+
+    from cnnlab.config import parse
+    from cnnlab.discovery import discover
+    from cnnlab.launch import publish
+    from cnnlab.overrides import CONF
 
     monkeypatch.chdir(tmp_path)
-    variants = [file for file in CONFIGS if file.parent.name in ("model", "trainer")]
-    for file in variants:
-        words = [f"{file.parent.name}={file.stem}"]
-        if words == ["trainer=gpu"]:
-            continue  # refused where there is none
-        try:
-            config = compose(words)
-        except CnnlabError:  # made for larger pictures than the default's
-            config = compose([*words, "data=imagenet"])
-        assert config.model["name"]
-    assert len(variants) == len(set(variants)) >= 55
+    discover()
+    publish()
+    composed = 0
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        for file in CONFIGS:
+            group = file.parent.relative_to(ROOT / "conf").as_posix()
+            words = [] if group == "." else [f"{group}={file.stem}"]
+            plain = OmegaConf.to_container(hydra.compose("config", overrides=words), resolve=True)
+            assert isinstance(plain, dict)
+            assert parse(plain).model["name"], file
+            composed += 1
+    assert composed == len(CONFIGS) >= 54
 
 
 def test_nothing_registered_hides_its_options():

@@ -6,14 +6,13 @@ give the output's field. A rule answers None where it cannot tell.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from torch import Tensor
 
 from cnnlab.explain.axes import (
-    Axes,
     axis,
     channel_axes,
     is_map,
@@ -21,38 +20,8 @@ from cnnlab.explain.axes import (
     regroup,
     sides,
 )
-from cnnlab.explain.operations import tensors
-
-Pair = tuple[Fraction, Fraction]  # height, width; fractions because upsampling halves a step
-Shape = Sequence[int]
-Given = Mapping[str, Any]  # an operation's arguments by name
-
-
-@dataclass(frozen=True)
-class Field:
-    """``size`` in pixels, and ``step``, the pixels between neighbouring fields."""
-
-    size: Pair
-    step: Pair
-    axes: Axes
-
-    @property
-    def pixels(self) -> tuple[int, int]:
-        """(height, width), rounded up."""
-        return math.ceil(self.size[0]), math.ceil(self.size[1])
-
-    def over(self, axes: Axes) -> Pair:
-        """The size of all fields along these axes together."""
-        size = list(self.size)
-        for factor in sides(axes):
-            assert factor.side is not None
-            size[factor.side] += (factor.size - 1) * self.step[factor.side]
-        return size[0], size[1]
-
-    def collapsed(self, shape: Shape) -> "Field":
-        """A tensor of that shape, every number of which may see what this one sees as a whole."""
-        return Field(self.over(self.axes), self.step, channel_axes(shape))
-
+from cnnlab.explain.field import Field, Pair, Shape
+from cnnlab.explain.operations import Given, tensors
 
 Known = Mapping[int, Field]  # the fields of the inputs by the tensor's id
 Rule = Callable[[Given, Known, Shape], Field | None]
@@ -70,6 +39,20 @@ def elementwise(given: Given, known: Known, shape: Shape) -> Field | None:
         if id(tensor) in known and tensor.shape == shape:
             return Field(*_largest(known), known[id(tensor)].axes)
     return None
+
+
+def _broadcast(given: Given, known: Known, shape: Shape) -> Field | None:
+    same = elementwise(given, known, shape)
+    if same is not None or len(known) > 1:
+        return same
+    ((_, field),) = known.items()
+    sizes = next(tensor.shape for tensor in tensors(given) if id(tensor) in known)
+    new = len(shape) - len(sizes)
+    repeated = [
+        held if n == m else axis(m)
+        for held, n, m in zip(field.axes, sizes, shape[new:], strict=True)
+    ]
+    return replace(field, axes=(*channel_axes(shape[:new]), *repeated))
 
 
 def _unknown(given: Given, known: Known, shape: Shape) -> None:  # noqa: ARG001
@@ -193,6 +176,18 @@ def _sliced(given: Given, known: Known, shape: Shape) -> Field | None:
     return Field(field.size, (step[0], step[1]), axes)
 
 
+def _indexed(given: Given, known: Known, shape: Shape) -> Field | None:  # noqa: ARG001
+    """Channels picked and put in another order; places so treated are lost."""
+    if id(given["self"]) not in known:
+        return None
+    field, indices = known[id(given["self"])], given["indices"]
+    dims = [i for i, index in enumerate(indices) if index is not None]
+    if len(dims) != 1 or sides(field.axes[i] for i in dims):
+        return None
+    picked = channel_axes(indices[dims[0]].shape)
+    return replace(field, axes=(*field.axes[: dims[0]], *picked, *field.axes[dims[0] + 1 :]))
+
+
 def _selected(given: Given, known: Known, shape: Shape) -> Field:
     field, dim = known[id(given["self"])], given["dim"] % (len(shape) + 1)
     return replace(field, axes=(*field.axes[:dim], *field.axes[dim + 1 :]))
@@ -220,6 +215,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("slice", "split", "split_with_sizes"), _sliced),
     **dict.fromkeys(("select", "unbind"), _selected),
     "cat": _concatenated,
+    "index": _indexed,
+    **dict.fromkeys(("add", "sub", "mul", "div", "expand"), _broadcast),
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
-    **dict.fromkeys(("roll", "flip", "index", "gather", "sort"), _unknown),
+    **dict.fromkeys(("roll", "flip", "gather", "sort"), _unknown),
 }

@@ -4,12 +4,12 @@ Torch works these shapes out in Python too, but imports its compiler for it, whi
 than to trace a network of 152 layers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
-Given = Mapping[str, Any]  # an operation's arguments by name
+from cnnlab.explain.operations import Given
 
 
 def meta_output(name: str, given: Given) -> Any:

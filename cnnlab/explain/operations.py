@@ -12,6 +12,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 
 Size = tuple[int, int]  # height, width
+Given = Mapping[str, Any]  # an operation's arguments by name
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def tensors(value: Any) -> Iterator[Tensor]:
             yield from tensors(item)
 
 
-def arguments(operation: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def arguments(operation: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Given:
     """An operation's arguments by name, defaults filled in."""
     named = dict(_defaults(operation))
     named.update(zip(named, args, strict=False))
@@ -103,7 +104,7 @@ def _defaults(operation: OpOverload) -> tuple[tuple[str, Any], ...]:
     return tuple((a.name, a.default_value) for a in schema.arguments)
 
 
-def step_of(name: str, given: Mapping[str, Any], shape: Sequence[int]) -> Step | None:
+def step_of(name: str, given: Given, shape: Sequence[int]) -> Step | None:
     """What an operation with an output of that shape does, if a table has anything to say of it."""
     if name == "convolution":
         return _convolution(given, shape)
@@ -141,7 +142,7 @@ def _symmetric(padding: Sequence[int]) -> tuple[Size, Size]:
     return (rows, rows), (columns, columns)
 
 
-def _convolution(given: Mapping[str, Any], shape: Sequence[int]) -> Window | None:
+def _convolution(given: Given, shape: Sequence[int]) -> Window | None:
     weight = given["weight"]
     if weight.dim() != 4:
         return None
@@ -159,7 +160,7 @@ def _convolution(given: Mapping[str, Any], shape: Sequence[int]) -> Window | Non
     )
 
 
-def _pool(given: Mapping[str, Any], shape: Sequence[int]) -> Window:
+def _pool(given: Given, shape: Sequence[int]) -> Window:
     kernel = _pair(given["kernel_size"])
     return Window(
         in_size=_last(given["self"].shape),
@@ -172,7 +173,7 @@ def _pool(given: Mapping[str, Any], shape: Sequence[int]) -> Window:
     )
 
 
-def _mean(given: Mapping[str, Any]) -> Resize | None:
+def _mean(given: Given) -> Resize | None:
     maps = given["self"]
     dims = {dim % maps.dim() for dim in given.get("dim") or range(maps.dim())}
     return Resize(_last(maps.shape), (1, 1)) if maps.dim() == 4 and {2, 3} <= dims else None

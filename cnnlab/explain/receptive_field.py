@@ -11,8 +11,9 @@ from fractions import Fraction
 from torch import Tensor
 
 from cnnlab.explain.axes import map_axes
-from cnnlab.explain.field_rules import RULES, Field, Given, elementwise
-from cnnlab.explain.operations import tensors
+from cnnlab.explain.field import Field
+from cnnlab.explain.field_rules import RULES, elementwise
+from cnnlab.explain.operations import Given, tensors
 
 
 class ReceptiveFields:

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cnnlab.explain.field_rules import Field, Given
-from cnnlab.explain.operations import Product, Step, Window, step_of, tensors
+from cnnlab.explain.field import Field
+from cnnlab.explain.operations import Given, Product, Step, Window, step_of, tensors
 from cnnlab.explain.receptive_field import ReceptiveFields
 
 _NO_LAYERS = {f"torch.nn.modules.{name}" for name in ("module", "container", "transformer")}
@@ -51,6 +51,11 @@ class _Visit:
 
 
 class Recorder:
+    """Told of every module, function and operation as it happens; ``calls`` is what it makes of it.
+
+    ``enter`` and ``leave`` are forward hooks.
+    """
+
     def __init__(self, model: nn.Module, image: Tensor) -> None:
         self.calls: list[Call] = []
         self.fields = ReceptiveFields(image)

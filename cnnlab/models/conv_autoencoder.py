@@ -15,12 +15,13 @@ from cnnlab.spec import ImageSpec
     paper="Masci et al. 2011, Stacked convolutional auto-encoders for feature extraction",
 )
 class ConvAutoencoder(nn.Module):
-    """Convolutions 3x3 that halve the map, a linear code, and transposed convolutions back.
+    """Convolutions 3x3 that halve the map, a linear code, and convolutions that double it again.
 
     28x28x1 becomes 14x14x16, 7x7x32 and a code of 64 (211,905 parameters). The paper pools by
-    maxima where a stride halves here. Every layer but the code and the last has ``activation``;
-    the last is a sigmoid, since it gives pixels. Initialised as He et al. 2015, transposed
-    convolutions by torch's default.
+    maxima where a stride halves here. The map is doubled by repeating its pixels: transposed
+    convolutions would leave a chequered pattern (Odena et al. 2016). Every layer but the code and
+    the last has ``activation``; the last is a sigmoid, since it gives pixels. Initialised as He et
+    al. 2015.
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
 
     Args:
@@ -44,11 +45,10 @@ class ConvAutoencoder(nn.Module):
         encoder: list[nn.Module] = []
         decoder: list[nn.Module] = []  # from the pixels inwards
         in_channels = spec.channels
-        for width, (height, columns) in zip(channels, sizes, strict=False):
+        for width, size in zip(channels, sizes, strict=False):
             encoder += [nn.Conv2d(in_channels, width, 3, 2, 1), activation_layer(activation)]
-            even = (1 - height % 2, 1 - columns % 2)  # an odd side was rounded up when halved
             end = activation_layer(activation) if decoder else nn.Sigmoid()
-            decoder += [end, nn.ConvTranspose2d(width, in_channels, 3, 2, 1, even)]
+            decoder += [end, nn.Conv2d(width, in_channels, 3, padding=1), nn.Upsample(size)]
             in_channels = width
         shape = (in_channels, *sizes[-1])  # (32, 7, 7)
         features = shape[0] * shape[1] * shape[2]

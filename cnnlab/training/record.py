@@ -46,20 +46,26 @@ class Outcome:
 
 def record(outcome: Outcome) -> None:
     """Write everything; result.json last, since it says that the rest is there."""
-    folder, task = outcome.folder, outcome.task
+    folder, logger = outcome.folder, outcome.trainer.logger
+    assert isinstance(logger, TensorBoardLogger)
+    scores = _tested(outcome, logger) if outcome.config.trainer.test else {}
+    result = _result(outcome, scores)
+    logger.log_hyperparams(_hyperparameters(outcome), _final_metrics(result))
+    logger.finalize("success")
+    folder.write_result(result)
+
+
+def _tested(outcome: Outcome, logger: TensorBoardLogger) -> dict[str, Any]:
+    """What the test adds to the result row; draws it for the folder and for TensorBoard."""
+    task = outcome.task
     if isinstance(task, ReconstructTask):
         scores, figure, file = _reconstruction(outcome, task)
     else:
         scores, figure, file = _classification(outcome, task)
-    result = _result(outcome, scores)
-    logger = outcome.trainer.logger
-    assert isinstance(logger, TensorBoardLogger)
     picture = _drawn(figure)
     Image.fromarray(picture).save(file)
     logger.experiment.add_image(f"test/{file.stem}", picture, dataformats="HWC")
-    logger.log_hyperparams(_hyperparameters(outcome), _final_metrics(result))
-    logger.finalize("success")
-    folder.write_result(result)
+    return scores
 
 
 def _classification(outcome: Outcome, task: ClassifyTask) -> tuple[dict[str, Any], Figure, Path]:

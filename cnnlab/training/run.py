@@ -1,5 +1,7 @@
 """One run, from a checked config to a finished folder. Read it from top to bottom."""
 
+from collections.abc import Sequence
+
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -24,7 +26,15 @@ from cnnlab.training.task import ClassifyTask, balanced_weights
 from cnnlab.training.trainer import make_trainer
 
 
-def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: bool) -> None:
+def run(
+    config: RunConfig,
+    folder: RunDir,
+    *,
+    model: str,
+    title: str,
+    verbose: bool,
+    callbacks: Sequence[Callback] = (),
+) -> None:
     """Train, keep the best epoch by validation, read the test set once, write the result.
 
     Goes on from ``checkpoints/last.ckpt`` where the folder holds one. ``model`` is the name that
@@ -69,7 +79,7 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
     )
     trainer = make_trainer(
         epochs=parts.epochs,
-        callbacks=_callbacks(config, parts, folder, checkpoint, title),
+        callbacks=[*_callbacks(config, parts, folder, checkpoint, title), *callbacks],
         logger=logger,
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
@@ -90,7 +100,8 @@ def run(config: RunConfig, folder: RunDir, *, model: str, title: str, verbose: b
 
     kept = torch.load(folder.best_checkpoint, map_location="cpu", weights_only=True)
     task.load_state_dict(kept["state_dict"])
-    trainer.test(task, data, verbose=False)
+    if config.trainer.test:
+        trainer.test(task, data, verbose=False)
 
     if trainer.is_global_zero:
         record(Outcome(config, folder, model, cost, spec, splits, task, trainer, checkpoint.best))

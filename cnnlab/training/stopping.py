@@ -14,6 +14,10 @@ class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
         self.signal = number
 
 
+class Pruned(Exception):  # noqa: N818  (no error: a search asked for it)
+    """A search has stopped the training as not worth going on with; last.ckpt is saved."""
+
+
 class StopRequest:
     """Listens for SIGINT and SIGTERM, in the main thread; the old handlers are the caller's care.
 

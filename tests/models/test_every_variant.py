@@ -43,7 +43,7 @@ def smallest_spec(name):
 
 def test_so_many_models_and_variants_there_are():
     assert NUM_MODELS == 16
-    assert len(CONFIGS) - NUM_MODELS == 48
+    assert len(CONFIGS) - NUM_MODELS == 51
     assert set(SLOW.split()) <= set(CONFIGS)
 
 
@@ -56,8 +56,7 @@ def test_trains_a_step_saves_and_loads(name, precision, tmp_path):
     spec = smallest_spec(name)
     torch.manual_seed(0)
     model = schema.build(MODELS, CONFIGS[name], spec)
-    # Eight images, since maps of 1x1 leave batch norm no more numbers than there are images, and
-    # with two or four its gradients can have no bound.
+    # Eight images, since on maps of 1x1 batch norm has no more numbers than there are images.
     images, labels = torch.randn(8, *spec.shape), torch.arange(8)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
@@ -70,6 +69,8 @@ def test_trains_a_step_saves_and_loads(name, precision, tmp_path):
         else:
             loss = F.cross_entropy(outputs.float(), labels)
     loss.backward()
+    # Gradients grow with depth in plain networks, up to a million here: one of their lessons.
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
     optimizer.step()
     assert loss.isfinite()
     after = list(model.parameters())

@@ -1,0 +1,59 @@
+"""The confusion matrix as a picture: which classes a network takes for which."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+MOST_NUMBERED = 30  # classes; above it the cells are too small for a number
+DARK = 50  # percent; above it the number is written in white
+
+
+def confusion_figure(
+    labels: ArrayLike, predictions: ArrayLike, class_names: Sequence[str] = (), title: str = ""
+) -> Figure:
+    """Draw the K x K confusion matrix: counts as numbers, percent of each true class as colour.
+
+    ``labels`` and ``predictions`` are class indices (N,). Without ``class_names`` the classes
+    are numbered from 0 to the largest index.
+
+    Raises:
+        ValueError: lengths differ, there are no labels, or an index has no class name.
+    """
+    true, predicted = np.asarray(labels), np.asarray(predictions)
+    if true.shape != predicted.shape or true.ndim != 1 or len(true) == 0:
+        raise ValueError(f"labels {true.shape} and predictions {predicted.shape} must both be (N,)")
+    largest = int(max(true.max(), predicted.max()))
+    names = list(class_names) or [str(index) for index in range(largest + 1)]
+    if largest >= len(names):
+        raise ValueError(f"class {largest} has no name; there are {len(names)} names")
+    from sklearn.metrics import confusion_matrix
+
+    counts = confusion_matrix(true, predicted, labels=range(len(names)))
+    right = int(np.trace(counts))
+    share = f"{right} of {len(true)} right ({100 * right / len(true):.2f}%)"
+    return _draw(counts, names, f"{title or 'Confusion matrix'}\n{share}")
+
+
+def _draw(counts: NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
+    per_class = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    percent = 100 * counts / per_class
+    k = len(names)
+    side = min(max(4.5, 0.5 * k + 1.5), 14)  # inches
+    font_size = 9 if k <= MOST_NUMBERED else 5
+    figure = Figure(figsize=(side + 0.8, side), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    axes.set_title(title, fontsize=10)  # a run's name can be long
+    axes.set(xlabel="Predicted class", ylabel="True class")
+    slanted = max(map(len, names)) > 3
+    axes.set_xticks(range(k), names, rotation=90 if slanted else 0, fontsize=font_size)
+    axes.set_yticks(range(k), names, fontsize=font_size)
+    figure.colorbar(image, label="Percent of the true class", shrink=0.8)
+    if k <= MOST_NUMBERED:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                color = "white" if percent[row, column] > DARK else "black"
+                axes.text(column, row, str(count), ha="center", va="center", color=color, size=8)
+    return figure

@@ -1,0 +1,98 @@
+"""Trained weights to start from: those of a finished run, or of a file from elsewhere."""
+
+import functools
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NESTED = ("state_dict", "model")  # where training programs put the weights in their checkpoints
+
+
+def read_weights(path: str) -> "dict[str, Tensor]":
+    """Tensors by name, on the CPU: a run's best epoch, a .safetensors file, or a .pth of torch's.
+
+    Files are read as tensors and plain data; none can run code.
+
+    Raises:
+        CnnlabError: nothing there, a run that is not finished, or a file that holds no weights.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return best_weights(_finished(place))
+    if not place.is_file():
+        raise CnnlabError(f"init.from={path}: no such run folder or file")
+    import safetensors
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        if place.suffix == ".safetensors":
+            return load_file(place)
+        content = torch.load(place, map_location="cpu", weights_only=True)
+    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise CnnlabError(f"init.from={path}: cannot be read as weights: {first}") from error
+    weights = {name: value for name, value in _flat(content).items() if torch.is_tensor(value)}
+    if not weights:
+        raise CnnlabError(f"init.from={path}: holds no tensors by name")
+    return weights
+
+
+def best_weights(run: RunDir) -> "dict[str, Tensor]":
+    """The model's weights, by its own names, in a run's kept checkpoint.
+
+    Raises:
+        CnnlabError: there is no checkpoint yet.
+    """
+    import torch
+
+    if not run.best_checkpoint.is_file():
+        raise CnnlabError(f"{run}: no checkpoint yet (checkpoints/best.ckpt)")
+    state = torch.load(run.best_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "model."
+    return {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+
+
+def weights_identity(path: str) -> dict[str, Any]:
+    """What the weights are, wherever they lie: ``whole``, and ``group`` of all seeds of a run.
+
+    Empty where there is nothing.
+    """
+    place = Path(path).expanduser()
+    if place.is_file():
+        digest = _file_digest(place, place.stat().st_mtime_ns)
+        return {"whole": digest, "group": digest}
+    identity = RunDir(place).status().get("identity") or {}
+    if not identity:
+        return {}
+    return {"whole": [identity["config"], identity["sources"]], "group": identity["group"]}
+
+
+def _finished(place: Path) -> RunDir:
+    run = RunDir.open(place)
+    if not run.is_done:
+        state = run.status().get("state", "not begun")
+        raise CnnlabError(f"init.from={place}: the run is not finished (it is {state})")
+    return run
+
+
+def _flat(content: Any) -> Mapping[str, Any]:
+    for key in NESTED:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    return content if isinstance(content, Mapping) else {}
+
+
+@functools.lru_cache
+def _file_digest(file: Path, _: int) -> str:
+    """Of the file's bytes, worked out again when its time of change is another."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
