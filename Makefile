@@ -20,10 +20,10 @@ demo: $(READY)  ## four architectures x three seeds on real digits, and their co
 	$(BIN)/cnnlab compare runs/demo
 
 test: $(READY)  ## the fast tests
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-all: $(READY)  ## every test, those that train for real too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(READY)  ## formatting and lint
 	$(BIN)/ruff format --check .

@@ -213,6 +213,9 @@ def models(
     data: Annotated[
         str | None, typer.Option(help="Count parameters and MACs for this data set.")
     ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="All architectures and variants, as markdown.")
+    ] = False,
     imports: Imports = None,
 ) -> None:
     """List the models: paper, options and defaults."""
@@ -220,7 +223,12 @@ def models(
     from cnnlab.discovery import discover
 
     discover(imports or [])
-    listing.print_models(data)
+    if table:
+        from cnnlab.architecture_table import architectures, as_markdown
+
+        print(as_markdown(list(architectures())))
+    else:
+        listing.print_models(data)
 
 
 @app.command()

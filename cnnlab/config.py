@@ -78,8 +78,9 @@ class InitConfig:
     head: Literal["keep", "new"] = "keep"  # new: the last layer begins afresh, for other classes
 
     def __post_init__(self) -> None:
-        if self.head == "new" and self.from_ is None:
-            raise ValueError("head=new is new in any case, without weights: init.from=...")
+        if self.from_ is None and (self.freeze is not None or self.head == "new"):
+            option = "head=new" if self.freeze is None else f"freeze={self.freeze}"
+            raise ValueError(f"{option} needs weights to start from: init.from=RUN or FILE")
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ def _train(job: Job, folder: RunDir, title: str, callbacks: Sequence[Callback]) 
     """Train; the state that the run has come to."""
     verbose, devices = bool(os.environ.get(VERBOSE)), job.config.trainer.devices
     with isolated(), _logging_to(folder.log_file):
-        log.info("started %s", folder.name)
+        begun = "went on with" if folder.last_checkpoint.is_file() else "started"
+        log.info("%s %s", begun, folder.name)
         try:
             if devices > 1:
                 run_in_processes(folder, devices, title=title, verbose=verbose)

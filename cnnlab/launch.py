@@ -19,11 +19,10 @@ from hydra.core.override_parser.types import Glob, Override
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab import schema
-from cnnlab.config import GROUPS, RunConfig, TrainerConfig, run_defaults
+from cnnlab.compose import compose, publish
 from cnnlab.discovery import discover
 from cnnlab.execute import VERBOSE, StopSweep, execute
-from cnnlab.job import Job, key_values, prepare, typed
+from cnnlab.job import Job, key_values, prepare
 from cnnlab.overrides import CONF, going_on, shielded, split_flags
 from cnnlab.refusals import COMPOSING_ERRORS, refusal
 from cnnlab.registry import MODELS, CnnlabError
@@ -94,41 +93,6 @@ def show(overrides: Sequence[str], flags: Sequence[str]) -> None:
     run_hydra([*going_on(shielded(overrides)), *flags])
 
 
-def compose(overrides: Sequence[str], *, preflight: bool = True) -> RunConfig:
-    """The config of one run, checked as ``train`` would, with nothing run or written.
-
-    Without ``preflight`` names, types and bounds are checked, but nothing is built.
-
-    Raises:
-        CnnlabError: the overrides are refused.
-    """
-    discover()
-    publish()
-    words = going_on(shielded(overrides))
-    try:
-        with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-            composed = hydra.compose("config", overrides=words, return_hydra_config=True)
-    except COMPOSING_ERRORS as error:
-        text = str(refusal(error)).replace(": add -m to sweep over them", "; give one")
-        raise CnnlabError(text) from error
-    return prepare(composed, composed.hydra).config if preflight else typed(composed)
-
-
-def publish() -> None:
-    """Put every default into Hydra's store, as plain nodes under their groups."""
-    from hydra.core.config_store import ConfigStore
-
-    store = ConfigStore.instance()
-    for kind, registry in GROUPS.items():
-        for entry in registry:
-            store.store(group=kind, name=entry.name, node=schema.defaults(entry), provider="cnnlab")
-    node = run_defaults()
-    del node["trainer"]
-    store.store(name="run", node=node, provider="cnnlab")
-    trainer = schema.plain(TrainerConfig())
-    store.store(group="trainer", name="default", node=trainer, provider="cnnlab")
-
-
 def run_hydra(arguments: Sequence[str]) -> None:
     """Call Hydra with these words as its command line.
 
@@ -171,9 +135,15 @@ def job(composed: DictConfig) -> str:
         return ""
     folder = prepared.folder()
     title = f"{context.job.num + 1}/{count} {folder.name}" if count else folder.name
+    callbacks: Sequence[Callback] = []
+    if (trial := _trial_of(context)) is not None:
+        from cnnlab.search.pruning import trial_callbacks
+
+        title = f"trial {trial.trial} of {count} {folder.name}"
+        callbacks = trial_callbacks(trial, folder.path.parent)
     if not count:
         _session.folders.append(folder.path)
-    execute(prepared, folder, title, _trial_callbacks(context, folder))
+    execute(prepared, folder, title, callbacks)
     return str(folder)
 
 
@@ -267,15 +237,12 @@ def search(
     _session.folders = [run.path for run in chosen]
 
 
-def _trial_callbacks(context: HydraConf, folder: RunDir) -> Sequence[Callback]:
-    """What a job has to do for the search that it is a trial of, if it is one."""
+def _trial_of(context: HydraConf) -> SearchOptions | None:
+    """The options of the search that a job is a trial of, if it is one."""
     node = OmegaConf.to_container(context.sweeper, resolve=True)
     if not isinstance(node, dict) or node.get("trial") is None:
-        return []
-    from cnnlab.search.pruning import trial_callbacks
-
-    options = parse_options({str(key): value for key, value in node.items()})
-    return trial_callbacks(options, folder.path.parent)
+        return None
+    return parse_options({str(key): value for key, value in node.items()})
 
 
 def _shown(words: Sequence[str]) -> list[str]:

@@ -43,7 +43,7 @@ def print_layers(
 
 
 def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
-    from cnnlab.launch import compose
+    from cnnlab.compose import compose
 
     for word in words:
         if not _OVERRIDE.match(word):

@@ -140,8 +140,6 @@ def check(key: str, value: Any, annotation: Any) -> Any:
     Raises:
         CnnlabError: it is none; the message names key, value and what is allowed.
     """
-    if isinstance(value, str) and value == REQUIRED:
-        raise CnnlabError(f"{key}=... must be given")
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         checked = check(key, value, arguments[0])

@@ -52,7 +52,8 @@ class OptunaSweeper(Sweeper):
         from cnnlab.registry import CnnlabError
 
         node = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)
-        options = parse({str(key): value for key, value in dict(node).items()})
+        assert isinstance(node, dict)
+        options = parse({str(key): value for key, value in node.items()})
         for package in ("optuna", "cmaes"):
             if importlib.util.find_spec(package) is None:
                 raise CnnlabError(

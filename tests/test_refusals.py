@@ -16,7 +16,7 @@ REFUSED = [
     (["optim.lr=-1"], "optim.lr=-1 must be above 0"),
     (["optim.lr=fast"], "optim.lr=fast must be a number"),
     (["trainer.epochs=0"], "trainer.epochs=0 must be at least 1"),
-    (["model=lenet5", "model.depth=20"], "has no option 'depth'; model=resnet has one"),
+    (["model=lenet5", "model.depth=20"], "has no option 'depth'; model=densenet has one"),
     (["trainer.precision=8"], "trainer.precision=8 is not allowed"),
     (["trainer.max_time=soon"], "max_time=soon must be like 90s, 10m or 1.5h"),
     (["model._target_=os.getcwd"], "model=lenet5 has no option '_target_'"),

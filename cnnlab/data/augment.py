@@ -4,8 +4,8 @@ Every draw comes from torch's global generator of that device, so that seeding i
 the augmentation a function of the step. Nothing here waits for the device.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 import torch
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Beta
 
+from cnnlab.data.normalise import Normalise
 from cnnlab.registry import Range
 
 
@@ -29,6 +30,9 @@ class Augment:
             (Zhang et al. 2018).
         cutmix: alpha likewise, the share of area kept of an image into which a box of another is
             pasted (Yun et al. 2019). With mixup on as well, each image draws one of the two.
+        color: standard deviation of three random numbers per image, which times the principal
+            components of ImageNet's colours are added to its pixels (Krizhevsky et al. 2012,
+            section 4.1, who took 0.1). For images of red, green and blue.
     """
 
     crop: Annotated[int, Range(at_least=0)] = 0
@@ -36,24 +40,34 @@ class Augment:
     cutout: Annotated[int, Range(at_least=0)] = 0
     mixup: Annotated[float, Range(at_least=0)] = 0.0
     cutmix: Annotated[float, Range(at_least=0)] = 0.0
+    color: Annotated[float, Range(at_least=0)] = 0.0
 
 
 OFF = Augment()
+
+# Of the covariance of red, green and blue, in 0..1, over ImageNet's training images, as facebook's
+# fb.resnet.torch (datasets/imagenet.lua) has them: eigenvalues, and eigenvectors as columns.
+EIGENVALUES = (0.2175, 0.0188, 0.0045)
+EIGENVECTORS = (
+    (-0.5675, 0.7192, 0.4009),
+    (-0.5808, -0.0045, -0.8140),
+    (-0.5836, -0.6948, 0.4203),
+)
 
 
 def augment_batch(
     pixels: Tensor,
     labels: Tensor,
     augment: Augment,
-    normalise: Callable[[Tensor], Tensor],
+    normalise: Normalise,
     num_classes: int,
 ) -> tuple[Tensor, Tensor]:
-    """Crop and flip pixels, normalise them, then cut out and mix.
+    """Crop and flip pixels, normalise them, then shift colours, cut out and mix.
 
     Args:
         pixels: uint8 (N, C, H, W).
         labels: int64 (N,).
-        normalise: uint8 -> float32 of the same shape.
+        normalise: uint8 -> float32 of the same shape, with ``scale`` as the factor per channel.
 
     Returns:
         inputs, float32 (N, C, H, W), and targets: the labels (N,), or with mixup or cutmix the
@@ -68,6 +82,9 @@ def augment_batch(
         both = torch.cat([pixels, pixels.flip(3)])  # copying twice is faster than torch.where
         pixels = both.index_select(0, torch.arange(count, device=device) + count * mirrored)
     inputs = normalise(pixels)
+    if augment.color:
+        drawn = augment.color * torch.randn(count, 3, device=device)
+        inputs += 255 * normalise.scale * color_shift(drawn)
     if augment.cutout:
         centre = torch.rand(2, count, device=device)
         side = torch.full((count,), augment.cutout, device=device)
@@ -99,6 +116,17 @@ def crop(
     if mirrored is not None:
         columns = torch.where(mirrored.view(n, 1), columns.flip(1), columns)
     return strips.view(n, c, h, -1).gather(3, columns.view(n, 1, 1, w).expand(n, c, h, w))
+
+
+def color_shift(drawn: Tensor) -> Tensor:
+    """What to add to red, green and blue, in 0..1, for random numbers (N, 3): (N, 3, 1, 1)."""
+    return (drawn @ _color_components(drawn.device)).view(-1, 3, 1, 1)
+
+
+@cache
+def _color_components(device: torch.device) -> Tensor:
+    """Rows are eigenvectors times their eigenvalues; copied to a device once, not at every step."""
+    return (torch.tensor(EIGENVECTORS) * torch.tensor(EIGENVALUES)).T.to(device)
 
 
 def box(size: torch.Size, centre: Tensor, height: Tensor, width: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ One rule per kind of operation: its arguments, the fields of its inputs and the 
 give the output's field. A rule answers None where it cannot tell.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -20,24 +19,22 @@ from cnnlab.explain.axes import (
     regroup,
     sides,
 )
-from cnnlab.explain.field import Field, Pair, Shape
+from cnnlab.explain.field import Field, Shape, Spans, largest
 from cnnlab.explain.operations import Given, tensors
 
 Known = Mapping[int, Field]  # the fields of the inputs by the tensor's id
 Rule = Callable[[Given, Known, Shape], Field | None]
 
 
-def _largest(fields: Known) -> tuple[Pair, Pair]:
-    rows, columns = zip(*(field.size for field in fields.values()), strict=True)
-    down, along = zip(*(field.step for field in fields.values()), strict=True)
-    return (max(rows), max(columns)), (max(down), max(along))
+def _spans(fields: Known) -> Spans:
+    return largest([field.spans for field in fields.values()])
 
 
 def elementwise(given: Given, known: Known, shape: Shape) -> Field | None:
     """Places stay where they are: also the rule of operations that have none of their own."""
     for tensor in tensors(given):
         if id(tensor) in known and tensor.shape == shape:
-            return Field(*_largest(known), known[id(tensor)].axes)
+            return Field(_spans(known), known[id(tensor)].axes)
     return None
 
 
@@ -59,26 +56,37 @@ def _unknown(given: Given, known: Known, shape: Shape) -> None:  # noqa: ARG001
     return None
 
 
-def _slide(field: Field, reach: Sequence[Any], stride: Sequence[Any], shape: Shape) -> Field | None:
+def _slide(field: Field, reach: Sequence[int], stride: Sequence[Any], shape: Shape) -> Field | None:
     """A window that spans ``reach`` + 1 places of each of the last dimensions."""
     if not is_map(field.axes):
-        return None
-    height, width = (field.size[i] + reach[i - 2] * field.step[i] for i in (0, 1))
-    step = (field.step[0] * stride[-2], field.step[1] * stride[-1])
-    return Field((height, width), step, map_axes(shape))
+        return _as_before(field, shape)
+    down, along = (field.spans[i].window(reach[i - 2], stride[i - 2]) for i in (0, 1))
+    return Field((down, along), map_axes(shape))
+
+
+def _enlarge(
+    field: Field, factor: Sequence[Any], reach: Sequence[Any], shape: Shape
+) -> Field | None:
+    """Each place spread over ``reach`` + 1 new ones."""
+    if not is_map(field.axes) or not field.has_places:
+        return _as_before(field, shape)
+    down, along = (field.spans[i].enlarged(factor[i], reach[i]) for i in (0, 1))
+    return Field((down, along), map_axes(shape))
+
+
+def _as_before(field: Field, shape: Shape) -> Field | None:
+    """Where numbers that all see the same are made into a map, its places see that too."""
+    return None if field.has_places else Field(field.spans, channel_axes(shape))
 
 
 def _convolution(given: Given, known: Known, shape: Shape) -> Field | None:
-    if id(given["input"]) not in known or id(given["weight"]) in known:
+    kernel = given["weight"].shape[2:]
+    if id(given["input"]) not in known or id(given["weight"]) in known or len(kernel) != 2:
         return None
     field, stride = known[id(given["input"])], given["stride"]
-    kernel = given["weight"].shape[2:]
-    if len(kernel) != 2:
-        return None
     reach = [d * (k - 1) for d, k in zip(given["dilation"], kernel, strict=True)]
-    if given["transposed"]:  # an output lies under ceil(kernel / stride) inputs at most
-        reach = [math.ceil(Fraction(r + 1, s)) - 1 for r, s in zip(reach, stride, strict=True)]
-        stride = [Fraction(1, s) for s in stride]
+    if given["transposed"]:
+        return _enlarge(field, stride, reach, shape)
     return _slide(field, reach, stride, shape)
 
 
@@ -97,21 +105,23 @@ def _adaptive(given: Given, known: Known, shape: Shape) -> Field | None:
     return _slide(known[id(given["self"])], reach, [Fraction(m, n) for m, n in sizes], shape)
 
 
-def _nearest(given: Given, known: Known, shape: Shape) -> Field | None:
-    (field,) = known.values()
-    source = next(tensors(given)).shape
-    return _slide(field, (0, 0), [Fraction(source[i], shape[i]) for i in (-2, -1)], shape)
+def _interpolated(width: int) -> Rule:
+    """Every new place is made of ``width`` old ones on each side."""
 
+    def rule(given: Given, known: Known, shape: Shape) -> Field | None:
+        (field,) = known.values()
+        source = next(tensors(given)).shape
+        factor = [Fraction(shape[i], source[i]) for i in (-2, -1)]
+        if min(factor) < 1:
+            return _slide(field, [width - 1, width - 1], [1 / f for f in factor], shape)
+        return _enlarge(field, factor, [width * f - 1 for f in factor], shape)
 
-def _interpolated(given: Given, known: Known, shape: Shape) -> Field | None:
-    (field,) = known.values()
-    source = next(tensors(given)).shape
-    return _slide(field, (1, 1), [Fraction(source[i], shape[i]) for i in (-2, -1)], shape)
+    return rule
 
 
 def _padded(given: Given, known: Known, shape: Shape) -> Field | None:
     field = known[id(given["self"])]
-    return replace(field, axes=map_axes(shape)) if is_map(field.axes) else None
+    return replace(field, axes=map_axes(shape)) if is_map(field.axes) else _as_before(field, shape)
 
 
 def _reduced(given: Given, known: Known, shape: Shape) -> Field | None:
@@ -122,7 +132,7 @@ def _reduced(given: Given, known: Known, shape: Shape) -> Field | None:
     axes = tuple(() if i in gone else held for i, held in enumerate(field.axes))
     if len(shape) < rank:
         axes = tuple(held for i, held in enumerate(axes) if i not in gone)
-    return Field(field.over(tuple(field.axes[i] for i in gone)), field.step, axes)
+    return Field(field.over(tuple(field.axes[i] for i in gone)), axes)
 
 
 def _product(given: Given, known: Known, shape: Shape) -> Field | None:
@@ -132,18 +142,18 @@ def _product(given: Given, known: Known, shape: Shape) -> Field | None:
     if id(first) in known:
         field = known[id(first)]
         axes = (*field.axes[:-1], axis(shape[-1]))
-        return Field(field.over(field.axes[-1:]), field.step, axes)
+        return Field(field.over(field.axes[-1:]), axes)
     if id(second) in known:
         field = known[id(second)]
         axes = (*field.axes[:-2], axis(shape[-2]), field.axes[-1])
-        return Field(field.over(field.axes[-2:-1]), field.step, axes)
+        return Field(field.over(field.axes[-2:-1]), axes)
     return elementwise(given, known, shape)
 
 
 def _attention(given: Given, known: Known, shape: Shape) -> Field:  # noqa: ARG001
     """Any place may see any other."""
-    size, step = _largest({id(f): f.collapsed(shape) for f in known.values()})
-    return Field(size, step, channel_axes(shape))
+    seen = largest([field.over(field.axes) for field in known.values()])
+    return Field(seen, channel_axes(shape))
 
 
 def _viewed(given: Given, known: Known, shape: Shape) -> Field | None:
@@ -164,16 +174,16 @@ def _permuted(given: Given, known: Known, shape: Shape) -> Field:
 
 def _sliced(given: Given, known: Known, shape: Shape) -> Field | None:
     field, dim = known[id(given["self"])], given["dim"] % len(given["self"].shape)
-    held, step = field.axes[dim], list(field.step)
+    held, spans = field.axes[dim], list(field.spans)
     if shape[dim] == given["self"].shape[dim]:
         return field
     if len(held) == 1 and held[0].side is not None:
-        step[held[0].side] *= given.get("step", 1)
+        spans[held[0].side] = spans[held[0].side].window(0, given.get("step", 1))
     elif sides([held]):
         return None
     cut = axis(shape[dim], held[0].side if held else None)
     axes = (*field.axes[:dim], cut, *field.axes[dim + 1 :])
-    return Field(field.size, (step[0], step[1]), axes)
+    return Field((spans[0], spans[1]), axes)
 
 
 def _indexed(given: Given, known: Known, shape: Shape) -> Field | None:  # noqa: ARG001
@@ -198,15 +208,15 @@ def _concatenated(given: Given, known: Known, shape: Shape) -> Field:
     if sides(field.axes[dim] for field in known.values()):  # a token joins the places
         return _attention(given, known, shape)
     axes = next(iter(known.values())).axes
-    return Field(*_largest(known), (*axes[:dim], axis(shape[dim]), *axes[dim + 1 :]))
+    return Field(_spans(known), (*axes[:dim], axis(shape[dim]), *axes[dim + 1 :]))
 
 
 RULES: dict[str, Rule] = {
     "convolution": _convolution,
     **dict.fromkeys(("max_pool2d_with_indices", "avg_pool2d", "avg_pool3d"), _pool),
     **dict.fromkeys(("_adaptive_avg_pool2d", "adaptive_max_pool2d"), _adaptive),
-    **dict.fromkeys(("upsample_nearest2d", "pixel_shuffle"), _nearest),
-    **dict.fromkeys(("upsample_bilinear2d", "_upsample_bilinear2d_aa"), _interpolated),
+    **dict.fromkeys(("upsample_nearest2d", "pixel_shuffle"), _interpolated(1)),
+    **dict.fromkeys(("upsample_bilinear2d", "_upsample_bilinear2d_aa"), _interpolated(2)),
     **dict.fromkeys(("constant_pad_nd", "reflection_pad2d", "replication_pad2d"), _padded),
     **dict.fromkeys(("mean", "sum", "amax", "amin", "max", "min", "var", "std"), _reduced),
     **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm"), _product),

@@ -6,12 +6,11 @@ normalisation gathers over a map is left out: both as is usual.
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from torch import Tensor
 
 from cnnlab.explain.axes import map_axes
-from cnnlab.explain.field import Field
+from cnnlab.explain.field import Field, Span
 from cnnlab.explain.field_rules import RULES, elementwise
 from cnnlab.explain.operations import Given, tensors
 
@@ -20,8 +19,7 @@ class ReceptiveFields:
     """The field of every tensor that comes from the image; None where one was lost track of."""
 
     def __init__(self, image: Tensor) -> None:
-        one = Fraction(1)
-        field = Field((one, one), (one, one), map_axes(image.shape))
+        field = Field((Span(), Span()), map_axes(image.shape))
         # The tensors are held, because an id may be given anew after its tensor has gone.
         self._known: dict[int, tuple[Tensor, Field | None]] = {id(image): (image, field)}
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from cnnlab.models.layers import Activation, activation_layer, init_weights
+from cnnlab.models.layers import Activation, activation_layer
 from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
 
@@ -19,7 +19,8 @@ class Autoencoder(nn.Module):
 
     784-256-128-256-784 on 28x28x1 is the lecture's network (468,368 parameters); ``hidden`` holds
     the encoder's half, whose last is the code. Every layer but the last has ``activation``; the
-    last is a sigmoid, since it gives pixels. Initialised as LeCun et al. 1998, Efficient backprop.
+    last is a sigmoid, since it gives pixels. Initialised as Glorot & Bengio 2010, before sigmoids
+    4 times as wide (Bengio 2012, Practical recommendations for gradient-based training).
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
 
     Raises:
@@ -40,7 +41,7 @@ class Autoencoder(nn.Module):
             layers += [nn.Linear(features, width), activation_layer(activation)]
         layers += [nn.Linear(hidden[0], spec.num_features), nn.Sigmoid()]
         self.decoder = nn.Sequential(*layers, nn.Unflatten(1, spec.shape))
-        init_weights(self, "lecun")
+        _init_weights(self)
 
     def encode(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> code (N, D), D the last of ``hidden``."""
@@ -57,8 +58,7 @@ class EncoderClassifier(nn.Module):
 
     The encoder's weights have the names they have in ``autoencoder``, so ``init.from`` brings them
     from such a run; with ``init.freeze=encoder.*`` the linear layer alone learns (650 parameters
-    on a code of 64). Initialised as LeCun et al. 1998, Efficient backprop, the classifier with a
-    tenth of that variance. (N, C, H, W) -> (N, K)
+    on a code of 64). Initialised as ``autoencoder``. (N, C, H, W) -> (N, K)
 
     Raises:
         ValueError: no hidden layer, or one of less than one unit.
@@ -74,7 +74,7 @@ class EncoderClassifier(nn.Module):
         super().__init__()
         self.encoder = dense_encoder(spec, hidden, activation)
         self.classifier = nn.Linear(hidden[-1], spec.num_classes)
-        init_weights(self, "lecun", self.classifier)
+        _init_weights(self)
 
     def forward(self, images: Tensor) -> Tensor:
         code = self.encoder(images)  # (N, 128)
@@ -91,3 +91,13 @@ def dense_encoder(spec: ImageSpec, hidden: tuple[int, ...], activation: Activati
     for features, width in pairwise((spec.num_features, *hidden)):
         layers += [nn.Linear(features, width), activation_layer(activation)]
     return nn.Sequential(*layers)
+
+
+def _init_weights(network: nn.Module) -> None:
+    """Uniform over ±gain * sqrt(6 / (fan_in + fan_out)); biases become 0."""
+    layers = list(network.modules())
+    for layer, following in zip(layers, [*layers[1:], None], strict=True):
+        if isinstance(layer, nn.Linear) and not layer.weight.is_meta:
+            gain = 4.0 if isinstance(following, nn.Sigmoid) else 1.0
+            nn.init.xavier_uniform_(layer.weight, gain)
+            nn.init.zeros_(layer.bias)

@@ -1,4 +1,4 @@
-"""Who is at work on a run: an exclusive claim with a heartbeat, so that two processes share a sweep.
+"""Who is at work on a run: an exclusive claim with a heartbeat, so that processes share a sweep.
 
 The claim of a dead process on this host falls at once; that of another host after
 ``LOST_AFTER`` seconds without a heartbeat.

@@ -56,8 +56,9 @@ def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
         CnnlabError: a path with no run, or no run that is finished.
     """
     folders = _find(list(paths))
-    done = [folder for folder in folders if folder.is_done]
-    unfinished = [str(f.status().get("state", "not begun")) for f in folders if not f.is_done]
+    lacks = [(folder, _lack(folder)) for folder in folders]
+    done = [folder for folder, lack in lacks if lack is None]
+    unfinished = [lack for _, lack in lacks if lack is not None]
     if not done:
         where = ", ".join(sorted({str(folder.path.parent) for folder in folders})[:3])
         raise CnnlabError(f"nothing to compare in {where}: {left_out(unfinished, 0)[0]}")
@@ -99,6 +100,14 @@ def _find(paths: list[str | Path | RunDir]) -> list[RunDir]:
     if empty:
         raise CnnlabError(f"nothing to compare: no run in {', '.join(empty)}; {EXPECTED}")
     return find_runs(paths)
+
+
+def _lack(folder: RunDir) -> str | None:
+    """Why a run cannot be compared, if it cannot."""
+    if not folder.is_done:
+        return str(folder.status().get("state", "not begun"))
+    tested = any(column.startswith("test_") for column in folder.result())
+    return None if tested else "not tested"
 
 
 def _read(folder: RunDir) -> _Run:

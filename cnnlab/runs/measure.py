@@ -53,4 +53,4 @@ ERROR = Measure(
 
 def measure_of(result: Mapping[str, Any]) -> Measure:
     """The measure of a run, by its row of results."""
-    return ACCURACY if "test_acc" in result else ERROR
+    return ACCURACY if "val_acc" in result else ERROR

@@ -34,8 +34,12 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
 
 def _print_one(run: RunDir, console: Console) -> None:
     result = run.result()
-    images = f"({result['num_test']:,} images), at epoch {result['best_epoch']}"
-    if measure_of(result) is ACCURACY:
+    images = f"({result.get('num_test', 0):,} images), at epoch {result['best_epoch']}"
+    if "num_test" not in result:  # trainer.test=false
+        measure = measure_of(result)
+        value = f"{measure.show(result[f'val_{measure.column}'])}"
+        reached = f"not tested; validation {measure.name} {value} at epoch {result['best_epoch']}"
+    elif measure_of(result) is ACCURACY:
         reached = (
             f"test accuracy {result['test_acc']:.2%}, macro-F1 {result['test_macro_f1']:.2%} "
             f"{images} with validation accuracy {result['val_acc']:.2%}"

@@ -1,4 +1,4 @@
-"""The pictures of a search: how it went, what mattered, and between several objectives the front."""
+"""The pictures of a search: how it went, what mattered, the front of several objectives."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from optuna.importance import get_param_importances
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -42,7 +42,7 @@ def history_figure(study: Study, objectives: Sequence[Objective]) -> Figure:
         if failed:
             bottom = axes.get_xaxis_transform()
             axes.plot(
-                failed, [0.02] * len(failed), "|", color=GRAY, transform=bottom, label="failed"
+                failed, [0.02] * len(failed), "^", color=GRAY, transform=bottom, label="failed"
             )
         axes.set(xlabel="Trial", ylabel=objective.axis, title=objective.title)
         _scale(axes, "y", objective)
@@ -113,7 +113,11 @@ def _importances(study: Study, index: int) -> dict[str, float]:
     complete = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
     if len({trial.values[index] for trial in complete}) < 2:
         return {}
-    return get_param_importances(study, target=lambda trial: float(trial.values[index]))
+    return get_param_importances(
+        study,
+        evaluator=FanovaImportanceEvaluator(seed=0),
+        target=lambda trial: float(trial.values[index]),
+    )
 
 
 def _scale(axes: Axes, along: Literal["x", "y"], objective: Objective) -> None:

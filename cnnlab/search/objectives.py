@@ -1,4 +1,4 @@
-"""What a search can ask for, as columns of result.json: which way is better, and how it is shown."""
+"""What a search can ask for: columns of result.json, which way is better, how each is shown."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

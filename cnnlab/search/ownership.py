@@ -26,6 +26,7 @@ class Ownership:
     def __init__(self, study: Study, sweep: Path) -> None:
         self.study = study
         self.me = Claim.own()
+        self._taken: set[int] = set()
         self._lock = FileLock(sweep / FOLDER / ".take.lock")
 
     @contextmanager
@@ -51,6 +52,7 @@ class Ownership:
                 trial = self.study.ask()
             else:
                 return None
+            self._taken.add(trial.number)
             trial.set_user_attr(OWNER, [self.me.host, self.me.pid, self.me.born])
             return trial
 
@@ -60,8 +62,11 @@ class Ownership:
         owner = trial.user_attrs.get(OWNER)
         if owner is None:  # killed between the trial's beginning and this attribute
             return True
-        heartbeat = self.study.user_attrs.get(_key(*owner), 0.0)
-        return not Claim(*owner, heartbeat).is_alive
+        host, pid, born = owner
+        if (host, pid, born) == (self.me.host, self.me.pid, self.me.born):
+            return trial.number not in self._taken  # of a search that was stopped in this process
+        heartbeat = self.study.user_attrs.get(_key(host, pid, born), 0.0)
+        return not Claim(host, pid, born, heartbeat).is_alive
 
     def _beat(self, stop: threading.Event) -> None:
         while True:

@@ -56,6 +56,6 @@ class Pruning(Callback):
         if self.epoch is not None:
             objective = OBJECTIVES[self.metric]
             raise Pruned(
-                f"pruned after epoch {self.epoch}: {objective.name} "
+                f"after epoch {self.epoch}: {objective.name} "
                 f"{objective.show(self.reported[self.epoch])}"
             )

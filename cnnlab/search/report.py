@@ -54,7 +54,7 @@ def report(
 
 
 def front(study: Study) -> list[FrozenTrial]:
-    """The best trial alone, or those that none beats in every objective, best in the first first."""
+    """The best trial alone, or those that none beats in every objective, in the first's order."""
     if len(study.directions) == 1:
         return [study.best_trial]
     sign = -1 if study.directions[0].name == "MAXIMIZE" else 1

@@ -121,5 +121,5 @@ class GridInOrder(BaseSampler):
     def sample_relative(self, *_: Any) -> dict[str, Any]:
         return {}
 
-    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, *_: Any) -> Any:
+    def sample_independent(self, _: Study, trial: FrozenTrial, param_name: str, *_rest: Any) -> Any:
         return self.points[trial.number % len(self.points)][param_name]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from optuna.distributions import FloatDistribution
 from optuna.study import Study
 from optuna.trial import TrialState
 
@@ -59,6 +60,7 @@ def _probe(space: Space, options: SearchOptions, compose: Compose) -> Path:
         try:
             possible.append(compose(words))
         except CnnlabError as error:
+            _refuse_real_numbers(space, error)
             refused.append(f"{' '.join(space.words(point))}: {error}")
         except COMPOSING_ERRORS as error:  # a name or a key that is none, whatever else varies
             raise refusal(error) from error
@@ -73,6 +75,15 @@ def _probe(space: Space, options: SearchOptions, compose: Compose) -> Path:
     for job in possible:
         _refuse_what_cannot_be_measured(job, options)
     return possible[0].folder().path.parent
+
+
+def _refuse_real_numbers(space: Space, error: CnnlabError) -> None:
+    """Almost every point of such an interval would fail."""
+    key = str(error).partition("=")[0]
+    distribution = space.distributions.get(key)
+    if isinstance(distribution, FloatDistribution) and "whole number" in str(error):
+        low, high = distribution.low, distribution.high
+        raise CnnlabError(f"{error}: {key}='int(interval({low:g}, {high:g}))'") from error
 
 
 def _refuse_what_cannot_be_measured(job: Job, options: SearchOptions) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Sweep
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -38,12 +38,15 @@ class Dimension:
             value = min(self.values, key=lambda listed: abs(listed - value))
         return str(value)
 
-    def extremes(self) -> tuple[Any, ...]:
-        """Values that show whether the dimension can be at all: every choice, or both ends."""
+    def samples(self) -> tuple[Any, ...]:
+        """Values that show what can be: every choice; of numbers both ends and one between."""
         if isinstance(self.distribution, CategoricalDistribution):
             return tuple(self.distribution.choices)
         assert isinstance(self.distribution, (FloatDistribution, IntDistribution))
-        return (self.distribution.low, self.distribution.high)
+        low, high = self.distribution.low, self.distribution.high
+        if self.values is not None or isinstance(self.distribution, IntDistribution):
+            return (low, high)
+        return (low, low + 0.382 * (high - low), high)
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,10 @@ class Space:
 
     def probes(self) -> Iterable[dict[str, Any]]:
         """Points that differ from the first in one key at a time, the first one first."""
-        first = {key: dimension.extremes()[0] for key, dimension in self.dimensions.items()}
+        first = {key: dimension.samples()[0] for key, dimension in self.dimensions.items()}
         yield first
         for key, dimension in self.dimensions.items():
-            for value in dimension.extremes()[1:]:
+            for value in dimension.samples()[1:]:
                 yield {**first, key: value}
 
     def plain(self) -> dict[str, Any]:
@@ -83,6 +86,8 @@ class Space:
 def read_space(overrides: Sequence[Override]) -> Space:
     """Split overrides into what is fixed and what is searched over.
 
+    Hydra reads interval(1, 9) as real numbers; int(interval(1, 9)) is for whole ones.
+
     Raises:
         CnnlabError: nothing varies, or a range or tag that no distribution stands for.
     """
@@ -91,8 +96,8 @@ def read_space(overrides: Sequence[Override]) -> Space:
     for override in overrides:
         key = override.get_key_element()
         name = key.lstrip("+~")
-        if name == "trainer.test" or (name == "rerun" and override.value() is not False):
-            raise CnnlabError(f"{override.input_line}: a search sees to that itself")
+        if name == "trainer.test" or (name in ("rerun", "resume") and override.value()):
+            raise CnnlabError(f"{override.input_line}: a search decides on that itself")
         fixed.pop(key, None)
         dimensions.pop(key, None)
         if not override.is_sweep_override():
@@ -129,7 +134,7 @@ def _dimension(override: Override) -> Dimension:
         raise CnnlabError(f"{line}: {error}") from error
     if tags:
         raise CnnlabError(f"{line}: tag log is for an interval or a range of numbers")
-    if hasattr(sweep, "shuffle"):
+    if isinstance(sweep, ChoiceSweep):
         sweep.shuffle = False  # the order of choices means nothing to a search
     choices = tuple(dict.fromkeys(map(_lower_bool, override.sweep_string_iterator())))
     if not choices:

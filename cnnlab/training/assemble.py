@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cnnlab.config import RunConfig
+from cnnlab.data.augment import Augment
 from cnnlab.data.chunks import steps_per_epoch
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.explain.cost import Cost, count
@@ -43,6 +44,7 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
         CnnlabError: one of them, or their combination, cannot be.
     """
     dataset: ImageDataset = build(DATASETS, config.data)
+    _refuse_color_of_grey(dataset.augment, dataset.spec)
     per_epoch = _steps(config, dataset.num_train)
     total = min(config.trainer.epochs * per_epoch, config.trainer.max_steps or math.inf)
     with torch.device(device):
@@ -52,6 +54,7 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
             freeze(model, config.init.freeze, head if config.init.head == "new" else frozenset())
         optimizer: Optimizer = build(OPTIMIZERS, config.optim, _trained(config, model, head))
     schedule: Schedule = build(SCHEDULES, config.schedule, int(total), per_epoch)
+    _refuse_beyond(config, schedule, per_epoch)
     return Assembly(
         dataset,
         model,
@@ -111,6 +114,22 @@ def _steps(config: RunConfig, num_train: int) -> int:
             f"{config.data['name']} has {num_train} images"
         )
     return steps_per_epoch(num_train, config.batch_size, accumulate)
+
+
+def _refuse_beyond(config: RunConfig, schedule: Schedule, per_epoch: int) -> None:
+    """A plan must fit into the epochs; ``max_steps`` may cut it short, to look at its beginning."""
+    try:
+        schedule.refuse_beyond(config.trainer.epochs * per_epoch)
+    except ValueError as error:
+        raise CnnlabError(f"schedule={config.schedule['name']}: {error}") from error
+
+
+def _refuse_color_of_grey(augment: Augment, spec: ImageSpec) -> None:
+    if augment.color and spec.channels != 3:
+        raise CnnlabError(
+            f"data.augment.color={augment.color:g} shifts red, green and blue; "
+            f"images of {spec} have {spec.channels} channel{'s' * (spec.channels > 1)}"
+        )
 
 
 def _refuse_missing_device(accelerator: str, devices: int) -> None:

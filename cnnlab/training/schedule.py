@@ -31,6 +31,13 @@ class Schedule:
         """What the base learning rate is multiplied by at ``step``, 0-based."""
         raise NotImplementedError
 
+    def refuse_beyond(self, steps: int) -> None:
+        """Refuse a plan that reaches past ``steps``, all those of the run's epochs.
+
+        Raises:
+            ValueError: some of it lies there, where it would never happen.
+        """
+
     def epoch_end(self, row: Mapping[str, float]) -> None:
         """Hear of a finished epoch's metrics, such as ``val_loss``."""
 
@@ -72,7 +79,11 @@ class Step(Schedule):
 
 @SCHEDULES.register("multistep")
 class MultiStep(Schedule):
-    """Times ``gamma`` at each milestone, in epochs (fractions are fine)."""
+    """Times ``gamma`` at each milestone, after a constant warm-up at ``warmup_factor``.
+
+    ``milestones`` and ``warmup`` count epochs, of which fractions are fine, or optimiser steps,
+    the "iterations" of papers.
+    """
 
     def __init__(
         self,
@@ -80,20 +91,38 @@ class MultiStep(Schedule):
         steps_per_epoch: int,
         *,
         milestones: list[float],
+        unit: Literal["epochs", "steps"] = "epochs",
         gamma: Factor = 0.1,
+        warmup: Epochs = 0.0,
+        warmup_factor: Factor = 0.1,
     ) -> None:
         super().__init__(total_steps, steps_per_epoch)
         if milestones != sorted(milestones) or min(milestones, default=0) < 0:
             raise ValueError(f"milestones={milestones} must rise, such as {_rising(milestones)}")
-        self.milestones = [round(epoch * steps_per_epoch) for epoch in milestones]
+        self.unit = unit
+        self.unit_steps = steps_per_epoch if unit == "epochs" else 1
+        self.milestones = [round(milestone * self.unit_steps) for milestone in milestones]
         self.gamma = gamma
+        self.warmup = round(warmup * self.unit_steps)
+        self.warmup_factor = warmup_factor
 
     def factor(self, step: int) -> float:
-        return float(self.gamma ** bisect_right(self.milestones, step))
+        warm = self.warmup_factor if step < self.warmup else 1.0
+        return float(warm * self.gamma ** bisect_right(self.milestones, step))
+
+    def refuse_beyond(self, steps: int) -> None:
+        end = f"run of {steps / self.unit_steps:g} {self.unit}"
+        for milestone in self.milestones:
+            if milestone >= steps:
+                raise ValueError(
+                    f"milestone {milestone / self.unit_steps:g} lies past the end of the {end}"
+                )
+        if self.warmup >= steps:
+            raise ValueError(f"warmup={self.warmup / self.unit_steps:g} is as long as the {end}")
 
 
 def _rising(milestones: list[float]) -> list[float]:
-    return sorted(abs(epoch) for epoch in milestones)
+    return sorted(abs(milestone) for milestone in milestones)
 
 
 @SCHEDULES.register("cosine", paper="Loshchilov & Hutter 2017, SGDR, without restarts")
@@ -111,17 +140,19 @@ class Cosine(Schedule):
         super().__init__(total_steps, steps_per_epoch)
         self.warmup = round(warmup_epochs * steps_per_epoch)
         self.final_factor = final_factor
-        if self.warmup >= total_steps:
-            raise ValueError(
-                f"warmup_epochs={warmup_epochs:g} is as long as the run of "
-                f"{total_steps / steps_per_epoch:g} epochs; give less"
-            )
 
     def factor(self, step: int) -> float:
         if step < self.warmup:
             return (step + 1) / self.warmup
         done = (step - self.warmup) / (self.total_steps - self.warmup)
         return self.final_factor + (1 - self.final_factor) * (1 + math.cos(math.pi * done)) / 2
+
+    def refuse_beyond(self, steps: int) -> None:
+        if self.warmup >= steps:
+            raise ValueError(
+                f"warmup_epochs={self.warmup / self.steps_per_epoch:g} is as long as the run of "
+                f"{steps / self.steps_per_epoch:g} epochs; give less"
+            )
 
 
 @SCHEDULES.register("onecycle", paper="Smith & Topin 2018, Super-convergence")

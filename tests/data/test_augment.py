@@ -3,7 +3,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnnlab.data.augment import Augment, augment_batch, box, crop, mix, share_kept
+from cnnlab.data.augment import (
+    EIGENVECTORS,
+    Augment,
+    augment_batch,
+    box,
+    color_shift,
+    crop,
+    mix,
+    share_kept,
+)
+from cnnlab.data.normalise import Normalise
+from cnnlab.spec import ImageSpec
 
 
 def as_float(pixels: Tensor) -> Tensor:
@@ -170,3 +181,34 @@ def test_off_draws_nothing_and_changes_nothing() -> None:
     inputs, _ = run(Augment(), pixels)
     assert torch.equal(inputs, pixels.float())
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_color_shift_by_hand() -> None:
+    """p1 a1 l1 + p2 a2 l2 + p3 a3 l3 of section 4.1, with p1 the components' first column."""
+    shift = color_shift(torch.tensor([[1.0, 0, 0], [0, 2, 0], [0.1, -0.2, 0.3]]))
+    assert shift.shape == (3, 3, 1, 1)
+    expected = [
+        [-0.5675 * 0.2175, -0.5808 * 0.2175, -0.5836 * 0.2175],
+        [2 * 0.7192 * 0.0188, 2 * -0.0045 * 0.0188, 2 * -0.6948 * 0.0188],
+        [-0.0145061, -0.0137142, -0.0095137],
+    ]
+    torch.testing.assert_close(shift.flatten(1), torch.tensor(expected), atol=1e-6, rtol=0)
+
+
+def test_colors_components_are_orthonormal_and_the_first_is_grey() -> None:
+    vectors = torch.tensor(EIGENVECTORS)
+    torch.testing.assert_close(vectors.T @ vectors, torch.eye(3), atol=2e-4, rtol=0)
+    assert (vectors[:, 0] < -0.5).all()  # light and dark differ most
+
+
+def test_color_adds_one_shift_to_all_pixels_of_an_image_before_normalisation() -> None:
+    spec = ImageSpec(3, 4, 4, 10, mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.5))
+    pixels, labels = images(3000, 3, 4, 4), torch.zeros(3000, dtype=torch.int64)
+    normalise = Normalise(spec)
+    torch.manual_seed(0)
+    inputs, _ = augment_batch(pixels, labels, Augment(color=0.1), normalise, 10)
+    shift = (inputs - normalise(pixels)) * torch.tensor(spec.std).view(3, 1, 1)  # in 0..1
+    torch.testing.assert_close(shift, shift[:, :, :1, :1].expand_as(shift), atol=1e-6, rtol=0)
+    drawn = shift[:, :, 0, 0] @ torch.tensor(EIGENVECTORS) / torch.tensor([0.2175, 0.0188, 0.0045])
+    assert drawn.mean(0).abs().max() < 0.008  # 4 standard errors of 0.1 / sqrt(3000)
+    torch.testing.assert_close(drawn.std(0), torch.full((3,), 0.1), atol=0.006, rtol=0)

@@ -25,7 +25,10 @@ MATRIX = torch.empty(4, 7, device="meta")
         (aten.mean.dim, (MAPS, [])),
         (aten.cat.default, ([MAPS, MAPS, MAPS], 1)),
         (aten.cat.default, ([MAPS, MAPS], -1)),
-        (aten.addmm.default, (torch.empty(7, device="meta"), torch.empty(3, 4, device="meta"), MATRIX)),
+        (
+            aten.addmm.default,
+            (torch.empty(7, device="meta"), torch.empty(3, 4, device="meta"), MATRIX),
+        ),
         (
             aten.native_batch_norm.default,
             (MAPS, VECTOR, VECTOR, VECTOR, VECTOR, False, 0.1, 1e-5),

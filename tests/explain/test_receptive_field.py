@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -43,9 +43,9 @@ def test_published(arch, layer, pixels):
 
 LAYERS = {
     "conv": lambda k, s, p, d: nn.Conv2d(1, 1, k, s, p, d),
-    "max": lambda k, s, p, d: nn.AvgPool2d(k, s),  # an average shows every pixel it can depend on
-    "grouped": lambda k, s, p, d: nn.Sequential(nn.Conv2d(1, 2, k, s, p), nn.Conv2d(2, 1, 1)),
-    "transposed": lambda k, s, p, d: nn.ConvTranspose2d(1, 1, k, s),
+    "pool": lambda k, s, *_: nn.AvgPool2d(k, s),
+    "grouped": lambda k, s, p, _: nn.Sequential(nn.Conv2d(1, 2, k, s, p), nn.Conv2d(2, 1, 1)),
+    "transposed": lambda k, s, *_: nn.ConvTranspose2d(1, 1, k + s, s),  # without gaps
 }
 LAYER = st.tuples(
     st.sampled_from(sorted(LAYERS)),
@@ -62,7 +62,7 @@ def reached(model, size):
     output = model(image)
     most = [0, 0]
     middle = output.shape[-1] // 2
-    for place in range(max(0, middle - 3), min(middle + 4, output.shape[-1])):
+    for place in range(max(0, middle - 4), min(middle + 5, output.shape[-1])):
         (gradient,) = torch.autograd.grad(output[0, 0, place, place], image, retain_graph=True)
         for side in (0, 1):
             hit = gradient[0, 0].abs().sum(1 - side).nonzero()
@@ -70,9 +70,10 @@ def reached(model, size):
     return tuple(most)
 
 
+@settings(max_examples=100)
 @given(st.lists(LAYER, min_size=1, max_size=3))
 def test_is_what_gradients_reach(drawn):
-    """Random stacks of windows with positive weights: no field is too small, few too large."""
+    """Random stacks of windows with positive weights."""
     model = nn.Sequential(*(LAYERS[name](*options) for name, *options in drawn))
     for parameter in model.parameters():
         nn.init.constant_(parameter, 0.01)
@@ -80,7 +81,7 @@ def test_is_what_gradients_reach(drawn):
     told = trace(model, ImageSpec(1, size, size, 1))[-1].receptive_field.pixels
     seen = reached(model, size)
     if any(name == "transposed" for name, *_ in drawn):
-        assert told[0] >= seen[0]  # outputs between two inputs may see less
+        assert told >= seen  # a stride behind it may choose those that see less
     else:
         assert told == seen
 
@@ -106,21 +107,24 @@ CONV3 = {"conv": nn.Conv2d(3, 3, 3, padding=1)}
         (lambda net, x: net.conv(x) + x, 3),
         (lambda net, x: torch.cat([x, net.conv(net.conv(x))], 1), 5),
         (lambda net, x: net.conv(x[:, :, ::2, ::2]), 5),  # every second pixel: steps of 2
-        (lambda net, x: net.conv(F.interpolate(x, scale_factor=2)), 2),
+        (lambda net, x: net.conv(F.interpolate(x, scale_factor=2)), 2),  # 3 places of 2 pixels
         (lambda net, x: net.conv(x).mean((2, 3)), 18),  # 16 places of 3, one pixel apart
         (lambda net, x: net.conv(x) * x.mean((2, 3), keepdim=True), 16),  # squeeze, excite
         (lambda net, x: net.conv(x)[:, [2, 0]], 3),  # channels picked
         (lambda net, x: net.conv(x).roll(1, 2), None),  # not followed
-        (lambda net, x: F.linear(x.permute(0, 2, 3, 1), torch.ones(5, 3)), 1),  # 1x1, really
-        (lambda net, x: F.linear(x, torch.ones(5, 16)), (1, 16)),  # along the width
-        (lambda net, x: F.linear(x.flatten(1), torch.ones(5, 768)), 16),
+        (lambda _, x: F.linear(x.permute(0, 2, 3, 1), torch.ones(5, 3)), 1),  # 1x1, really
+        (lambda _, x: F.linear(x, torch.ones(5, 16)), (1, 16)),  # along the width
+        (lambda _, x: F.linear(x.flatten(1), torch.ones(5, 768)), 16),
         (lambda net, x: F.local_response_norm(net.conv(x), 3), 3),
-        (lambda net, x: F.conv2d(x, torch.ones(1, 3, 3, 3), padding="same", dilation=2), 5),
-        (lambda net, x: F.adaptive_avg_pool2d(x, 3), 6),  # 16 in 3 parts: 6, 6 and 6
+        (lambda _, x: F.conv2d(x, torch.ones(1, 3, 3, 3), padding="same", dilation=2), 5),
+        (lambda net, x: F.interpolate(net.conv(x), scale_factor=3), 3),
+        (lambda _, x: F.interpolate(x, scale_factor=2, mode="bilinear"), 2),
+        (lambda net, x: net.conv(F.linear(x.flatten(1), torch.ones(48, 768)).view(1, 3, 4, 4)), 16),
+        (lambda _, x: F.adaptive_avg_pool2d(x, 3), 6),  # 16 in 3 parts: 6, 6 and 6
     ],
 )
 def test_follows_functions_and_shapes(forward, pixels):
-    last = trace(Net(forward, **CONV3), ImageSpec(3, 16, 16, 10))[-1]
+    *_, last = (c for c in trace(Net(forward, **CONV3), ImageSpec(3, 16, 16, 10)) if c.is_used)
     told = last.receptive_field and last.receptive_field.pixels
     assert told == ((pixels, pixels) if isinstance(pixels, int) else pixels)
 

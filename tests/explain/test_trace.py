@@ -139,7 +139,7 @@ def test_leaves_the_model_as_it_was(device):
     trace(model, SPEC)
     assert [module.training for module in model] == [True, False, True]
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
-    with pytest.raises(RuntimeError, match="channels"):
+    with pytest.raises(RuntimeError, match="channel"):
         trace(model, ImageSpec(3, 12, 12, 10))
     assert model.training
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())

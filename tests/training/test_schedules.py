@@ -97,13 +97,41 @@ def test_all_but_plateau_keep_no_state() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Cosine(70, 7, warmup_epochs=10), "warmup_epochs=10 is as long as the run of 10"),
+        (
+            lambda: Cosine(70, 7, warmup_epochs=10).refuse_beyond(70),
+            "warmup_epochs=10 is as long as the run of 10 epochs",
+        ),
         (lambda: MultiStep(70, 7, milestones=[5, 2]), r"must rise, such as \[2, 5\]"),
+        (
+            lambda: MultiStep(70, 7, milestones=[5, 10]).refuse_beyond(70),
+            "milestone 10 lies past the end of the run of 10 epochs",
+        ),
+        (
+            lambda: MultiStep(70, 7, milestones=[5, 71], unit="steps").refuse_beyond(70),
+            "milestone 71 lies past the end of the run of 70 steps",
+        ),
+        (
+            lambda: MultiStep(70, 7, milestones=[], warmup=10.5).refuse_beyond(70),
+            "warmup=10.5714 is as long as the run of 10 epochs",
+        ),
     ],
 )
-def test_impossible_ones_are_refused(make: Callable[[], Schedule], message: str) -> None:
+def test_impossible_ones_are_refused(make: Callable[[], Schedule | None], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_plan_up_to_the_last_step_is_not_refused() -> None:
+    MultiStep(70, 7, milestones=[69], unit="steps", warmup=69).refuse_beyond(70)
+    Cosine(70, 7, warmup_epochs=9).refuse_beyond(70)
+    Cosine(3, 7, warmup_epochs=9).refuse_beyond(70)  # cut short, to see it begin
+
+
+def test_milestones_and_warmup_in_steps() -> None:
+    ours = MultiStep(9, 3, milestones=[4, 7], unit="steps", gamma=0.5, warmup=2, warmup_factor=0.2)
+    assert [ours.factor(step) for step in range(9)] == [0.2, 0.2, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
+    in_epochs = MultiStep(9, 3, milestones=[1, 2], warmup=1, warmup_factor=0)
+    assert [in_epochs.factor(step) for step in (2, 3, 5, 6)] == [0, 0.1, 0.1, pytest.approx(0.01)]
 
 
 @pytest.mark.parametrize("total", [1, 2, 3])

@@ -1,0 +1,75 @@
+"""A search killed with SIGKILL and started again is the search that nobody disturbed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cnnlab.runs.run_dir import find_runs
+
+SEARCH = [
+    *("train", "-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=20", "sweep.name=s"),
+    *("hydra.sweeper.pruner=asha", "data=digits", "model=mlp", "model.hidden=[16],[32]"),
+    *("model.dropout=0.1", "trainer.epochs=4", "optim.lr=tag(log, interval(1e-3, 1))"),
+]
+
+
+def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", "from cnnlab.cli import main; main()", *SEARCH, *more],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def begun(folder: Path) -> int:
+    return len(list(folder.glob("runs/s/*/status.json")))
+
+
+def trials(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "runs/s/search/trials.csv")
+
+
+@pytest.mark.slow
+def test_killed_and_restarted_it_ends_with_the_same_twenty_trials(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).wait() == 0
+    draw = random.Random(0)
+    for goal in (3, 9, 15):
+        process = start(killed)
+        while process.poll() is None and begun(killed) < goal:
+            time.sleep(0.02)
+        time.sleep(draw.uniform(0, 0.5))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert start(killed).wait() == 0
+    expected, table = trials(whole), trials(killed)
+    assert list(table["trial"]) == list(range(20))
+    assert table.drop(columns="run").equals(expected.drop(columns="run"))
+    assert 0 < (table["state"] == "pruned").sum() < 20
+    runs = find_runs([killed])
+    assert len(runs) == table["run"].nunique()
+    assert sum("test_acc" in run.result() for run in runs) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_search(tmp_path):
+    both = [start(tmp_path, "hydra.sweeper.sampler=random") for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert start(tmp_path).wait() == 0
+    table = trials(tmp_path)
+    assert list(table["trial"]) == list(range(20))
+    assert set(table["state"]) == {"complete", "pruned"}
+    for run in find_runs([tmp_path]):
+        log = run.log_file.read_text()
+        assert log.count("started") + log.count("went on with") == 1

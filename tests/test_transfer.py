@@ -1,0 +1,378 @@
+"""Starting from trained weights: what fits, what freezes, which run it is, and what is refused."""
+
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from cnnlab import load_run
+from cnnlab.config import InitConfig
+from cnnlab.launch import compose
+from cnnlab.models import MLP, Autoencoder, LeNet5, ResNet
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.run_dir import RunDir, find_runs
+from cnnlab.spec import ImageSpec
+from cnnlab.training.assemble import assemble
+from cnnlab.training.transfer import find_head, freeze, match, start
+
+SPEC = ImageSpec(1, 12, 12, 10)
+NOTHING: frozenset[str] = frozenset()
+QUICK = ["data=synthetic", "data.num_train=64", "data.size=12", "batch_size=16", "trainer=smoke"]
+CODE = ["model.hidden=[16,8]"]
+PLAIN = ["optim.momentum=0", "optim.weight_decay=0", "schedule=constant"]
+
+
+def mlp(hidden=(8,), num_classes=10) -> MLP:
+    return MLP(ImageSpec(1, 12, 12, num_classes), hidden=hidden)
+
+
+# What fits
+
+
+def test_weights_of_the_same_name_and_shape_are_taken_and_all_others_listed():
+    source = {**mlp((8,)).state_dict(), "fc.bias": torch.zeros(3)}
+    found = match(mlp((8,), num_classes=4), source, NOTHING)
+    assert list(found.weights) == ["hidden.0.weight", "hidden.0.bias"]
+    assert found.weights["hidden.0.weight"] is source["hidden.0.weight"]
+    assert found.unmatched == [
+        "classifier.weight (4, 8): trained as (10, 8), begins anew",
+        "classifier.bias (4): trained as (10), begins anew",
+        "fc.bias (3): trained, and not in the model",
+    ]
+
+
+def test_what_was_not_trained_and_what_shall_be_new_is_listed():
+    source = {"hidden.0.weight": torch.zeros(8, 144), "classifier.bias": torch.zeros(10)}
+    found = match(mlp(), source, frozenset(["classifier.weight", "classifier.bias"]))
+    assert list(found.weights) == ["hidden.0.weight"]
+    assert found.unmatched == [
+        "hidden.0.bias (8): not among the trained, begins anew",
+        "classifier.weight (10, 8): begins anew, by init.head=new",
+        "classifier.bias (10): begins anew, by init.head=new",
+    ]
+
+
+@pytest.mark.parametrize("wrapped", ["source", "model", "both"])
+def test_wrappers_are_looked_through(wrapped):
+    """``module.`` of a parallel wrapper, ``model.`` of a Lightning checkpoint."""
+    source, model = mlp().state_dict(), mlp()
+    if wrapped != "model":
+        source = {f"module.model.{name}": value for name, value in source.items()}
+    if wrapped != "source":
+        model = nn.ModuleDict({"net": model})
+    found = match(model, source, NOTHING)
+    assert found.unmatched == []
+    model.load_state_dict(found.weights)
+    inner = model["net"] if wrapped != "source" else model
+    for name, value in inner.state_dict().items():
+        assert torch.equal(value, source[name if wrapped == "model" else f"module.model.{name}"])
+
+
+# Which layer is the head
+
+
+class Backwards(nn.Module):
+    """Its head is defined first, and it holds a weight itself, as vision transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.ones(1))
+        self.top = nn.Linear(4, 10)
+        self.bottom = nn.Linear(144, 4)
+
+    def forward(self, images):
+        return self.top(self.bottom(images.flatten(1)) + self.token)
+
+
+@pytest.mark.parametrize(
+    ("model", "head"),
+    [
+        (MLP(SPEC), "classifier"),
+        (ResNet(SPEC, depth=8), "classifier"),
+        (LeNet5(ImageSpec(1, 28, 28, 10)), "classifier"),
+        (Autoencoder(SPEC), "decoder.2"),
+        (Backwards(), "top"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_head_is_the_last_layer_that_runs(model, head):
+    spec = ImageSpec(1, 28, 28, 10) if isinstance(model, LeNet5) else SPEC
+    assert find_head(model, spec) == {f"{head}.weight", f"{head}.bias"}
+    assert model.training
+
+
+# What freezes
+
+
+def frozen(model) -> set[str]:
+    return {name for name, p in model.named_parameters() if not p.requires_grad}
+
+
+def network() -> nn.Sequential:
+    parts = {
+        "features": nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)),
+        "fc": nn.Linear(2, 2),
+    }
+    return nn.Sequential(parts) if isinstance(parts, list) else nn.ModuleDict(parts)
+
+
+def test_a_pattern_freezes_parameters_and_the_statistics_that_it_names():
+    model = network()
+    freeze(model, "features.*", NOTHING)
+    assert frozen(model) == {f"features.{i}.{kind}" for i in (0, 1) for kind in ("weight", "bias")}
+    assert not model["features"][1].training
+    assert model["features"][0].training
+
+    model = network()
+    freeze(model, "*.weight", NOTHING)
+    assert frozen(model) == {"features.0.weight", "features.1.weight", "fc.weight"}
+    assert model["features"][1].training
+
+
+def test_a_new_head_always_learns():
+    model = network()
+    freeze(model, "*", frozenset(["fc.weight", "fc.bias"]))
+    assert frozen(model) == {f"features.{i}.{kind}" for i in (0, 1) for kind in ("weight", "bias")}
+
+
+def test_a_pattern_must_name_something_and_leave_something():
+    with pytest.raises(CnnlabError, match=r"init.freeze=conv\* names no parameter; .* features.0"):
+        freeze(network(), "conv*", NOTHING)
+    with pytest.raises(CnnlabError, match=r"init.freeze=\* freezes every parameter"):
+        freeze(network(), "*", NOTHING)
+
+
+# Runs
+
+
+@pytest.fixture
+def pretrained(cnnlab) -> RunDir:
+    """An autoencoder's finished run, in a folder of its own."""
+    answer = cnnlab("train", "model=autoencoder", *CODE, *QUICK, "sweep.name=code")
+    return RunDir(answer.out.splitlines()[-1])
+
+
+def weights(run: RunDir) -> dict[str, torch.Tensor]:
+    return load_run(run).model.state_dict()
+
+
+CLASSIFIER = ["train", "model=encoder_classifier", *CODE, *QUICK]
+
+
+def test_a_frozen_code_stays_and_its_classifier_learns(cnnlab, pretrained):
+    answer = cnnlab(*CLASSIFIER, f"init.from={pretrained}", "init.freeze=encoder.*")
+    assert answer.code == 0, answer.err
+    run = RunDir(answer.out.splitlines()[-1])
+    before, after = weights(pretrained), weights(run)
+    assert all(torch.equal(after[n], before[n]) for n in after if n.startswith("encoder."))
+    assert run.result()["trainable_params"] == 8 * 10 + 10
+    assert run.config()["init"] == {"from": str(pretrained), "freeze": "encoder.*", "head": "keep"}
+    for said in (answer.err, run.log_file.read_text()):
+        assert "4 tensors taken over" in said
+        assert "classifier.weight (10, 8): not among the trained, begins anew" in said
+        assert "decoder.0.weight (16, 8): trained, and not in the model" in said
+
+
+def test_frozen_batch_norm_keeps_its_statistics_through_a_run(cnnlab):
+    words = ["train", "model=resnet", "model.depth=8", *QUICK]
+    source = RunDir(cnnlab(*words, "sweep.name=source").out.splitlines()[-1])
+    for pattern, kept in (("*", True), ("*.weight", False)):
+        answer = cnnlab(*words, f"init.from={source}", f"init.freeze={pattern}", "init.head=new")
+        run = RunDir(answer.out.splitlines()[-1])
+        before, after = weights(source), weights(run)
+        means = [name for name in after if name.endswith("running_mean")]
+        assert len(means) == 7
+        assert all(torch.equal(after[name], before[name]) == kept for name in means)
+        assert not torch.equal(after["classifier.bias"], before["classifier.bias"])
+
+
+def test_the_backbone_s_learning_rate_is_a_share_of_the_head_s(cnnlab, pretrained):
+    """One plain step moves a weight by lr * gradient: the encoder's move becomes a tenth."""
+    words = [*CLASSIFIER, *PLAIN, "trainer.max_steps=1", f"init.from={pretrained}", "optim.lr=0.5"]
+    runs = [
+        RunDir(cnnlab(*words, f"optim.backbone_lr={share}").out.splitlines()[-1])
+        for share in ("1", "0.1")
+    ]
+    whole, tenth = (weights(run) for run in runs)
+    before = weights(pretrained)
+    for name in whole:
+        if name.startswith("encoder."):
+            moved = whole[name] - before[name]
+            assert moved.abs().max() > 0
+            torch.testing.assert_close(tenth[name] - before[name], 0.1 * moved, atol=1e-7, rtol=0)
+        else:
+            assert torch.equal(whole[name], tenth[name])
+    assert list(runs[1].metrics()["lr"]) == [0.5]
+
+
+def test_a_backbone_without_parameters_is_refused(cnnlab, pretrained):
+    words = [*CLASSIFIER, f"init.from={pretrained}", "init.freeze=encoder.*"]
+    answer = cnnlab(*words, "optim.backbone_lr=0.1")
+    assert "optim.backbone_lr=0.1: all but the last layer is frozen" in answer.err
+
+
+def test_a_new_head_begins_as_it_would_without_weights(cnnlab, pretrained, tmp_path):
+    words = ["model=mlp", "model.hidden=[8]", *QUICK]
+    source = RunDir(cnnlab("train", *words).out.splitlines()[-1])
+    for head, fresh in (("new", True), ("keep", False)):
+        config = compose([*words, f"init.from={source}", f"init.head={head}"])
+        torch.manual_seed(3)
+        parts = assemble(config)
+        first = {name: value.clone() for name, value in parts.model.state_dict().items()}
+        found = start(parts.model, config.init, parts.head)
+        assert ("classifier.weight" not in found.weights) == fresh
+        parts.model.load_state_dict(found.weights, strict=False)
+        now, trained = parts.model.state_dict(), weights(source)
+        assert torch.equal(now["hidden.0.weight"], trained["hidden.0.weight"])
+        expected = first if fresh else trained
+        assert torch.equal(now["classifier.weight"], expected["classifier.weight"])
+
+
+# Files
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pth", "nested", "ckpt"])
+def test_files_hold_weights_as_well(tmp_path, kind):
+    state = mlp().state_dict()
+    file = tmp_path / f"weights.{kind}"
+    if kind == "safetensors":
+        save_file(state, file)
+    else:
+        content = {
+            "pth": state,
+            "nested": {"model": state, "epoch": 3},
+            "ckpt": {"state_dict": {f"model.{name}": value for name, value in state.items()}},
+        }
+        torch.save(content[kind], file)
+    found = start(mlp(), InitConfig(from_=str(file)), NOTHING)
+    assert found.unmatched == []
+    assert all(torch.equal(found.weights[name], state[name]) for name in state)
+
+
+def test_torchvision_s_file_starts_torchvision_s_model(cnnlab, tmp_path):
+    from torchvision.models import resnet18
+
+    torch.manual_seed(1)
+    state = resnet18(num_classes=7).state_dict()
+    torch.save(state, tmp_path / "resnet18.pth")
+    words = [
+        *("model=torchvision", "model.arch=resnet18", "data=synthetic", "data.channels=3"),
+        *("data.size=32", "data.num_train=16", "batch_size=8", "init.from=resnet18.pth"),
+    ]
+    config = compose([*words, "init.freeze=layer[1-3].*", "init.head=new", "optim.backbone_lr=0.1"])
+    parts = assemble(config)
+    found = start(parts.model, config.init, parts.head)
+    assert parts.head == {"fc.weight", "fc.bias"}
+    assert len(found.weights) == len(state) - 2
+    assert {name.split(".")[0] for name in frozen(parts.model)} == {"layer1", "layer2", "layer3"}
+    head, backbone = parts.optimizer.param_groups
+    assert [p.shape for p in head["params"]] == [(10, 512), (10,)]
+    assert (head["lr"], backbone["lr"]) == pytest.approx((0.05, 0.005))
+
+
+# Which run it is
+
+
+def test_a_run_is_told_by_its_source_and_not_by_where_that_lies(cnnlab, pretrained):
+    words = [*CLASSIFIER, "init.freeze=encoder.*"]
+    assert cnnlab(*words, f"init.from={pretrained}").code == 0
+    shutil.copytree(pretrained.path, "elsewhere/moved")
+    assert "done already" in cnnlab(*words, "init.from=elsewhere/moved").err
+    other = cnnlab("train", "model=autoencoder", *CODE, *QUICK, "seed=1", "sweep.name=code")
+    again = cnnlab(*words, f"init.from={other.out.splitlines()[-1]}")
+    assert again.code == 0
+    assert "done already" not in again.err
+    assert len(find_runs(["runs/single"])) == 2
+
+
+def test_a_file_is_told_by_its_content(cnnlab, tmp_path):
+    words = ["train", "model=mlp", "model.hidden=[8]", *QUICK]
+    state = mlp().state_dict()
+    save_file(state, tmp_path / "a.safetensors")
+    save_file(state, tmp_path / "b.safetensors")
+    assert cnnlab(*words, "init.from=a.safetensors").code == 0
+    assert "done already" in cnnlab(*words, "init.from=b.safetensors").err
+    save_file({name: value + 1 for name, value in state.items()}, tmp_path / "b.safetensors")
+    assert "done already" not in cnnlab(*words, "init.from=b.safetensors").err
+
+
+def test_seeds_that_start_from_seeds_are_one_row_of_a_comparison(cnnlab):
+    from cnnlab import compare
+
+    sources = [
+        cnnlab("train", "model=autoencoder", *CODE, *QUICK, f"seed={seed}").out.splitlines()[-1]
+        for seed in (0, 1)
+    ]
+    for seed, source in enumerate(sources):
+        cnnlab(*CLASSIFIER, f"init.from={source}", f"seed={seed}", "sweep.name=ours")
+    table = compare(["runs/ours"])
+    assert list(table["n"]) == [2]
+
+
+def test_starts_can_be_swept_over(cnnlab, pretrained):
+    answer = cnnlab("train", "-m", *CLASSIFIER[1:], f"init.from=null,{pretrained}", "sweep.name=s")
+    assert answer.code == 0, answer.err
+    sources = {run.config()["init"]["from"] for run in find_runs(["runs/s"])}
+    assert sources == {None, str(pretrained)}
+    assert any("_from-autoencoder-" in run.name for run in find_runs(["runs/s"]))
+
+
+def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
+    words = [*CLASSIFIER, *PLAIN, "init.freeze=encoder.*", f"init.from={pretrained}"]
+    words += ["trainer.max_steps=null", "trainer.epochs=1"]
+    run = RunDir(cnnlab(*words).out.splitlines()[-1])
+    shutil.rmtree(pretrained.path)
+    assert cnnlab("test", str(run)).code == 0
+    answer = cnnlab("train", f"resume={run}", "trainer.epochs=2")
+    assert answer.code == 0, answer.err
+    assert "taken over" not in answer.err
+    after = RunDir(answer.out.splitlines()[-1])
+    assert list(after.metrics()["epoch"]) == [1, 2]
+    encoder = [name for name in weights(run) if name.startswith("encoder.")]
+    assert all(torch.equal(weights(after)[name], weights(run)[name]) for name in encoder)
+    refused = cnnlab("train", f"resume={run}", "trainer.epochs=3", "init.freeze=null")
+    assert f"init.freeze=null: resume goes on with the weights of {run.name}" in refused.err
+
+
+# What is refused, before anything is trained
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["init.from=nowhere"], "init.from=nowhere: no such run folder or file"),
+        (["init.from=."], ".: no run folder"),
+        (["init.from=broken.safetensors"], "broken.safetensors: cannot be read as weights"),
+        (["init.from=evil.pth"], "evil.pth: cannot be read as weights"),
+        (["init.from=numbers.pth"], "numbers.pth: holds no tensors by name"),
+        (["init.from=other.safetensors"], "nothing fits the model by name and shape; there x (2)"),
+        (["init.from=mlp.safetensors", "init.freeze=conv*"], "init.freeze=conv* names no param"),
+        (["init.from=mlp.safetensors", "init.freeze=*"], "init.freeze=* freezes every parameter"),
+        (["init.freeze=hidden.*"], "init: freeze=hidden.* needs weights to start from"),
+        (["init.head=new"], "init: head=new needs weights to start from"),
+        (["init.head=old"], "init.head=old is not allowed"),
+        (["init.form=x"], "no option 'init.form'; did you mean 'from'?"),
+        (["optim.backbone_lr=0"], "optim.backbone_lr=0 must be above 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_refused_before_training(cnnlab, tmp_path, words, message):
+    (tmp_path / "broken.safetensors").write_bytes(b"no header at all")
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "evil.pth")  # an object, which would run code
+    torch.save({"epoch": 3}, tmp_path / "numbers.pth")
+    save_file({"x": torch.zeros(2)}, tmp_path / "other.safetensors")
+    save_file(mlp().state_dict(), tmp_path / "mlp.safetensors")
+    answer = cnnlab("train", "model=mlp", "model.hidden=[8]", *QUICK, *words)
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err
+    assert not find_runs(["."])
+
+
+def test_a_run_that_is_not_finished_is_no_source(cnnlab, pretrained):
+    pretrained.update_status(state="running")
+    answer = cnnlab(*CLASSIFIER, f"init.from={pretrained}")
+    assert answer.code == 2
+    assert "the run is not finished (it is running)" in answer.err
