@@ -28,13 +28,14 @@ _PAPERS = {  # of variants that come from elsewhere than their family
     "preact_resnet110": _IDENTITY,
     "wide_resnet50_2": "Zagoruyko & Komodakis 2016, Wide residual networks",
 }
+_DEPTHS = {"lenet5_1998": 5}  # C3 is several convolutions side by side; the RBF layer is no product
 _HEADINGS = ("model", "small images", "parameters", "MACs", "large images", "parameters", "MACs")
 _PROJECTION = re.compile(r"(^|\.)(shortcut|downsample|projection)\b")
 NOTES = """\
 Small images have 10 classes, large ones 1000; a blank is a size that the network cannot take. MACs
 are multiply-adds for one image. Depth counts the layers with weights, convolutions and linear ones,
-without projections in shortcuts. (A wide ResNet's own number counts its three projections and not
-its last layer.)"""
+without projections in shortcuts, of the network for large images where it can be. (A wide ResNet's
+own number counts its three projections and not its last layer.)"""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _architecture(name: str, config: Mapping[str, Any], source: str) -> Architec
         costs[0],
         large,
         costs[1],
-        _depth(config, small if costs[0] is not None else large),
+        _DEPTHS.get(name) or _depth(config, large if costs[1] is not None else small),
         paper["year"] if paper else "",
         paper["authors"] if paper else "",
     )
