@@ -1,4 +1,4 @@
-"""Completion for bash, zsh and fish: our commands, and Hydra's overrides behind ``train``.
+"""Completion for bash, zsh and fish: our commands, and Hydra's overrides where they belong.
 
 Each shell's script passes the words typed so far to ``cnnlab complete``; Hydra's own scripts
 cannot be used because they do not understand a subcommand.
@@ -55,7 +55,7 @@ def candidates(words: Sequence[str], commands: Sequence[str]) -> list[str]:
     last = words[-1] if words else ""
     if len(words) <= 1:
         return sorted(command for command in commands if command.startswith(last))
-    if words[0] == "train" and not last.startswith("-"):
+    if words[0] in ("train", "layers", "bench") and not last.startswith("-"):
         return _overrides(words[1:])
     return []
 

@@ -33,12 +33,12 @@ def discover(imports: Iterable[str] = ()) -> None:
     for point in entry_points(group="cnnlab"):
         point.load()
     names = named_imports(imports)
-    if names:
-        os.environ[ENVIRONMENT] = ",".join(names)
-        if os.getcwd() not in sys.path:  # an installed command does not look where it stands
-            sys.path.append(os.getcwd())
+    if names and os.getcwd() not in sys.path:  # an installed command does not look where it stands
+        sys.path.append(os.getcwd())
     for name in names:
         try:
             importlib.import_module(name)
         except ImportError as error:
             raise CnnlabError(f"--import {name}: {error} (looked in {os.getcwd()} too)") from error
+    if names:
+        os.environ[ENVIRONMENT] = ",".join(names)  # for worker processes

@@ -37,7 +37,7 @@ def cnnlab(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "no-data"))
     monkeypatch.delenv("CNNLAB_DEBUG", raising=False)
-    monkeypatch.delenv("CNNLAB_IMPORT", raising=False)
+    monkeypatch.setenv("CNNLAB_IMPORT", "")
 
     def call(*words: str) -> Answer:
         capfd.readouterr()

@@ -195,7 +195,7 @@ def test_a_saved_config_never_imports_a_module(cnnlab, mynet, monkeypatch):
     cnnlab("train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke")
     run = only_run("runs")
     assert run.status()["imports"] == [mynet]
-    monkeypatch.delenv("CNNLAB_IMPORT", raising=False)
+    monkeypatch.setenv("CNNLAB_IMPORT", "")
     entries = {name: entry for name, entry in MODELS._entries.items() if name != "mynet"}
     monkeypatch.setattr(MODELS, "_entries", entries)
     answer = cnnlab("test", str(run))

@@ -213,7 +213,7 @@ def test_a_backbone_without_parameters_is_refused(cnnlab, pretrained):
     assert "optim.backbone_lr=0.1: all but the last layer is frozen" in answer.err
 
 
-def test_a_new_head_begins_as_it_would_without_weights(cnnlab, pretrained, tmp_path):
+def test_a_new_head_begins_as_it_would_without_weights(cnnlab):
     words = ["model=mlp", "model.hidden=[8]", *QUICK]
     source = RunDir(cnnlab("train", *words).out.splitlines()[-1])
     for head, fresh in (("new", True), ("keep", False)):
@@ -251,7 +251,7 @@ def test_files_hold_weights_as_well(tmp_path, kind):
     assert all(torch.equal(found.weights[name], state[name]) for name in state)
 
 
-def test_torchvision_s_file_starts_torchvision_s_model(cnnlab, tmp_path):
+def test_torchvision_s_file_starts_torchvision_s_model(tmp_path):
     from torchvision.models import resnet18
 
     torch.manual_seed(1)
