@@ -154,8 +154,10 @@ def test_every_yaml_composes(monkeypatch, tmp_path):
         for file in CONFIGS:
             group = file.parent.relative_to(ROOT / "conf").as_posix()
             words = [] if group == "." else [f"{group}={file.stem}"]
-            if "freeze:" in file.read_text():
+            if "init:" in file.read_text():
                 words.append("init.from=RUN")  # frozen weights come from somewhere
+            if "override /data: folder" in file.read_text():
+                words.append("data.root=PICS")
             plain = OmegaConf.to_container(hydra.compose("config", overrides=words), resolve=True)
             assert isinstance(plain, dict)
             assert parse(plain).model["name"], file

@@ -51,6 +51,8 @@ def make_trainer(
 def _quieten(level: int) -> None:
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(level)
+    # Frozen batch norm layers are meant to be in eval mode.
+    warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
     # Lightning 2.6 with torch 2.12 or newer; nobody who uses cnnlab can do anything about it.
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
 
