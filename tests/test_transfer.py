@@ -7,12 +7,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cnnlab import load_run
+from cnnlab import load_run, train
 from cnnlab.config import InitConfig
 from cnnlab.launch import compose
 from cnnlab.models import MLP, Autoencoder, LeNet5, ResNet
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir, find_runs
+from cnnlab.runs.sweep import run_name
 from cnnlab.spec import ImageSpec
 from cnnlab.training.assemble import assemble
 from cnnlab.training.transfer import find_head, freeze, match, start
@@ -147,11 +148,17 @@ def test_a_pattern_must_name_something_and_leave_something():
 # Runs
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> RunDir:
+    """An autoencoder's finished run, made once."""
+    place = f"runs_dir={tmp_path_factory.mktemp('source')}"
+    return train(["model=autoencoder", *CODE, *QUICK, place])[0]
+
+
 @pytest.fixture
-def pretrained(cnnlab) -> RunDir:
-    """An autoencoder's finished run, in a folder of its own."""
-    answer = cnnlab("train", "model=autoencoder", *CODE, *QUICK, "sweep.name=code")
-    return RunDir(answer.out.splitlines()[-1])
+def pretrained(made, tmp_path) -> RunDir:
+    """The same in a folder of the test's own."""
+    return RunDir(shutil.copytree(made.path, tmp_path / "code" / made.name))
 
 
 def weights(run: RunDir) -> dict[str, torch.Tensor]:
@@ -276,12 +283,26 @@ def test_torchvision_s_file_starts_torchvision_s_model(tmp_path):
 # Which run it is
 
 
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        ("runs/single/autoencoder_mnist_hidden128-64_lr0.02-c3b733ba", "from-autoencoder-c3b733ba"),
+        ("weights/resnet18-f37072fd.pth", "from-resnet18-f37072fd"),
+        ("'my own.safetensors'", "from-my own"),
+        ("null", "from-null"),
+    ],
+)
+def test_a_run_s_name_says_in_short_what_it_started_from(source, word):
+    choices = {"model": "mlp", "data": "digits"}
+    assert run_name(choices, [("init.from", source)]) == f"mlp_digits_{word}"
+
+
 def test_a_run_is_told_by_its_source_and_not_by_where_that_lies(cnnlab, pretrained):
     words = [*CLASSIFIER, "init.freeze=encoder.*"]
     assert cnnlab(*words, f"init.from={pretrained}").code == 0
     shutil.copytree(pretrained.path, "elsewhere/moved")
     assert "done already" in cnnlab(*words, "init.from=elsewhere/moved").err
-    other = cnnlab("train", "model=autoencoder", *CODE, *QUICK, "seed=1", "sweep.name=code")
+    other = cnnlab("train", "model=autoencoder", *CODE, *QUICK, "seed=1", "sweep.name=other")
     again = cnnlab(*words, f"init.from={other.out.splitlines()[-1]}")
     assert again.code == 0
     assert "done already" not in again.err
@@ -317,7 +338,6 @@ def test_starts_can_be_swept_over(cnnlab, pretrained):
     assert answer.code == 0, answer.err
     sources = {run.config()["init"]["from"] for run in find_runs(["runs/s"])}
     assert sources == {None, str(pretrained)}
-    assert any("_from-autoencoder-" in run.name for run in find_runs(["runs/s"]))
 
 
 def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):

@@ -16,7 +16,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import weights_identity
 
 VOLATILE = ("runs_dir", "sweep", "rerun")  # where a run lies, not what it is
-LONGEST_NAME = 80
+LONGEST_NAME = 120
 QUOTES = "'\""
 
 
@@ -112,10 +112,8 @@ def _part(key: str, value: str) -> str:
     if key == "resume":
         return "resumed"
     if key == "init.from":  # of a run's long name its first word and its key
-        stem = Path(value.strip(QUOTES)).stem
-        return "from-" + re.sub(r"^([^_]+).*-(\w{8})", r"\1-\2", stem)
-    if re.fullmatch(r"\d+\.\d{5,}(e[+-]?\d+)?", value):  # found by a search; the hash tells all
-        value = f"{float(value):.4g}"
+        name = re.sub(r"\.(safetensors|pth?|ckpt)$", "", Path(value.strip(QUOTES)).name)
+        return "from-" + re.sub(r"^([^_]+).*-(\w{8})$", r"\1-\2", name)
     word = re.sub(r"[^\w.+]+", "-", value).strip("-")
     is_group = "." not in key and key not in ("seed", "batch_size")
     return word if is_group else f"{key.split('.')[-1]}{word}"
