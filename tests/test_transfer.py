@@ -288,7 +288,7 @@ def test_torchvision_s_file_starts_torchvision_s_model(tmp_path):
     [
         ("runs/single/autoencoder_mnist_hidden128-64_lr0.02-c3b733ba", "from-autoencoder-c3b733ba"),
         ("weights/resnet18-f37072fd.pth", "from-resnet18-f37072fd"),
-        ("'my own.safetensors'", "from-my own"),
+        ("'my own.safetensors'", "from-my-own"),
         ("null", "from-null"),
     ],
 )

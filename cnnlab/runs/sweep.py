@@ -113,10 +113,10 @@ def _part(key: str, value: str) -> str:
         return "resumed"
     if key == "init.from":  # of a run's long name its first word and its key
         name = re.sub(r"\.(safetensors|pth?|ckpt)$", "", Path(value.strip(QUOTES)).name)
-        return "from-" + re.sub(r"^([^_]+).*-(\w{8})$", r"\1-\2", name)
+        value = "from-" + re.sub(r"^([^_]+).*-(\w{8})$", r"\1-\2", name)
     word = re.sub(r"[^\w.+]+", "-", value).strip("-")
-    is_group = "." not in key and key not in ("seed", "batch_size")
-    return word if is_group else f"{key.split('.')[-1]}{word}"
+    tells_itself = ("." not in key and key not in ("seed", "batch_size")) or key == "init.from"
+    return word if tells_itself else f"{key.split('.')[-1]}{word}"
 
 
 def _joined(parts: Iterable[str]) -> str:
