@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)  ## four architectures x three seeds on real digits, and their comparison
-	$(BIN)/cnnlab train -m model=mlp,lenet5,alexnet,resnet20 seed=0,1,2 trainer.epochs=6 sweep.name=demo
+	$(BIN)/cnnlab train -m model=mlp,lenet5,alexnet,resnet20 seed=0,1,2 sweep.name=demo
 	$(BIN)/cnnlab compare runs/demo
 
 test: $(READY)  ## the fast tests
