@@ -11,9 +11,9 @@ import torch
 from hydra.core.config_store import ConfigStore
 from PIL import Image
 
-import cnnlab.data  # noqa: F401  (fills the registry before its entries are copied)
 from cnnlab.data.dataset import Images
 from cnnlab.data.downloaded import DownloadedDataset
+from cnnlab.discovery import discover
 from cnnlab.registry import DATASETS, MODELS
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -31,6 +31,8 @@ def test_the_blocks_were_found():
 @pytest.fixture
 def newcomer(tmp_path, monkeypatch):
     """What the README supposes: pictures, a model file, and data sets that can be had."""
+
+    discover()  # before the entries are copied
 
     def tiny(self, *_, **__):
         spec = self.spec

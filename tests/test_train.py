@@ -9,6 +9,7 @@ import yaml
 from hydra.core.config_store import ConfigStore
 
 import cnnlab as lab
+from cnnlab.discovery import discover
 from cnnlab.runs.run_dir import RunDir, find_runs
 
 QUICK = ["data=synthetic", "data.num_train=200", "data.size=12", "batch_size=16"]
@@ -153,6 +154,7 @@ def mynet(tmp_path, monkeypatch):
 
     from cnnlab.registry import MODELS
 
+    discover()  # before the entries are copied
     name = f"my_models_{abs(hash(str(tmp_path)))}"
     (tmp_path / f"{name}.py").write_text(MODEL)
     monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
