@@ -59,10 +59,14 @@ def train(
     context: typer.Context,
     imports: Imports = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Let Lightning talk.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print the jobs, their cost and time; train nothing.")
+    ] = False,
 ) -> None:
     """Train one run, or with -m a sweep: cnnlab train -m model=mlp,lenet5 seed=0,1,2
 
-    Takes Hydra's overrides and flags; cnnlab train --help shows every option.
+    Takes Hydra's overrides and flags; cnnlab train --help shows every option. With --plan it only
+    prints what it would do, and about how long that would take.
     """
     from cnnlab import launch
     from cnnlab.discovery import discover
@@ -70,12 +74,14 @@ def train(
 
     discover(imports or [])
     flags, words = launch.split_flags(context.args)
-    if set(flags) <= {"-m", "--multirun"}:
+    if not set(flags) <= {"-m", "--multirun"}:
+        launch.show(words, flags)
+    elif plan:
+        launch.plan(words, multirun=bool(flags))
+    else:
         runs = launch.train(words, multirun=bool(flags), verbose=verbose)
         if not print_outcome(runs):
             raise typer.Exit(1)
-    else:
-        launch.show(words, flags)
 
 
 @app.command("test")

@@ -36,30 +36,25 @@ class StopSweep(BaseException):
     """No error of a job's, which Hydra would keep to itself while it goes on with the next."""
 
 
-def execute(job: Job, folder: RunDir, title: str, callbacks: Sequence[Callback] = ()) -> None:
-    """Run the job, unless it is done or another process is at it.
+def execute(job: Job, folder: RunDir, title: str) -> str | None:
+    """Run the job; the state it has come to. None: it is done, or another process is at it.
 
-    A failure is written into the folder, told in a line, and not raised.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C or SIGTERM; the run goes on from its last checkpoint next time.
-        StopSweep: it failed, and ``sweep.fail_fast`` asks to stop then.
+    A failure or a stop is written into the folder, told in a line, and not raised.
     """
     if folder.is_done:
         print(f"{title}: done already", file=sys.stderr)
-        return
+        return None
     before = folder.status().get("state")
     if before in FAILED and not job.config.sweep.retry:
         print(f"{title}: {before} before, and sweep.retry=false", file=sys.stderr)
-        return
+        return None
     with claimed(folder) as other:
         if other is not None:
             print(f"{title}: {other} is at it", file=sys.stderr)
         elif not folder.is_done:  # it may have been finished since
             _begin(job, folder)
-            state = _train(job, folder, title, callbacks)
-            if state in FAILED and job.config.sweep.fail_fast:
-                raise StopSweep
+            return _train(job, folder, title)
+    return None
 
 
 def _begin(job: Job, folder: RunDir) -> None:
@@ -88,9 +83,14 @@ def _bring_checkpoint(job: Job, folder: RunDir) -> None:
             shutil.copy2(getattr(source, file), getattr(folder, file))
 
 
-def _train(job: Job, folder: RunDir, title: str, callbacks: Sequence[Callback]) -> str:
+def _train(job: Job, folder: RunDir, title: str) -> str:
     """Train; the state that the run has come to."""
     verbose, devices = bool(os.environ.get(VERBOSE)), job.config.trainer.devices
+    callbacks: Sequence[Callback] = []
+    if job.trial is not None:
+        from cnnlab.search.pruning import trial_callbacks
+
+        callbacks = trial_callbacks(job.trial, folder.path.parent)
     with isolated(), _logging_to(folder.log_file):
         begun = "went on with" if folder.last_checkpoint.is_file() else "started"
         log.info("%s %s", begun, folder.name)
@@ -117,15 +117,13 @@ def _train(job: Job, folder: RunDir, title: str, callbacks: Sequence[Callback]) 
             state = "done"
             folder.update_status(state=state, finished=time.time())
             log.info("done %s", folder.name)
-    if state in ("interrupted", "preempted"):
-        raise KeyboardInterrupt
     return state
 
 
 def _state(error: BaseException) -> str:
     """What to call the end that an error made of a run."""
     if isinstance(error, Stopped):
-        return "preempted" if error.signal == signal.SIGTERM else "interrupted"
+        return "interrupted" if error.signal == signal.SIGINT else "preempted"
     if isinstance(error, Pruned):
         return "pruned"
     # Lightning turns Ctrl-C into SystemExit

@@ -9,20 +9,29 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.config import RunConfig, parse
+from cnnlab.explain.cost import Cost
+from cnnlab.refusals import as_chosen
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.sweep import Identity, identify, locate, run_name
+from cnnlab.search.options import SearchOptions
+from cnnlab.search.options import parse as parse_options
 from cnnlab.training.assemble import preflight
 
 
 @dataclass(frozen=True)
 class Job:
-    """A checked config, the names that were chosen for it, and what identifies it."""
+    """A checked config, the names that were chosen for it, what identifies it, and its cost.
+
+    ``trial`` holds the options of the search that the job is a trial of.
+    """
 
     config: RunConfig
     choices: dict[str, str]
     name: str
     identity: Identity
+    cost: Cost
+    trial: SearchOptions | None = None
 
     def folder(self) -> RunDir:
         """Where the job's run lies or will lie."""
@@ -36,16 +45,27 @@ def prepare(composed: DictConfig, context: HydraConf) -> Job:
     Raises:
         CnnlabError: the run cannot be.
     """
-    checked = typed(composed)
-    preflight(checked)
     choices = {
         str(group): str(choice)
         for group, choice in context.runtime.choices.items()
         if not str(group).startswith("hydra/") and choice is not None
     }
+    try:
+        checked = typed(composed)
+        cost = preflight(checked)
+    except CnnlabError as error:
+        raise as_chosen(error, choices) from error
     overrides = key_values(context.overrides.task)
     checked = _resume_in_place(checked)
-    return Job(checked, choices, run_name(choices, overrides), identify(checked))
+    name = run_name(choices, overrides)
+    return Job(checked, choices, name, identify(checked), cost, _trial(context))
+
+
+def _trial(context: HydraConf) -> SearchOptions | None:
+    node = OmegaConf.to_container(context.sweeper, resolve=True)
+    if not isinstance(node, dict) or node.get("trial") is None:
+        return None
+    return parse_options({str(key): value for key, value in node.items()})
 
 
 def typed(composed: DictConfig) -> RunConfig:

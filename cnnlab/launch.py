@@ -1,61 +1,26 @@
-"""From override words to finished runs: Hydra composes, every job is checked, each is run.
-
-Hydra calls ``job`` for one run and, through our sweeper, ``expand`` and ``admit`` for a sweep.
-"""
+"""From override words to finished runs: Hydra composes, every job is checked, each is run."""
 
 import contextlib
-import itertools
+import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import hydra
-from hydra.conf import HydraConf
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
-from lightning.pytorch.callbacks import Callback
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.types import Override
 
 from cnnlab.compose import compose, publish
 from cnnlab.discovery import discover
-from cnnlab.execute import VERBOSE, StopSweep, execute
-from cnnlab.job import Job, key_values, prepare
+from cnnlab.execute import VERBOSE, StopSweep
+from cnnlab.hydra_calls import SESSION, Session, job
+from cnnlab.job import key_values
 from cnnlab.overrides import CONF, going_on, shielded, split_flags
 from cnnlab.refusals import COMPOSING_ERRORS, refusal
-from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.sweep import sweep_name
-from cnnlab.search.options import SearchOptions
-from cnnlab.search.options import parse as parse_options
 
-JOBS = "CNNLAB_JOBS"  # how many jobs the sweep launches; told to workers too
-
-
-__all__ = [
-    "admit",
-    "compose",
-    "expand",
-    "job",
-    "publish",
-    "search",
-    "show",
-    "split_flags",
-    "train",
-]
-
-
-@dataclass
-class _Session:
-    """What the present call of ``train`` has come to."""
-
-    folders: list[Path] = field(default_factory=list)
-    refusal: CnnlabError | None = None
-
-
-_session = _Session()
+__all__ = ["compose", "plan", "publish", "show", "split_flags", "train"]
 
 
 def train(
@@ -68,6 +33,21 @@ def train(
     Raises:
         CnnlabError: the overrides are refused; nothing has been written.
     """
+    if verbose:
+        os.environ[VERBOSE] = "1"
+    return _call(overrides, multirun, Session())
+
+
+def plan(overrides: Sequence[str], *, multirun: bool | None = None) -> None:
+    """Print what ``train`` would do and about how long it would take; do and write nothing.
+
+    Raises:
+        CnnlabError: the overrides are refused.
+    """
+    _call(overrides, multirun, Session(is_plan=True))
+
+
+def _call(overrides: Sequence[str], multirun: bool | None, session: Session) -> list[RunDir]:
     discover()
     publish()
     words = going_on(shielded(overrides))
@@ -77,13 +57,12 @@ def train(
     if not any(o.key_or_group == "sweep.name" for o in parsed):
         name = sweep_name(key_values(words)) if multirun else "single"
         words.append(f"sweep.name={name}")
-    _session.folders, _session.refusal = [], None
-    if verbose:
-        os.environ[VERBOSE] = "1"
+    for part in dataclasses.fields(Session):
+        setattr(SESSION, part.name, getattr(session, part.name))
     run_hydra([*words, "--multirun"] if multirun else words)
-    if _session.refusal is not None:
-        raise _session.refusal
-    return [RunDir(path) for path in _session.folders]
+    if SESSION.refusal is not None:
+        raise SESSION.refusal
+    return [RunDir(path) for path in SESSION.folders]
 
 
 def show(overrides: Sequence[str], flags: Sequence[str]) -> None:
@@ -119,134 +98,6 @@ def _command_line(words: list[str]) -> Iterator[None]:
         sys.argv = kept
         os.environ.clear()
         os.environ.update(environment)
-
-
-def job(composed: DictConfig) -> str:
-    """What Hydra runs: one job, whose folder tells all that came of it. Returns the folder."""
-    discover()  # a worker process begins with empty registries
-    context = HydraConfig.get()
-    count = os.environ.get(JOBS)
-    try:
-        prepared = prepare(composed, context)
-    except CnnlabError as error:
-        if count:
-            raise
-        _session.refusal = error  # not through Hydra, which would print its own lines about it
-        return ""
-    folder = prepared.folder()
-    title = f"{context.job.num + 1}/{count} {folder.name}" if count else folder.name
-    callbacks: Sequence[Callback] = []
-    if (trial := _trial_of(context)) is not None:
-        from cnnlab.search.pruning import trial_callbacks
-
-        title = f"trial {trial.trial} of {count} {folder.name}"
-        callbacks = trial_callbacks(trial, folder.path.parent)
-    if not count:
-        _session.folders.append(folder.path)
-    execute(prepared, folder, title, callbacks)
-    return str(folder)
-
-
-def expand(overrides: Sequence[Override]) -> list[list[str]]:
-    """The jobs of a grid, each a list of words; the last override turns fastest.
-
-    Raises:
-        CnnlabError: an override is no grid.
-    """
-    axes: dict[str, list[str]] = {}
-    for override in overrides:
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            axes[key] = [f"{key}={override.get_value_element_as_str()}"]
-        elif override.is_discrete_sweep():
-            axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        else:
-            raise CnnlabError(f"{override.input_line}: a grid needs a list, choice, range or glob")
-    return [list(words) for words in itertools.product(*axes.values())]
-
-
-def admit(
-    jobs: Sequence[list[str]],
-    compose: Callable[[list[str]], DictConfig],
-    overrides: Sequence[Override],
-) -> list[list[str]]:
-    """Compose and check every job of a sweep; return those that still have to run.
-
-    Raises:
-        CnnlabError: a job is refused; all the refused ones are listed, and nothing is written.
-    """
-    by_glob = any(o.key_or_group == "model" and isinstance(o.value(), Glob) for o in overrides)
-    refused: list[str] = []
-    left_out: dict[str, str] = {}
-    seen: set[str] = set()
-    todo: list[list[str]] = []
-    for words in jobs:
-        try:
-            composed = compose(words)
-            prepared = prepare(composed, composed.hydra)
-            if by_glob and MODELS[prepared.config.model["name"]].task != "classify":
-                raise CnnlabError("model is no classifier")
-        except (CnnlabError, *COMPOSING_ERRORS) as error:
-            message = str(error if isinstance(error, CnnlabError) else refusal(error))
-            if by_glob and message.startswith("model"):
-                left_out[next(w for w in words if w.startswith("model="))] = message
-            else:
-                refused.append(f"{' '.join(_shown(words))}: {message}")
-            continue
-        if prepared.identity.key in seen:
-            continue
-        seen.add(prepared.identity.key)
-        folder = prepared.folder()
-        _session.folders.append(folder.path)
-        if not folder.is_done:
-            todo.append(words)
-    if refused or not seen:
-        lines = refused or [f"{model}: {why}" for model, why in left_out.items()]
-        raise CnnlabError(
-            f"{len(lines)} of {len(jobs)} jobs refused; nothing was started\n  "
-            + "\n  ".join(lines)
-        )
-    for model, why in left_out.items():
-        print(f"left out {model}: {why}", file=sys.stderr)
-    if len(todo) < len(seen):
-        print(f"{len(seen) - len(todo)} of {len(seen)} jobs are done already", file=sys.stderr)
-    os.environ[JOBS] = str(len(todo))
-    return todo
-
-
-def search(
-    overrides: Sequence[Override],
-    options: SearchOptions,
-    compose: Callable[[list[str]], DictConfig],
-    run_jobs: Callable[[list[list[str]], int], object],
-) -> None:
-    """Search by Optuna where a sweep would walk a grid; what it chooses is the command's outcome.
-
-    Raises:
-        CnnlabError: the search is refused, and nothing was started.
-    """
-    from cnnlab.search.search import search as run_search
-    from cnnlab.search.space import read_space
-
-    def checked(words: list[str]) -> Job:
-        composed = compose(words)
-        return prepare(composed, composed.hydra)
-
-    os.environ[JOBS] = str(options.n_trials)
-    chosen = run_search(read_space(overrides), options, checked, run_jobs)
-    _session.folders = [run.path for run in chosen]
-
-
-def _trial_of(context: HydraConf) -> SearchOptions | None:
-    """The options of the search that a job is a trial of, if it is one."""
-    node = OmegaConf.to_container(context.sweeper, resolve=True)
-    if not isinstance(node, dict) or node.get("trial") is None:
-        return None
-    return parse_options({str(key): value for key, value in node.items()})
-
-
-def _shown(words: Sequence[str]) -> list[str]:
-    return [word for word in words if not word.startswith(("sweep.name=", "runs_dir="))]
 
 
 def _parse(words: Sequence[str]) -> list[Override]:

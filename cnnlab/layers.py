@@ -12,6 +12,7 @@ from cnnlab.explain.layer_table import LayerTable, layer_table
 from cnnlab.explain.layer_text import as_csv, as_json, as_markdown
 from cnnlab.explain.stack_steps import steps
 from cnnlab.models.conv_stack import ConvStack
+from cnnlab.refusals import as_chosen
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
 from cnnlab.schema import build
 from cnnlab.spec import ImageSpec
@@ -50,12 +51,16 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
             raise CnnlabError(
                 f"'{word}' is no option=value; if it is a layer, say of what image: --input 28x28x1"
             )
-    config = compose(words, preflight=False)
-    spec = build(DATASETS, config.data).spec
-    model = _chosen("model", words) or config.model["name"]
-    data = _chosen("data", words) or config.data["name"]
-    with torch.device("meta"):
-        network: nn.Module = build(MODELS, config.model, spec)
+    names = {kind: name for kind in ("model", "data") if (name := _name(kind, words))}
+    try:
+        config = compose(words, preflight=False)
+        spec = build(DATASETS, config.data).spec
+        with torch.device("meta"):
+            network: nn.Module = build(MODELS, config.model, spec)
+    except CnnlabError as error:
+        raise as_chosen(error, names) from error
+    names = {"model": config.model["name"], "data": config.data["name"]} | names
+    model, data = (_with_options(kind, name, words) for kind, name in names.items())
     try:
         return layer_table(network, spec, title=f"{model} on {data}", depth=depth)
     except (RuntimeError, ValueError, TypeError) as error:
@@ -63,11 +68,15 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
         raise CnnlabError(f"model={model} cannot take images of {spec}: {first}") from error
 
 
-def _chosen(kind: str, words: Sequence[str]) -> str:
-    """A model's or data set's name and options as they were given: ``imagenet size=227``."""
-    name = [word.removeprefix(f"{kind}=") for word in words if word.startswith(f"{kind}=")]
+def _name(kind: str, words: Sequence[str]) -> str:
+    """The model or data set as it was given, the last time."""
+    return next((w.partition("=")[2] for w in reversed(words) if w.startswith(f"{kind}=")), "")
+
+
+def _with_options(kind: str, name: str, words: Sequence[str]) -> str:
+    """``imagenet size=227``"""
     options = [word.removeprefix(f"{kind}.") for word in words if word.startswith(f"{kind}.")]
-    return " ".join(name + options) if name else ""
+    return " ".join([name, *options])
 
 
 def _written(lines: Sequence[str], spec: ImageSpec) -> nn.Module:

@@ -1,5 +1,6 @@
 """Hydra's composing errors in one or two lines: the value, what is allowed, the nearest name."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from hydra.errors import (
@@ -36,6 +37,15 @@ def refusal(error: BaseException) -> CnnlabError:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     kind = "" if isinstance(error, ConfigCompositionException) else f"{type(error).__name__}: "
     return CnnlabError(kind + "\n".join(lines[:2]))
+
+
+def as_chosen(error: CnnlabError, choices: Mapping[str, str]) -> CnnlabError:
+    """The refusal of a component under the name it was chosen by: model=resnet20 for resnet."""
+    group, _, said = str(error).partition("=")
+    name = re.match(r"\w+(?=[: ])", said)
+    if group not in GROUPS or not choices.get(group) or name is None:
+        return error
+    return CnnlabError(f"{group}={choices[group]}{said[name.end() :]}")
 
 
 def _unknown_key(error: OmegaConfBaseException) -> str:

@@ -48,7 +48,7 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
-        from cnnlab import launch
+        from cnnlab import hydra_calls
         from cnnlab.registry import CnnlabError
 
         node = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)
@@ -61,10 +61,11 @@ class OptunaSweeper(Sweeper):
                 )
         loader = self.hydra_context.config_loader
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
-        launch.search(
+        hydra_calls.search(
             overrides,
             options,
             lambda words: loader.load_sweep_config(self.config, words),
             lambda jobs, first: self.launcher.launch(jobs, initial_job_idx=first),
+            getattr(self.launcher, "options", None),
         )
         return []

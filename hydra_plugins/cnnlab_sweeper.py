@@ -1,7 +1,8 @@
 """What Hydra must find under ``hydra_plugins``: the sweeper that checks every job before the
 first one starts, and the search path that takes in a ``conf/`` folder where the user stands.
 
-Both hand their work to :mod:`cnnlab.launch`; nothing heavy is imported when Hydra scans plugins.
+The sweeper hands its work to :mod:`cnnlab.hydra_calls`; nothing heavy is imported when Hydra scans
+plugins.
 """
 
 from collections.abc import Sequence
@@ -48,13 +49,16 @@ class CnnlabSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
-        from cnnlab import launch
+        from cnnlab import hydra_calls
 
         loader = self.hydra_context.config_loader
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
-        jobs = launch.expand(overrides)
-        todo = launch.admit(
-            jobs, lambda words: loader.load_sweep_config(self.config, words), overrides
+        jobs = hydra_calls.expand(overrides)
+        todo = hydra_calls.admit(
+            jobs,
+            lambda words: loader.load_sweep_config(self.config, words),
+            overrides,
+            getattr(self.launcher, "options", None),
         )
         return self.launcher.launch(todo, initial_job_idx=0) if todo else []
 

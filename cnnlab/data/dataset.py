@@ -48,11 +48,13 @@ class ImageDataset(ABC):
     Attributes:
         spec: what a model needs to know; a class attribute where no option changes it.
         num_train: training images after the validation split and ``subset``.
+        num_val: validation images.
         augment: what is done to training images.
     """
 
     spec: ImageSpec
     num_train: int
+    num_val: int
     augment: Augment
 
     @abstractmethod

@@ -38,7 +38,7 @@ class Digits(ImageDataset):
         augment: Augment = OFF,
     ) -> None:
         self.spec = replace(type(self).spec, height=size, width=size)
-        self.num_train = subset_size(subset, NUM_TRAIN)
+        self.num_train, self.num_val = subset_size(subset, NUM_TRAIN), NUM_VAL
         self.augment = augment
 
     def load(self) -> Splits:
@@ -50,4 +50,4 @@ class Digits(ImageDataset):
         enlarged = F.interpolate(strokes, size=size, mode="bilinear", align_corners=False)
         pixels = enlarged.mul_(255 / 16).round_().to(torch.uint8)
         pool = Images(pixels, torch.from_numpy(source.target).long())
-        return carve(pool, num_train=self.num_train, num_val=NUM_VAL, test=NUM_TEST)
+        return carve(pool, num_train=self.num_train, num_val=self.num_val, test=NUM_TEST)

@@ -34,7 +34,7 @@ class DownloadedDataset(ImageDataset):
     folder: ClassVar[str]  # below root, laid out as torchvision does
     files: ClassVar[tuple[str, ...]]
     num_images: ClassVar[int]  # official training images, validation included
-    num_val: ClassVar[int] = 5000
+    num_val: int = 5000
 
     def __init__(
         self, *, root: str | None = None, subset: int | None = None, augment: Augment = OFF

@@ -65,6 +65,7 @@ class Folder(ImageDataset):
         half = (0.5,) * channels
         self.spec = ImageSpec(channels, size, size, len(names), names, mean=half, std=half)
         self.num_train = subset_size(subset, len(self.parts["train"]))
+        self.num_val = len(self.parts["val"])
         self.augment = augment
 
     def load(self) -> Splits:

@@ -49,19 +49,19 @@ class Synthetic(ImageDataset):
         self.spec = ImageSpec(
             channels, size, size, num_classes, names, mean=half, std=(0.28,) * channels
         )
-        self.sizes = (num_train, num_val, num_test)
-        self.num_train = subset_size(subset, num_train)
+        self.num_images = num_train + num_val + num_test
+        self.num_train, self.num_val = subset_size(subset, num_train), num_val
+        self.num_test = num_test
         self.noise = noise
         self.augment = augment
 
     def load(self) -> Splits:
-        labels = torch.arange(sum(self.sizes)) % self.spec.num_classes
+        labels = torch.arange(self.num_images) % self.spec.num_classes
         generator = torch.Generator().manual_seed(0)
         # In parts, since floating-point images take four times the memory of what they become.
         pixels = torch.cat([self._draw(part, generator) for part in torch.split(labels, 256)])
-        _, num_val, num_test = self.sizes
         pool = Images(pixels, labels)
-        return carve(pool, num_train=self.num_train, num_val=num_val, test=num_test)
+        return carve(pool, num_train=self.num_train, num_val=self.num_val, test=self.num_test)
 
     def _draw(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         """uint8 (N, C, H, W) for labels (N,)."""

@@ -19,6 +19,8 @@ def size_formula(call: Call) -> str:
     """How the output's height and width, or its length, come about; empty where they stay."""
     if call.word == "flatten" and len(call.in_shape) == 3:
         channels, height, width = call.in_shape
+        if len(call.out_shape) == 2:  # places alone, to a row of them
+            return f"{height}*{width} = {height * width}"
         return f"{height}*{width}*{channels} = {math.prod(call.in_shape)}"
     if call.word == "parameters":
         return ""

@@ -55,7 +55,10 @@ def sides(axes: Iterable[Axis]) -> list[Factor]:
 
 
 def regroup(axes: Axes, shape: Sequence[int]) -> Axes | None:
-    """The axes after a view; None where it cuts the height or the width into parts."""
+    """The axes after a view; None where it does not cut along the factors.
+
+    Height or width cut into windows becomes several factors, and one again where they meet again.
+    """
     factors = _joined(factor for held in axes for factor in held)
     regrouped = []
     for size in shape:
@@ -67,9 +70,9 @@ def regroup(axes: Axes, shape: Sequence[int]) -> Axes | None:
             first = factors.pop(0)
             if left % first.size == 0:
                 held.append(first)
-            elif first.side is None and first.size % left == 0:
-                held.append(Factor(left))
-                factors.insert(0, Factor(first.size // left))
+            elif first.size % left == 0:
+                held.append(Factor(left, first.side))
+                factors.insert(0, Factor(first.size // left, first.side))
             else:
                 return None
         regrouped.append(tuple(held))
@@ -77,11 +80,11 @@ def regroup(axes: Axes, shape: Sequence[int]) -> Axes | None:
 
 
 def _joined(factors: Iterable[Factor]) -> list[Factor]:
-    """Neighbouring channel factors as one, so that it can be cut anywhere."""
+    """Neighbouring factors of one kind as one, so that it can be cut anywhere."""
     joined: list[Factor] = []
     for factor in factors:
-        if joined and joined[-1].side is None and factor.side is None:
-            joined[-1] = Factor(joined[-1].size * factor.size)
+        if joined and joined[-1].side == factor.side:
+            joined[-1] = Factor(joined[-1].size * factor.size, factor.side)
         else:
             joined.append(factor)
     return joined

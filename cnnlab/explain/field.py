@@ -15,16 +15,17 @@ class Span:
     """Height or width that neighbouring numbers of a tensor see together, in pixels.
 
     n neighbours see ``base + ((n - 1) * stride + offset) // scale * step`` pixels. Scale is 1
-    until something is enlarged; then neighbours may see the same pixels, or the next ones.
+    until something is enlarged; then neighbours may see the same pixels, or the next ones. An
+    infinite base stands for what could not be followed.
     """
 
-    base: int = 1
+    base: float = 1
     step: int = 1
     stride: int = 1
     offset: int = 0
     scale: int = 1
 
-    def pixels(self, neighbours: int = 1) -> int:
+    def pixels(self, neighbours: int = 1) -> float:
         """What so many neighbours see."""
         return self.base + self._steps(neighbours) * self.step
 
@@ -69,6 +70,7 @@ class Span:
 
 
 Spans = tuple[Span, Span]  # down the height, along the width
+LOST = (Span(math.inf), Span(math.inf))
 
 
 def largest(spans: Sequence[Spans]) -> Spans:
@@ -77,13 +79,13 @@ def largest(spans: Sequence[Spans]) -> Spans:
     return max(down, key=_width), max(along, key=_width)
 
 
-def _width(span: Span) -> tuple[int, int]:
+def _width(span: Span) -> tuple[float, float]:
     return span.pixels(), span.pixels(2)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A tensor's spans, and which of its dimensions are places."""
+    """A tensor's spans, and which of its dimensions are places, known even if the spans are not."""
 
     spans: Spans
     axes: Axes
@@ -94,9 +96,10 @@ class Field:
         return bool(sides(self.axes))
 
     @property
-    def pixels(self) -> tuple[int, int]:
-        """(height, width) that one number sees."""
-        return self.spans[0].pixels(), self.spans[1].pixels()
+    def pixels(self) -> tuple[int, int] | None:
+        """(height, width) that one number sees; None where that could not be followed."""
+        height, width = (span.pixels() for span in self.spans)
+        return None if math.isinf(max(height, width)) else (int(height), int(width))
 
     def over(self, axes: Axes) -> Spans:
         """What the numbers along these axes see together."""

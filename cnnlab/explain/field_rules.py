@@ -19,7 +19,7 @@ from cnnlab.explain.axes import (
     regroup,
     sides,
 )
-from cnnlab.explain.field import Field, Shape, Spans, largest
+from cnnlab.explain.field import LOST, Field, Shape, Spans, largest
 from cnnlab.explain.operations import Given, tensors
 
 Known = Mapping[int, Field]  # the fields of the inputs by the tensor's id
@@ -50,6 +50,11 @@ def _broadcast(given: Given, known: Known, shape: Shape) -> Field | None:
         for held, n, m in zip(field.axes, sizes, shape[new:], strict=True)
     ]
     return replace(field, axes=(*channel_axes(shape[:new]), *repeated))
+
+
+def _moved(given: Given, known: Known, shape: Shape) -> Field:  # noqa: ARG001
+    """Places change places: where they are from is not followed."""
+    return replace(known[id(given["self"])], spans=LOST)
 
 
 def _unknown(given: Given, known: Known, shape: Shape) -> None:  # noqa: ARG001
@@ -120,8 +125,15 @@ def _interpolated(width: int) -> Rule:
 
 
 def _padded(given: Given, known: Known, shape: Shape) -> Field | None:
-    field = known[id(given["self"])]
-    return replace(field, axes=map_axes(shape)) if is_map(field.axes) else _as_before(field, shape)
+    field, sizes = known[id(given["self"])], given["self"].shape
+    if is_map(field.axes):
+        return replace(field, axes=map_axes(shape))
+    axes = []
+    for held, before, after in zip(field.axes, sizes, shape, strict=True):
+        if before != after and len(held) > 1:
+            return None
+        axes.append(held if before == after else axis(after, held[0].side if held else None))
+    return replace(field, axes=tuple(axes))
 
 
 def _reduced(given: Given, known: Known, shape: Shape) -> Field | None:
@@ -138,7 +150,10 @@ def _reduced(given: Given, known: Known, shape: Shape) -> Field | None:
 def _product(given: Given, known: Known, shape: Shape) -> Field | None:
     first, second = [value for value in given.values() if isinstance(value, Tensor)][-2:]
     if id(first) in known and id(second) in known:
-        return _attention(given, known, shape)
+        pair = known[id(first)], known[id(second)]
+        if all(field.pixels for field in pair):
+            return _attention(given, known, shape)
+        return Field(LOST, (*pair[0].axes[:-1], pair[1].axes[-1]))
     if id(first) in known:
         field = known[id(first)]
         axes = (*field.axes[:-1], axis(shape[-1]))
@@ -157,9 +172,13 @@ def _attention(given: Given, known: Known, shape: Shape) -> Field:  # noqa: ARG0
 
 
 def _viewed(given: Given, known: Known, shape: Shape) -> Field | None:
+    """Of maps cut into windows only the axes are followed."""
     field = known[id(given["self"])]
     axes = regroup(field.axes, shape)
-    return None if axes is None else replace(field, axes=axes)
+    if axes is None:
+        return None
+    is_cut = len(sides(axes)) > len(sides(field.axes))
+    return Field(LOST if is_cut else field.spans, axes)
 
 
 def _permuted(given: Given, known: Known, shape: Shape) -> Field:
@@ -186,16 +205,21 @@ def _sliced(given: Given, known: Known, shape: Shape) -> Field | None:
     return Field((spans[0], spans[1]), axes)
 
 
-def _indexed(given: Given, known: Known, shape: Shape) -> Field | None:  # noqa: ARG001
+def _indexed(given: Given, known: Known, shape: Shape) -> Field | None:
     """Channels picked and put in another order; places so treated are lost."""
     if id(given["self"]) not in known:
         return None
-    field, indices = known[id(given["self"])], given["indices"]
-    dims = [i for i, index in enumerate(indices) if index is not None]
-    if len(dims) != 1 or sides(field.axes[i] for i in dims):
+    field = known[id(given["self"])]
+    if "index" in given:  # index_select
+        picked = {given["dim"] % len(shape): given["index"]}
+    else:
+        picked = {i: index for i, index in enumerate(given["indices"]) if index is not None}
+    if len(picked) != 1 or sides(field.axes[dim] for dim in picked):
         return None
-    picked = channel_axes(indices[dims[0]].shape)
-    return replace(field, axes=(*field.axes[: dims[0]], *picked, *field.axes[dims[0] + 1 :]))
+    ((dim, index),) = picked.items()
+    return replace(
+        field, axes=(*field.axes[:dim], *channel_axes(index.shape), *field.axes[dim + 1 :])
+    )
 
 
 def _selected(given: Given, known: Known, shape: Shape) -> Field:
@@ -225,8 +249,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("slice", "split", "split_with_sizes"), _sliced),
     **dict.fromkeys(("select", "unbind"), _selected),
     "cat": _concatenated,
-    "index": _indexed,
+    **dict.fromkeys(("index", "index_select"), _indexed),
     **dict.fromkeys(("add", "sub", "mul", "div", "expand"), _broadcast),
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
-    **dict.fromkeys(("roll", "flip", "gather", "sort"), _unknown),
+    **dict.fromkeys(("roll", "flip"), _moved),
+    **dict.fromkeys(("gather", "sort"), _unknown),
 }

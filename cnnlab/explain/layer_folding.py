@@ -46,7 +46,7 @@ def _likeness(row: Row, path: str) -> Row:
 
 
 def _sum(path: str, rows: Sequence[Row], classes: Mapping[str, str]) -> Row:
-    last = rows[-1]
+    last = next((row for row in reversed(rows) if row.output), rows[-1])  # not of parameters alone
     return Row(
         name=path,
         operation="unused" if _kind(last) else classes.get(path, ""),

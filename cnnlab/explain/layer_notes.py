@@ -21,7 +21,7 @@ def layer_notes(calls: Sequence[Call]) -> list[str]:
     for consequence, found in findings.items():
         (name, numbers), *others = found
         notes.append(f"{name}: {numbers}: {consequence}{_likewise([n for n, _ in others])}")
-    return notes + list(_heaviest(calls))
+    return [*notes, *_unfollowed(calls), *_heaviest(calls)]
 
 
 def _likewise(names: Sequence[str]) -> str:
@@ -73,6 +73,17 @@ def _lines(counts: Sequence[int]) -> str:
 
 def _one(sizes: Sequence[int]) -> str:
     return str(sizes[0]) if sizes[0] == sizes[1] else by(sizes)
+
+
+def _unfollowed(calls: Sequence[Call]) -> Iterator[str]:
+    for call in calls:
+        field = call.receptive_field
+        if call.in_shape and call.out_shape and (field is None or field.pixels is None):
+            yield (
+                f"{call.path or call.word}: field ?: it is not followed beyond maps that are cut "
+                "into windows, shifted or picked from by index"
+            )
+            return
 
 
 def _heaviest(calls: Sequence[Call]) -> Iterator[str]:

@@ -4,9 +4,10 @@ Torch works these shapes out in Python too, but imports its compiler for it, whi
 than to trace a network of 152 layers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cnnlab.explain.operations import Given
@@ -60,6 +61,41 @@ def _addmm(given: Given) -> Tensor:
     return given["mat1"].new_empty((rows, columns))  # type: ignore[no-any-return]
 
 
+def _convolution(given: Given) -> Tensor | None:
+    maps, weight, groups = given["input"], given["weight"], given["groups"]
+    is_plain = maps.dim() == weight.dim() == 4 and not given["transposed"]
+    if not is_plain or maps.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
+        return None
+    size = _slid(maps, weight.shape[2:], given["stride"], given["padding"], given["dilation"])
+    if size is None:
+        return None
+    return maps.new_empty((maps.shape[0], weight.shape[0], *size))  # type: ignore[no-any-return]
+
+
+def _max_pool(given: Given) -> tuple[Tensor, Tensor] | None:
+    maps, kernel, padding = given["self"], given["kernel_size"], given["padding"]
+    if maps.dim() != 4 or given["ceil_mode"] or max(padding) > min(kernel) // 2:
+        return None
+    size = _slid(maps, kernel, given["stride"] or kernel, padding, given["dilation"])
+    if size is None:
+        return None
+    pooled = maps.new_empty((*maps.shape[:2], *size))
+    return pooled, pooled.new_empty(pooled.shape, dtype=torch.int64)
+
+
+def _slid(maps: Tensor, *window: Sequence[int]) -> list[int] | None:
+    """Height and width after a window's kernel, stride, padding, dilation; None if it is refused.
+
+    Torch then says why. One number stands for both sides.
+    """
+    pairs = [side if len(side) == 2 else (*side, *side) for side in window]
+    size = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(maps.shape[2:], *pairs, strict=True)
+    ]
+    return size if min(size) > 0 else None
+
+
 _RULES: dict[str, Callable[[Given], Any]] = {
     **dict.fromkeys(("relu", "tanh", "gelu", "hardtanh", "hardswish"), _same),
     **dict.fromkeys(("add", "mul"), _both_same),
@@ -67,4 +103,6 @@ _RULES: dict[str, Callable[[Given], Any]] = {
     "mean": _mean,
     "cat": _cat,
     "addmm": _addmm,
+    "convolution": _convolution,
+    "max_pool2d_with_indices": _max_pool,
 }

@@ -6,11 +6,12 @@ normalisation gathers over a map is left out: both as is usual.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
 from cnnlab.explain.axes import map_axes
-from cnnlab.explain.field import Field, Span
+from cnnlab.explain.field import LOST, Field, Span
 from cnnlab.explain.field_rules import RULES, elementwise
 from cnnlab.explain.operations import Given, tensors
 
@@ -37,7 +38,9 @@ class ReceptiveFields:
         fields = [self[tensor] for tensor in inputs]
         known = {id(t): field for t, field in zip(inputs, fields, strict=True) if field is not None}
         for output in outputs:
-            field = None
             if len(known) == len({id(tensor) for tensor in inputs}):
                 field = RULES.get(name, elementwise)(given, known, output.shape)
+            else:
+                field = elementwise(given, known, output.shape)
+                field = field and replace(field, spans=LOST)
             self._known[id(output)] = (output, field)

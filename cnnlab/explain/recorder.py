@@ -165,6 +165,8 @@ class Recorder:
         if call.receptive_field is not None:
             first = call.receptive_field.axes[1] if len(call.out_shape) == 3 else ()
             call.channels_last = any(factor.side is not None for factor in first)
+        else:
+            call.channels_last = isinstance(module, nn.Linear)
         for parameter in module.parameters() if module is not None else given:
             if isinstance(parameter, nn.Parameter) and parameter not in self._met:
                 self._met.add(parameter)

@@ -1,11 +1,13 @@
 """The autoencoder: a network that must say again what it sees, through a narrow code."""
 
 from itertools import pairwise
+from typing import Annotated
 
+import torch
 from torch import Tensor, nn
 
 from cnnlab.models.layers import Activation, activation_layer
-from cnnlab.registry import MODELS
+from cnnlab.registry import MODELS, Range
 from cnnlab.spec import ImageSpec
 
 
@@ -21,11 +23,15 @@ class Autoencoder(nn.Module):
     the encoder's half, whose last is the code. Every layer but the last has ``activation``; the
     last is a sigmoid, since it gives pixels. Initialised as Glorot & Bengio 2010, before sigmoids
     4 times as wide (Bengio 2012, Practical recommendations for gradient-based training).
+    With ``corruption`` it is a denoising autoencoder (Vincent et al. 2008, Extracting and composing
+    robust features): while it trains, that share of its pixels is black, each image's own.
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
 
     Raises:
         ValueError: no hidden layer, or one of less than one unit.
     """
+
+    black: Tensor  # (C, 1, 1), normalised
 
     def __init__(
         self,
@@ -33,8 +39,12 @@ class Autoencoder(nn.Module):
         *,
         hidden: tuple[int, ...] = (256, 128),
         activation: Activation = "sigmoid",
+        corruption: Annotated[float, Range(at_least=0, below=1)] = 0.0,
     ) -> None:
         super().__init__()
+        self.corruption = corruption
+        black = -torch.tensor(spec.mean) / torch.tensor(spec.std)
+        self.register_buffer("black", black.view(-1, 1, 1), persistent=False)
         self.encoder = dense_encoder(spec, hidden, activation)
         layers: list[nn.Module] = []
         for features, width in pairwise(reversed(hidden)):
@@ -48,6 +58,8 @@ class Autoencoder(nn.Module):
         return self.encoder(images)  # type: ignore[no-any-return]  # (N, 128)
 
     def forward(self, images: Tensor) -> Tensor:
+        if self.training and self.corruption > 0:
+            images = torch.where(torch.rand_like(images) < self.corruption, self.black, images)
         code = self.encode(images)  # (N, 128)
         return self.decoder(code)  # type: ignore[no-any-return]  # (N, C, H, W)
 

@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from optuna.distributions import FloatDistribution
@@ -36,7 +35,7 @@ def search(space: Space, options: SearchOptions, compose: Compose, launch: Launc
         CnnlabError: the search is refused; no trial was begun.
     """
     sampler = make_sampler(options, space)
-    sweep = _probe(space, options, compose)
+    sweep = ends_of(space, options, compose)[0].folder().path.parent
     limit = options.n_trials
     if isinstance(sampler, GridInOrder):
         limit = min(limit, len(sampler.points))
@@ -51,8 +50,12 @@ def search(space: Space, options: SearchOptions, compose: Compose, launch: Launc
     return report(study, sweep, space, options, limit)
 
 
-def _probe(space: Space, options: SearchOptions, compose: Compose) -> Path:
-    """Check the space at its ends, before anything is written; the folder of the sweep."""
+def ends_of(space: Space, options: SearchOptions, compose: Compose) -> list[Job]:
+    """Check the space at its ends, before anything is written; the jobs of those that can be.
+
+    Raises:
+        CnnlabError: none can be, or the objectives cannot be measured.
+    """
     possible: list[Job] = []
     refused: list[str] = []
     for point in space.probes():
@@ -74,7 +77,7 @@ def _probe(space: Space, options: SearchOptions, compose: Compose) -> Path:
         )
     for job in possible:
         _refuse_what_cannot_be_measured(job, options)
-    return possible[0].folder().path.parent
+    return possible
 
 
 def _refuse_real_numbers(space: Space, error: CnnlabError) -> None:

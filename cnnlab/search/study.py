@@ -64,6 +64,17 @@ def open_trial(sweep: Path, options: SearchOptions) -> Trial:
     return take_up(study, options.trial or 0)
 
 
+def count_finished(sweep: Path, options: SearchOptions) -> int:
+    """How many trials of the search in this folder are finished; writes nothing.
+
+    A database is not asked, which would make its tables where it has none.
+    """
+    if options.storage is not None or not _journal(sweep).is_file():
+        return 0
+    study = optuna.load_study(study_name=sweep.name, storage=_storage(sweep, options))
+    return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+
+
 def take_up(study: Study, number: int) -> Trial:
     """A running trial, to report to or to complete, in whatever process it was begun."""
     return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from cnnlab.training.stopping import SIGNALS
+
 
 @contextlib.contextmanager
 def isolated() -> Iterator[None]:
@@ -25,7 +27,7 @@ def isolated() -> Iterator[None]:
     dtype = torch.get_default_dtype()
     handlers = {}
     if threading.current_thread() is threading.main_thread():
-        handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {s: signal.getsignal(s) for s in SIGNALS}
     gc.freeze()  # what was there before the job need not be searched after it
     try:
         with warnings.catch_warnings():

@@ -54,7 +54,7 @@ def run(
     if config.trainer.compile:
         torch._dynamo.reset()  # else the ninth model of one class in a process runs uncompiled
         parts.model.compile()
-    task = _task(config, parts, splits, position)
+    task = make_task(config, parts, splits, position)
     save_steps, save_seconds = config.trainer.save_every
     data = ImageData(
         splits,
@@ -107,7 +107,7 @@ def run(
         record(Outcome(config, folder, model, cost, spec, splits, task, trainer, checkpoint.best))
 
 
-def _task(
+def make_task(
     config: RunConfig, parts: Assembly, splits: Splits, position: Position
 ) -> ClassifyTask | ReconstructTask:
     spec, clip = parts.dataset.spec, config.trainer.gradient_clip

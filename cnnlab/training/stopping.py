@@ -1,9 +1,14 @@
-"""Ctrl-C and SIGTERM: once, the training saves where it stands and stops; twice, it stops now."""
+"""Ctrl-C, SIGTERM, SIGUSR2: once, the training saves where it stands and stops; twice, at once."""
 
 import signal
 import sys
 import threading
 from types import FrameType
+
+# SIGUSR2 is how submitit says that a job's time will soon be over.
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name)
+]
 
 
 class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
@@ -19,7 +24,7 @@ class Pruned(Exception):  # noqa: N818  (no error: a search asked for it)
 
 
 class StopRequest:
-    """Listens for SIGINT and SIGTERM, in the main thread; the old handlers are the caller's care.
+    """Listens for ``SIGNALS``, in the main thread; the old handlers are the caller's care.
 
     Attributes:
         signal: the number of the signal that came, else None.
@@ -28,7 +33,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: int | None = None
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 signal.signal(number, self._receive)
 
     def _receive(self, number: int, _: FrameType | None) -> None:

@@ -44,6 +44,22 @@ def test_blocks_that_are_alike_are_one_row(resnet20):
     assert stage1.field == "15"  # behind the last of them
 
 
+def test_a_part_that_ends_with_a_bare_parameter_has_its_output():
+    """As blocks of timm's ConvNeXt do, which scale their layers."""
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1, 3, 1, 1))
+            self.conv = nn.Conv2d(3, 3, 3, stride=2)
+
+        def forward(self, images):
+            return self.conv(images) * self.scale.clone()
+
+    (row,) = layer_table(nn.Sequential(nn.Sequential(Scaled())), SPEC, depth=1).rows
+    assert (row.output, row.field, row.parameters) == ("15x15x3", "3", 3 * 28 + 3)
+
+
 @pytest.mark.parametrize("depth", [1, 2, 3, 9])
 def test_sums_do_not_change(resnet20, depth):
     whole, folded = layer_table(resnet20, SPEC), layer_table(resnet20, SPEC, depth=depth)

@@ -68,6 +68,19 @@ def test_layers_of_which_the_same_is_true_share_a_line():
     assert note.endswith("; so in 1, 2, 3 and 2 more")
 
 
+def test_where_the_field_is_lost():
+    assert notes(nn.PixelShuffle(2), channels=4) == []
+
+    class Rolled(nn.Module):
+        def forward(self, x):
+            return x.relu().roll(1, 2).relu()
+
+    assert notes(Rolled()) == [
+        "0: field ?: it is not followed beyond maps that are cut into windows, shifted or "
+        "picked from by index"
+    ]
+
+
 def test_the_layer_that_holds_most_of_the_parameters():
     assert notes(nn.Flatten(), nn.Linear(784, 100), nn.Linear(100, 10)) == [
         "1: 78,500 of 79,510 parameters, 98.7%, are in this layer"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cnnlab.explain.trace import trace
+from cnnlab.models import LeNet51998
 from cnnlab.spec import ImageSpec
 
 IMAGENET = ImageSpec(3, 224, 224, 1000)
@@ -110,8 +111,11 @@ CONV3 = {"conv": nn.Conv2d(3, 3, 3, padding=1)}
         (lambda net, x: net.conv(F.interpolate(x, scale_factor=2)), 2),  # 3 places of 2 pixels
         (lambda net, x: net.conv(x).mean((2, 3)), 18),  # 16 places of 3, one pixel apart
         (lambda net, x: net.conv(x) * x.mean((2, 3), keepdim=True), 16),  # squeeze, excite
-        (lambda net, x: net.conv(x)[:, [2, 0]], 3),  # channels picked
-        (lambda net, x: net.conv(x).roll(1, 2), None),  # not followed
+        (lambda net, x: net.conv(x)[:, [2, 0]].relu(), 3),  # channels picked
+        (lambda net, x: net.conv(x).index_select(1, torch.tensor([2, 0])), 3),
+        (lambda net, x: net.conv(x)[:, :, [2, 0]].relu(), None),  # rows picked: not followed
+        (lambda net, x: net.conv(x).roll(1, 2), None),
+        (lambda net, x: net.conv(x) + net.conv(x).roll(1, 2), None),
         (lambda _, x: F.linear(x.permute(0, 2, 3, 1), torch.ones(5, 3)), 1),  # 1x1, really
         (lambda _, x: F.linear(x, torch.ones(5, 16)), (1, 16)),  # along the width
         (lambda _, x: F.linear(x.flatten(1), torch.ones(5, 768)), 16),
@@ -127,6 +131,32 @@ def test_follows_functions_and_shapes(forward, pixels):
     *_, last = (c for c in trace(Net(forward, **CONV3), ImageSpec(3, 16, 16, 10)) if c.is_used)
     told = last.receptive_field and last.receptive_field.pixels
     assert told == ((pixels, pixels) if isinstance(pixels, int) else pixels)
+
+
+def test_channels_picked_by_a_table_as_in_lenet5():
+    with torch.device("meta"):
+        seen = fields(LeNet51998(ImageSpec(1, 32, 32, 10)), ImageSpec(1, 32, 32, 10))
+    layers = ("c1", "s2", "c3.on_three", "c3.on_four", "c3.on_six", "c3.cat", "s4", "c5", "f6")
+    assert [seen[layer] for layer in layers] == [5, 6, 14, 14, 14, 14, 16, 32, 32]
+
+
+def test_where_windows_are_cut_the_field_is_lost_and_not_the_shape():
+    """The steps of a Swin transformer around its attention within windows."""
+
+    def windows(_, x):
+        maps = F.pad(x.permute(0, 2, 3, 1), (0, 0, 0, 1, 0, 2))  # (1, 6, 7, C) -> (1, 8, 8, C)
+        cut = maps.roll((-2, -2), (1, 2)).view(1, 2, 4, 2, 4, 5).transpose(2, 3).reshape(4, 16, 5)
+        seen = cut @ cut.transpose(1, 2) + x.new_zeros(4, 16, 16)
+        joined = (seen.softmax(-1) @ cut).view(1, 2, 2, 4, 4, 5).transpose(2, 3)
+        return joined.reshape(1, 8, 8, 5).relu()
+
+    *_, padded, last = (
+        call for call in trace(Net(windows), ImageSpec(5, 6, 7, 10)) if call.word in ("pad", "relu")
+    )
+    assert padded.receptive_field.pixels == (1, 1)
+    assert last.receptive_field.pixels is None
+    assert last.out_shape == (8, 8, 5)
+    assert last.channels_last
 
 
 def test_channels_shuffled_between_groups_keep_their_places():

@@ -103,3 +103,21 @@ def test_impossible_convolutions_are_refused():
         ConvAutoencoder(MNIST, channels=())
     with pytest.raises(ValueError, match=r"convolution 6 of 4 maps .* take at most 5"):
         ConvAutoencoder(MNIST, channels=(4,) * 6)
+
+
+def test_corruption_blackens_that_share_of_the_pixels_while_training_only():
+    spec = ImageSpec(3, 20, 20, 10, mean=(0.1, 0.2, 0.5), std=(0.2, 0.4, 0.5))
+    model = Autoencoder(spec, hidden=(4,), corruption=0.6)
+    seen: list[torch.Tensor] = []
+    model.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    images = torch.full((50, 3, 20, 20), 7.0)
+    torch.manual_seed(0)
+    model.train()(images)
+    model.eval()(images)
+    corrupted, whole = seen
+    assert torch.equal(whole, images)
+    for channel, black in enumerate((-0.5, -0.5, -1.0)):
+        values, counts = corrupted[:, channel].unique(return_counts=True)
+        assert values.tolist() == pytest.approx([black, 7.0])
+        assert counts[0] / counts.sum() == pytest.approx(0.6, abs=0.01)
+    assert not torch.equal(corrupted[0], corrupted[1])
