@@ -111,7 +111,7 @@ try:
     main()
 except SystemExit:
     pass
-heavy = {"lightning", "sklearn", "torchvision", "torch._dynamo"} & set(sys.modules)
+heavy = {"lightning", "sklearn", "sympy", "torchvision", "torch._dynamo"} & set(sys.modules)
 print(*sorted(heavy), file=sys.stderr)
 """
 

@@ -1,17 +1,13 @@
 """A sweep that is killed again and again ends as if it had never been disturbed."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from commands import Command, has_begun
 
 from cnnlab.runs.run_dir import RunDir, find_runs
 
@@ -23,19 +19,6 @@ SWEEP = [
 ]
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
-    folder.mkdir(exist_ok=True)
-    program = "from cnnlab.cli import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *words],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 def assert_equal(one: RunDir, other: RunDir) -> None:
     first = torch.load(one.last_checkpoint, weights_only=True)["state_dict"]
     second = torch.load(other.last_checkpoint, weights_only=True)["state_dict"]
@@ -45,35 +28,30 @@ def assert_equal(one: RunDir, other: RunDir) -> None:
         assert np.array_equal(ours["logits"], theirs["logits"])
 
 
-def has_begun(folder: Path) -> Callable[[], bool]:
-    """Whether a run that was not there at the time of this call has a checkpoint by now."""
-    seen = {run.name for run in find_runs([folder]) if run.last_checkpoint.is_file()}
-    return lambda: any(
-        run.last_checkpoint.is_file() for run in find_runs([folder]) if run.name not in seen
-    )
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None and not condition():
-        time.sleep(0.02)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The runs of the sweep that nobody disturbed, in one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    code, said = Command(folder, *SWEEP).end()
+    assert code == 0, said
+    return {run.name: run for run in find_runs([folder])}
 
 
 @pytest.mark.slow
-def test_a_sweep_killed_at_five_random_moments(tmp_path):
-    assert start(tmp_path / "whole", *SWEEP).wait() == 0
+@pytest.mark.parametrize("launcher", ["in_process", "joblib"])
+def test_a_sweep_killed_at_five_random_moments(tmp_path, whole, launcher):
+    words = [*SWEEP, f"hydra/launcher={launcher}"]
     draw = random.Random(0)
     killed = 0
     while killed < 5:
-        process = start(tmp_path / "killed", *SWEEP)
-        wait_until(has_begun(tmp_path / "killed"), process)
+        command = Command(tmp_path, *words)
+        command.until(has_begun(tmp_path))
         time.sleep(draw.uniform(0, 0.5))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            killed += 1
-        process.wait()
-    assert start(tmp_path / "killed", *SWEEP).wait() == 0
-    whole = {run.name: run for run in find_runs([tmp_path / "whole"])}
-    survived = {run.name: run for run in find_runs([tmp_path / "killed"])}
+        killed += command.is_running
+        command.kill()
+    code, said = Command(tmp_path, *words).end()
+    assert code == 0, said
+    survived = {run.name: run for run in find_runs([tmp_path])}
     assert len(whole) == 12
     assert whole.keys() == survived.keys()
     for name, run in whole.items():
@@ -85,9 +63,8 @@ def test_a_sweep_killed_at_five_random_moments(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_share_a_sweep(tmp_path):
-    processes = [start(tmp_path, *SWEEP) for _ in range(2)]
-    for process in processes:
-        process.wait()
+    for command in [Command(tmp_path, *SWEEP) for _ in range(2)]:
+        assert command.end()[0] == 0
     runs = find_runs([tmp_path])
     assert len(runs) == 12
     assert all(run.is_done for run in runs)
@@ -101,17 +78,17 @@ def test_two_processes_share_a_sweep(tmp_path):
 )
 def test_a_signal_saves_and_stops_and_the_same_command_goes_on(tmp_path, number, state):
     words = ["train", "model=mlp", "data=digits", "trainer.epochs=2000", "schedule=constant"]
-    process = start(tmp_path, *words)
-    wait_until(has_begun(tmp_path), process)
-    process.send_signal(number)
-    assert process.wait() == 130
+    command = Command(tmp_path, *words)
+    command.until(has_begun(tmp_path))
+    command.signal(number)
+    assert command.end()[0] == 130
     (run,) = find_runs([tmp_path])
     assert run.status()["state"] == state
     before = torch.load(run.last_checkpoint, weights_only=True)["position"]
-    process = start(tmp_path, *words)
-    wait_until(lambda: len(run.metrics()) > before["epoch"] + 2, process)
-    process.send_signal(signal.SIGTERM)
-    process.wait()
+    command = Command(tmp_path, *words)
+    command.until(lambda: len(run.metrics()) > before["epoch"] + 2)
+    command.signal(signal.SIGTERM)
+    command.end()
     after = torch.load(run.last_checkpoint, weights_only=True)["position"]
     assert after["epoch"] >= before["epoch"] + 2
     assert run.log_file.read_text().count("went on with") == 1

@@ -1,7 +1,7 @@
 """A table of layers on the terminal: two lines per layer, the numbers and how they come about."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
@@ -37,10 +37,7 @@ _SIZE_WIDTH = 22  # of a formula without spaces, before it is broken
 
 def print_layer_table(table: LayerTable, console: Console) -> None:
     """Print the table in the roomiest form that fits, then totals, notes and legend."""
-    for form in _FORMS:
-        lines = [_headings(form), *(_cells(row, table, form) for row in table.rows)]
-        if _width(lines, form) <= console.width:
-            break
+    form = next((f for f in _FORMS if _fits(_contents(table, f), f, console.width)), _FORMS[-1])
     title = Text(f"{table.title}: images of {table.input}", style="bold")
     frozen = f" ({table.frozen_parameters:,} of them frozen)" if table.frozen_parameters else ""
     total = Text(
@@ -50,7 +47,15 @@ def print_layer_table(table: LayerTable, console: Console) -> None:
     )
     notes = [Text(f"Note: {note}.", style="yellow") for note in table.notes]
     legend = Text(LEGEND, style="dim")
-    console.print(Group(title, _table(lines, form), total, *notes, legend))
+    drawn = _table(list(_contents(table, form)), form)
+    console.print(Group(title, drawn, total, *notes, legend))
+
+
+def _contents(table: LayerTable, form: _Form) -> Iterator[list[Text]]:
+    """The headings, then the cells of each row, made when asked for."""
+    yield _headings(form)
+    for row in table.rows:
+        yield _cells(row, table, form)
 
 
 def _headings(form: _Form) -> list[Text]:
@@ -60,13 +65,15 @@ def _headings(form: _Form) -> list[Text]:
     return [Text(text) for text in texts]
 
 
-def _width(lines: Sequence[Sequence[Text]], form: _Form) -> int:
-    """Columns of the terminal that the table takes if no cell is broken."""
-    widths = [
-        max(len(line) for cell in column for line in cell.plain.split("\n"))
-        for column in zip(*lines, strict=True)
-    ]
-    return sum(widths) + (len(widths) - 1) * (1 + form.gap)
+def _fits(lines: Iterable[Sequence[Text]], form: _Form, width: int) -> bool:
+    """True if no cell need be broken; ends with the first row that is too wide."""
+    widths: dict[int, int] = {}
+    for cells in lines:
+        for i, cell in enumerate(cells):
+            widths[i] = max(widths.get(i, 0), *map(len, cell.plain.split("\n")))
+        if sum(widths.values()) + (len(widths) - 1) * (1 + form.gap) > width:
+            return False
+    return True
 
 
 def _table(lines: Sequence[Sequence[Text]], form: _Form) -> Table:

@@ -159,7 +159,7 @@ def _too_small(spec: ImageSpec, padding: int, pool: int) -> str:
     message = f"needs images of at least {least}x{least}, not {spec.height}x{spec.width}"
     if least == 28:
         return message
-    return f"{message}, with padding={padding} and pool={pool}; padding=5 pool=2 takes 28x28"
+    return f"{message}, with padding={padding} and pool={pool}; padding=5 pool=2 takes 28x28 and up"
 
 
 def _refuse_widths(channels: tuple[int, ...], hidden: tuple[int, ...], groups: int) -> None:

@@ -12,6 +12,7 @@ from cnnlab.runs.configurations import ABSENT, Flat, label, varying_keys, with_c
 from cnnlab.runs.measure import ACCURACY, ERROR, Measure, measure_of
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.statistics import summarize
+from cnnlab.runs.sweep import short_source
 from cnnlab.runs.verdict import caveats, left_out, verdict
 
 EXPECTED = "expected run folders (config.yaml, status.json, result.json) or folders that hold them"
@@ -115,10 +116,13 @@ def _read(folder: RunDir) -> _Run:
     identity = status["identity"]
     config = folder.config() | {"sources": identity["sources"]}
     chosen = {group: str(result[group]) for group in ("model", "data")}
+    shown = with_choices(config, chosen)
+    if shown.get("init.from") is not None:
+        shown["init.from"] = short_source(shown["init.from"])
     return _Run(
         folder=folder,
         result=result,
-        shown=with_choices(config, chosen),
+        shown=shown,
         group=identity["group"],
         updated=float(status["updated"]),
     )
@@ -146,7 +150,9 @@ def _row(group: list[_Run], keys: list[str], measure: Measure) -> dict[str, Any]
     test = summarize(_values(group, test_column))
     validation = summarize(_values(group, val_column))
     f1 = {"test_macro_f1": _mean(group, "test_macro_f1")} if measure is ACCURACY else {}
-    return {key: group[0].shown.get(key, ABSENT) for key in keys} | {
+    shown = {key: group[0].shown.get(key, ABSENT) for key in keys}
+    # null as it is typed: pandas would make NaN of it
+    return {key: "null" if value is None else value for key, value in shown.items()} | {
         "seeds": " ".join(str(run.result["seed"]) for run in group),
         "n": test.n,
         test_column: test.mean,

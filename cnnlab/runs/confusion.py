@@ -1,5 +1,6 @@
 """The confusion matrix as a picture: which classes a network takes for which."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 MOST_NUMBERED = 30  # classes; above it the cells are too small for a number
+WIDTH_OF_LETTER = 0.6 / 72  # inches, for each point of the font's size
 DARK = 50  # percent; above it the number is written in white
 
 
@@ -33,24 +35,34 @@ def confusion_figure(
     counts = confusion_matrix(true, predicted, labels=range(len(names)))
     right = int(np.trace(counts))
     share = f"{right} of {len(true)} right ({100 * right / len(true):.2f}%)"
-    return _draw(counts, names, f"{title or 'Confusion matrix'}\n{share}")
+    return _draw(counts, names, title or "Confusion matrix", share)
 
 
-def _draw(counts: NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
+def _draw(counts: NDArray[np.int64], names: Sequence[str], title: str, share: str) -> Figure:
     per_class = np.maximum(counts.sum(axis=1, keepdims=True), 1)
     percent = 100 * counts / per_class
     k = len(names)
-    side = min(max(4.5, 0.5 * k + 1.5), 14)  # inches
+    side = min(max(3.3, 0.5 * k), 12)  # inches, as all lengths here
     font_size = 9 if k <= MOST_NUMBERED else 5
-    figure = Figure(figsize=(side + 0.8, side), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-    axes.set_title(title, fontsize=10)  # a run's name can be long
-    axes.set(xlabel="Predicted class", ylabel="True class")
     slanted = max(map(len, names)) > 3
+    # Margins by arithmetic: matplotlib's layout engine would take longer than all the drawing.
+    words = max(map(len, names)) * font_size * WIDTH_OF_LETTER
+    left, bottom = 0.5 + words, 0.5 + (words if slanted else 0.15)
+    width = left + side + 1.1
+    lines = textwrap.wrap(
+        title, int(0.85 * width / (10 * WIDTH_OF_LETTER))
+    )  # a run's name can be long
+    height = bottom + side + 0.4 + 0.17 * len(lines)
+    figure = Figure(figsize=(width, height), dpi=120)
+    axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
+    image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    axes.set_title("\n".join([*lines, share]), fontsize=10)
+    axes.set(xlabel="Predicted class", ylabel="True class")
     axes.set_xticks(range(k), names, rotation=90 if slanted else 0, fontsize=font_size)
     axes.set_yticks(range(k), names, fontsize=font_size)
-    figure.colorbar(image, label="Percent of the true class", shrink=0.8)
+    bar = (left + side + 0.2, bottom + 0.1 * side, 0.15, 0.8 * side)
+    scale = figure.add_axes(tuple(np.divide(bar, (width, height) * 2)))
+    figure.colorbar(image, cax=scale, label="Percent of the true class")
     if k <= MOST_NUMBERED:
         for (row, column), count in np.ndenumerate(counts):
             if count:

@@ -21,6 +21,7 @@ from cnnlab.runs.units import si
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINE_STYLES = ("-", "--", ":")
 DPI = 150
+LONGEST_BESIDE_A_POINT = 28  # characters
 
 
 def curves_figure(comparison: Comparison) -> Figure:
@@ -60,6 +61,9 @@ def cost_figure(comparison: Comparison) -> Figure:
     macs.set(title=f"Test {measure.name} against MACs", xlabel="MACs for one image (log scale)")
     _draw_cost(params, comparison, "params")
     _draw_cost(macs, comparison, "macs")
+    if _longest(comparison) > LONGEST_BESIDE_A_POINT:
+        handles, labels = params.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", fontsize=9)
     return figure
 
 
@@ -83,15 +87,26 @@ def _draw_cost(axes: Axes, comparison: Comparison, column: str) -> None:
     tested = measure.scale * table[f"test_{measure.column}"]
     sd = (measure.scale * table[f"test_{measure.column}_sd"]).fillna(0)
     colors = list(islice(cycle(COLORS), len(table)))
-    for x, y, error, color in zip(table[column], tested, sd, colors, strict=True):
-        axes.errorbar(x, y, error or None, fmt="o", color=color, capsize=3, elinewidth=1)
+    labels = comparison.labels
+    for x, y, error, color, label in zip(table[column], tested, sd, colors, labels, strict=True):
+        axes.errorbar(
+            x, y, error or None, fmt="o", color=color, capsize=3, elinewidth=1, label=label
+        )
     low, high = (tested - sd).min(), (tested + sd).max()
     room = max(0.1 * (high - low), measure.margin)
     axes.set_ylim(low - room, high + room)
-    _log_x_axis(axes, table[column], longest=max(map(len, comparison.labels)))
     axes.grid(alpha=0.3)
+    longest = _longest(comparison)
+    if longest > LONGEST_BESIDE_A_POINT:  # the legend names them
+        _log_x_axis(axes, table[column], longest=0)
+        return
+    _log_x_axis(axes, table[column], longest)
     points = list(zip(table[column], tested, strict=True))
-    place_labels(axes, comparison.labels, points, list(sd), colors)
+    place_labels(axes, labels, points, list(sd), colors)
+
+
+def _longest(comparison: Comparison) -> int:
+    return max(map(len, comparison.labels))
 
 
 def _log_x_axis(axes: Axes, values: "pd.Series[int]", longest: int) -> None:

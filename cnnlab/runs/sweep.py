@@ -106,14 +106,19 @@ def sweep_name(overrides: Iterable[tuple[str, str]]) -> str:
     return _joined([_part(key, value) for key, value in overrides]) or "defaults"
 
 
+def short_source(path: str) -> str:
+    """Where weights come from, for names and tables: of a run its name's first word and its key."""
+    name = re.sub(r"\.(safetensors|pth?|ckpt)$", "", Path(path).name)
+    return re.sub(r"^([^_]+).*-(\w{8})$", r"\1-\2", name)
+
+
 def _part(key: str, value: str) -> str:
     if key in ("data.root", "trainer.test") or key.split(".")[0] in VOLATILE:
         return ""
     if key == "resume":
         return "resumed"
-    if key == "init.from":  # of a run's long name its first word and its key
-        name = re.sub(r"\.(safetensors|pth?|ckpt)$", "", Path(value.strip(QUOTES)).name)
-        value = "from-" + re.sub(r"^([^_]+).*-(\w{8})$", r"\1-\2", name)
+    if key == "init.from":
+        value = f"from-{short_source(value.strip(QUOTES))}"
     word = re.sub(r"[^\w.+]+", "-", value).strip("-")
     tells_itself = ("." not in key and key not in ("seed", "batch_size")) or key == "init.from"
     return word if tells_itself else f"{key.split('.')[-1]}{word}"

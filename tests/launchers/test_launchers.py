@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from commands import descendants, finish, has_begun, start, wait_until
+from commands import Command, descendants, has_begun
 
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.status import state_of
@@ -71,7 +71,7 @@ def test_every_launcher_comes_to_the_same(folder):
     came_to = {}
     for launcher in ["in_process", *PARALLEL]:
         more = [f"sweep.name={launcher}", f"hydra/launcher={launcher}"]
-        code, said = finish(folder, *words, *more)
+        code, said = Command(folder, *words, *more).end()
         assert code == 1, said
         assert "2 of 4 runs done" in said
         assert said.count("RuntimeError: a wire came loose") >= 2, said
@@ -82,7 +82,7 @@ def test_every_launcher_comes_to_the_same(folder):
     assert states == ["done", "done", "failed", "failed"]
     for launcher in PARALLEL:
         assert json.dumps(came_to[launcher]) == json.dumps(expected), launcher
-    code, said = finish(folder, *words, "sweep.name=joblib", "sweep.retry=false")
+    code, said = Command(folder, *words, "sweep.name=joblib", "sweep.retry=false").end()
     assert "2 of 4 jobs are done already" in said  # whichever launcher comes after another
 
 
@@ -98,19 +98,19 @@ def test_every_launcher_comes_to_the_same(folder):
 def test_a_signal_saves_everywhere_and_the_same_command_goes_on(tmp_path, launcher, number, state):
     words = ["train", "-m", "model=mlp", "seed=0,1,2", "trainer.epochs=3000", "schedule=constant"]
     words += [f"hydra/launcher={launcher}", "sweep.name=s"]
-    process = start(tmp_path, *words)
-    wait_until(lambda: len(checkpoints(tmp_path)) == 2, process)
-    process.send_signal(number)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 130, said
+    command = Command(tmp_path, *words)
+    command.until(lambda: len(checkpoints(tmp_path)) == 2)
+    command.signal(number)
+    code, said = command.end()
+    assert code == 130, said
     assert said.count("every job saves a checkpoint, then stops") == 1
     begun = find_runs([tmp_path])
     assert {state_of(run)[0] for run in begun} == {state}
     before = {name: epochs(RunDir(name)) for name in checkpoints(tmp_path)}
-    process = start(tmp_path, *words)
-    wait_until(lambda: all(epochs(RunDir(name)) > n + 2 for name, n in before.items()), process)
-    process.send_signal(number)
-    process.communicate(timeout=120)
+    command = Command(tmp_path, *words)
+    command.until(lambda: all(epochs(RunDir(name)) > n + 2 for name, n in before.items()))
+    command.signal(number)
+    command.end()
     for name in before:
         assert RunDir(name).log_file.read_text().count("went on with") == 1
         assert epochs(RunDir(name)) > before[name]
@@ -127,12 +127,12 @@ def epochs(run: RunDir) -> int:
 @pytest.mark.slow
 def test_a_worker_that_the_system_kills_is_replaced(tmp_path):
     words = ["train", "-m", "model=mlp", "seed=0,1", "trainer.epochs=40", "sweep.name=s"]
-    process = start(tmp_path, *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    wait_until(has_begun(tmp_path), process)
+    command = Command(tmp_path, *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    command.until(has_begun(tmp_path))
     (claim, *_) = tmp_path.glob("runs/s/*/claim.json")
     os.kill(json.loads(claim.read_text())["pid"], signal.SIGKILL)
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
+    code, said = command.end()
+    assert code == 0, said
     assert all(run.is_done for run in find_runs([tmp_path]))
     logs = [run.log_file.read_text() for run in find_runs([tmp_path])]
     assert any("went on with" in log for log in logs)
@@ -141,11 +141,11 @@ def test_a_worker_that_the_system_kills_is_replaced(tmp_path):
 @pytest.mark.slow
 def test_workers_stop_when_their_command_is_killed(tmp_path):
     words = ["train", "-m", "model=mlp", "seed=0,1", "trainer.epochs=3000", "schedule=constant"]
-    process = start(tmp_path, *words, "hydra/launcher=joblib")
-    wait_until(lambda: len(checkpoints(tmp_path)) == 2, process)
-    workers = descendants(process.pid)
-    process.kill()
-    process.communicate()
+    command = Command(tmp_path, *words, "hydra/launcher=joblib")
+    command.until(lambda: len(checkpoints(tmp_path)) == 2)
+    workers = descendants(command.pid)
+    command.signal(signal.SIGKILL)
+    command.end()
     until = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
         time.sleep(0.1)
@@ -157,7 +157,7 @@ def test_workers_stop_when_their_command_is_killed(tmp_path):
 def test_fail_fast_stops_the_others_and_keeps_what_they_have(folder):
     words = [*SWEEP[:-1], "trainer.epochs=3000", "schedule=constant", "model.fails=false,true"]
     more = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.fail_fast=true"]
-    code, said = finish(folder, *words, *more, "seed=0,1")
+    code, said = Command(folder, *words, *more, "seed=0,1").end()
     assert code == 1, said
     states = sorted(state_of(run)[0] for run in find_runs([folder]))
     assert "failed" in states
@@ -170,7 +170,7 @@ def test_a_search_runs_its_trials_side_by_side(tmp_path, launcher):
     words = ["train", "-m", "hydra/sweeper=optuna", "model=mlp", "trainer.epochs=2"]
     words += ["optim.lr=tag(log, interval(1e-3, 1))", "hydra.sweeper.n_jobs=2", "sweep.name=s"]
     words += ["hydra.sweeper.n_trials=6", "hydra.sweeper.pruner=median"]
-    code, said = finish(tmp_path, *words, f"hydra/launcher={launcher}")
+    code, said = Command(tmp_path, *words, f"hydra/launcher={launcher}").end()
     assert code == 0, said
     runs = find_runs([tmp_path])
     assert len(runs) == 6

@@ -9,6 +9,7 @@ from test_every_model import OURS, REQUIRED
 
 from cnnlab import schema
 from cnnlab.listing import variants
+from cnnlab.overrides import CONF
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.spec import ImageSpec
 
@@ -45,7 +46,7 @@ def smallest_spec(name):
 
 def test_so_many_models_and_variants_there_are():
     assert NUM_MODELS == 16
-    assert len(CONFIGS) - NUM_MODELS == 51
+    assert len(CONFIGS) - NUM_MODELS == 51 == len(list((CONF / "model").rglob("*.yaml")))
     assert set(SLOW.split()) <= set(CONFIGS)
 
 

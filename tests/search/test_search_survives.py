@@ -1,15 +1,12 @@
 """A search killed with SIGKILL and started again is the search that nobody disturbed."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from commands import Command
 
 from cnnlab.runs.run_dir import find_runs
 
@@ -18,18 +15,6 @@ SEARCH = [
     *("hydra.sweeper.pruner=asha", "data=digits", "model=mlp", "model.hidden=[16],[32]"),
     *("model.dropout=0.1", "trainer.epochs=4", "optim.lr=tag(log, interval(1e-3, 1))"),
 ]
-
-
-def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-c", "from cnnlab.cli import main; main()", *SEARCH, *more],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 def begun(folder: Path) -> int:
@@ -43,16 +28,14 @@ def trials(folder: Path) -> pd.DataFrame:
 @pytest.mark.slow
 def test_killed_and_restarted_it_ends_with_the_same_twenty_trials(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(whole).wait() == 0
+    assert Command(whole, *SEARCH).end()[0] == 0
     draw = random.Random(0)
     for goal in (3, 9, 15):
-        process = start(killed)
-        while process.poll() is None and begun(killed) < goal:
-            time.sleep(0.02)
+        command = Command(killed, *SEARCH)
+        command.until(lambda goal=goal: begun(killed) >= goal)
         time.sleep(draw.uniform(0, 0.5))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    assert start(killed).wait() == 0
+        command.kill()
+    assert Command(killed, *SEARCH).end()[0] == 0
     expected, table = trials(whole), trials(killed)
     assert list(table["trial"]) == list(range(20))
     assert table.drop(columns="run").equals(expected.drop(columns="run"))
@@ -64,9 +47,9 @@ def test_killed_and_restarted_it_ends_with_the_same_twenty_trials(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_share_a_search(tmp_path):
-    both = [start(tmp_path, "hydra.sweeper.sampler=random") for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
-    assert start(tmp_path).wait() == 0
+    both = [Command(tmp_path, *SEARCH, "hydra.sweeper.sampler=random") for _ in range(2)]
+    assert [command.end()[0] for command in both] == [0, 0]
+    assert Command(tmp_path, *SEARCH).end()[0] == 0
     table = trials(tmp_path)
     assert list(table["trial"]) == list(range(20))
     assert set(table["state"]) == {"complete", "pruned"}
