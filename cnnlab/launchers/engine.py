@@ -20,6 +20,11 @@ class Ended:
     error: str | None = None
 
 
+def last_words(error: BaseException) -> str:
+    """The last line of what an error says, which is the error itself where it holds a traceback."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]
+
+
 class Engine(Protocol):
     """Somebody else's pool of workers."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from joblib.externals.loky import get_reusable_executor
 
-from cnnlab.launchers.engine import Ended
+from cnnlab.launchers.engine import Ended, last_words
 from cnnlab.launchers.ticket import Ticket, work
 
 IDLE = 300  # seconds that a worker waits for another job
@@ -47,4 +47,4 @@ def _ended(future: Future[str | None], ticket: Ticket) -> Ended:
     error = future.exception()
     if error is None:
         return Ended(ticket, future.result())
-    return Ended(ticket, error=str(error).partition("\n")[0])
+    return Ended(ticket, error=last_words(error))

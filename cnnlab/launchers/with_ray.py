@@ -7,7 +7,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from cnnlab.launchers.engine import Ended
+from cnnlab.launchers.engine import Ended, last_words
 from cnnlab.launchers.options import RayNode
 from cnnlab.launchers.ticket import Ticket, work
 
@@ -53,4 +53,4 @@ def _ended(ref: "ray.ObjectRef[Any]", ticket: Ticket) -> Ended:
     try:
         return Ended(ticket, ray.get(ref))
     except RayError as error:
-        return Ended(ticket, error=str(error).strip().splitlines()[-1])
+        return Ended(ticket, error=last_words(error))

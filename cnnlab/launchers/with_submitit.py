@@ -7,7 +7,7 @@ from typing import Any
 
 import submitit
 
-from cnnlab.launchers.engine import Ended
+from cnnlab.launchers.engine import Ended, last_words
 from cnnlab.launchers.options import SubmititLocal, SubmititSlurm
 from cnnlab.launchers.ticket import Ticket, work
 
@@ -56,7 +56,7 @@ def _ended(job: "submitit.Job[str | None]", ticket: Ticket) -> Ended:
     error = job.exception()
     if error is None:
         return Ended(ticket, job.result())
-    return Ended(ticket, error=f"{str(error).strip().splitlines()[-1]} (log: {job.paths.stderr})")
+    return Ended(ticket, error=f"{last_words(error)} (log: {job.paths.stderr})")
 
 
 def _parameters(options: SubmititLocal | SubmititSlurm) -> dict[str, Any]:

@@ -86,6 +86,6 @@ def label(row: Flat, keys: Sequence[str]) -> str:
     for key, short in zip(keys, last, strict=True):
         if f"{key}.name" in row:
             parts.append(str(row[key]))
-        elif row.get(key) is not None:  # null is told apart by not being named
+        elif key in row:
             parts.append(f"{short if last.count(short) == 1 else key}={show(row[key])}")
     return ", ".join(parts)

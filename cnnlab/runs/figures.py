@@ -5,6 +5,7 @@ Figures are made through matplotlib's object API, so drawing them leaves no glob
 
 import math
 from itertools import cycle, islice, product
+from typing import Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ from cnnlab.runs.units import si
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINE_STYLES = ("-", "--", ":")
 DPI = 150
-LONGEST_BESIDE_A_POINT = 28  # characters
+LONGEST_BESIDE = 28  # characters of a name that stands beside a point or the curves
 
 
 def curves_figure(comparison: Comparison) -> Figure:
@@ -46,7 +47,10 @@ def curves_figure(comparison: Comparison) -> Figure:
     _tick_log(loss.yaxis, *loss.get_ylim())
     handles, labels = loss.get_legend_handles_labels()
     title = "Mean, ±1 SD over seeds" if (comparison.table["n"] > 1).any() else None
-    figure.legend(handles, labels, loc="outside right upper", title=title, fontsize=9)
+    place: Literal["outside lower center", "outside right upper"] = "outside right upper"
+    if _has_long_names(comparison):
+        place = "outside lower center"
+    figure.legend(handles, labels, loc=place, title=title, fontsize=9)
     return figure
 
 
@@ -61,7 +65,7 @@ def cost_figure(comparison: Comparison) -> Figure:
     macs.set(title=f"Test {measure.name} against MACs", xlabel="MACs for one image (log scale)")
     _draw_cost(params, comparison, "params")
     _draw_cost(macs, comparison, "macs")
-    if _longest(comparison) > LONGEST_BESIDE_A_POINT:
+    if _has_long_names(comparison):
         handles, labels = params.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", fontsize=9)
     return figure
@@ -96,17 +100,16 @@ def _draw_cost(axes: Axes, comparison: Comparison, column: str) -> None:
     room = max(0.1 * (high - low), measure.margin)
     axes.set_ylim(low - room, high + room)
     axes.grid(alpha=0.3)
-    longest = _longest(comparison)
-    if longest > LONGEST_BESIDE_A_POINT:  # the legend names them
+    if _has_long_names(comparison):  # the legend below has them
         _log_x_axis(axes, table[column], longest=0)
         return
-    _log_x_axis(axes, table[column], longest)
+    _log_x_axis(axes, table[column], longest=max(map(len, labels)))
     points = list(zip(table[column], tested, strict=True))
     place_labels(axes, labels, points, list(sd), colors)
 
 
-def _longest(comparison: Comparison) -> int:
-    return max(map(len, comparison.labels))
+def _has_long_names(comparison: Comparison) -> bool:
+    return max(map(len, comparison.labels)) > LONGEST_BESIDE
 
 
 def _log_x_axis(axes: Axes, values: "pd.Series[int]", longest: int) -> None:

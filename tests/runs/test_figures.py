@@ -97,6 +97,26 @@ def test_twelve_names_beside_their_points_cover_neither_each_other_nor_leave_the
         assert all(axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 for box in boxes)
 
 
+def test_long_names_stand_in_a_legend_and_not_beside_their_points(make_run, tmp_path):
+    for i in range(3):
+        make_run(val_acc=1 - i / 100, **{"model.name": f"a_model_with_a_rather_long_name_{i}"})
+    comparison = compare([tmp_path])
+    for figure in (cost_figure(comparison), curves_figure(comparison)):
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == comparison.labels
+        assert not [text for axes in figure.axes for text in axes.texts]
+        figure.draw_without_rendering()
+        below = min(axes.bbox.y0 for axes in figure.axes)
+        assert legend.get_window_extent().y1 <= below
+
+
+def test_weights_to_start_from_are_named_as_in_folders(make_run, tmp_path):
+    source = "runs/code/autoencoder_mnist_lr0.1-0123abcd"
+    make_run(val_acc=0.9, init={"from": source}, **{"optim.lr": 0.2})
+    make_run(val_acc=0.8, init={"from": None})
+    assert list(compare([tmp_path]).table["init.from"]) == ["autoencoder-0123abcd", "null"]
+
+
 def _cover(first, second):
     """Whether two boxes share more than the touch of their edges (one pixel)."""
     width = min(first.x1, second.x1) - max(first.x0, second.x0)
