@@ -34,6 +34,7 @@ class Session:
     """What the present call of Hydra is for, and what it has come to."""
 
     is_plan: bool = False  # print what would be done, and do nothing
+    words: list[str] = field(default_factory=list)  # the overrides of a sweep, without Hydra's own
     folders: list[Path] = field(default_factory=list)
     refusal: CnnlabError | None = None
     jobs: dict[tuple[str, ...], tuple[Job, RunDir]] = field(default_factory=dict)  # by words
@@ -120,7 +121,7 @@ def admit(
         CnnlabError: a job is refused; all the refused ones are listed, and nothing is written.
     """
     by_glob = any(o.key_or_group == "model" and isinstance(o.value(), Glob) for o in overrides)
-    refused: list[str] = []
+    refused: dict[str, str] = {}  # by the job's words
     left_out: dict[str, str] = {}
     checked: list[Job] = []
     seen: set[str] = set()
@@ -136,7 +137,7 @@ def admit(
             if by_glob and message.startswith("model"):
                 left_out[next(w for w in words if w.startswith("model="))] = message
             else:
-                refused.append(f"{' '.join(_shown(words))}: {message}")
+                refused[" ".join(_shown(words))] = message
             continue
         checked.append(prepared)
         if prepared.identity.key in seen:
@@ -148,7 +149,9 @@ def admit(
             SESSION.jobs[tuple(words)] = prepared, folder
             todo.append(words)
     if refused or not seen:
-        lines = refused or [f"{model}: {why}" for model, why in left_out.items()]
+        if len(jobs) == len(refused) and len(set(refused.values())) == 1:
+            raise CnnlabError(next(iter(refused.values())))  # nothing that is swept makes it so
+        lines = [f"{what}: {why}" for what, why in (refused or left_out).items()]
         raise CnnlabError(
             f"{len(lines)} of {len(jobs)} jobs refused; nothing was started\n  "
             + "\n  ".join(lines)

@@ -59,7 +59,13 @@ def _call(overrides: Sequence[str], multirun: bool | None, session: Session) -> 
         words.append(f"sweep.name={name}")
     for part in dataclasses.fields(Session):
         setattr(SESSION, part.name, getattr(session, part.name))
-    run_hydra([*words, "--multirun"] if multirun else words)
+    if multirun:
+        # Hydra would set model.depth=20 before it knows which of the swept models is meant: the
+        # sweeper reads the words instead, and composes each job of them.
+        SESSION.words = [word for word in words if not _is_hydras(word)]
+        fixed = [w for w in SESSION.words if w.startswith("experiment=") and "," not in w]
+        words = [*filter(_is_hydras, words), *fixed, "--multirun"]
+    run_hydra(words)
     if SESSION.refusal is not None:
         raise SESSION.refusal
     return [RunDir(path) for path in SESSION.folders]
@@ -98,6 +104,10 @@ def _command_line(words: list[str]) -> Iterator[None]:
         sys.argv = kept
         os.environ.clear()
         os.environ.update(environment)
+
+
+def _is_hydras(word: str) -> bool:
+    return word.lstrip("+~").startswith(("hydra.", "hydra/"))
 
 
 def _parse(words: Sequence[str]) -> list[Override]:

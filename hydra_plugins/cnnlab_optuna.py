@@ -47,7 +47,7 @@ class OptunaSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:  # noqa: ARG002
         from cnnlab import hydra_calls
         from cnnlab.registry import CnnlabError
 
@@ -60,7 +60,9 @@ class OptunaSweeper(Sweeper):
                     f"hydra/sweeper=optuna needs {package}: pip install 'cnnlab[search]'"
                 )
         loader = self.hydra_context.config_loader
-        overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(
+            hydra_calls.SESSION.words
+        )
         hydra_calls.search(
             overrides,
             options,

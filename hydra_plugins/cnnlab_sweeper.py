@@ -48,11 +48,13 @@ class CnnlabSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:  # noqa: ARG002
         from cnnlab import hydra_calls
 
         loader = self.hydra_context.config_loader
-        overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(
+            hydra_calls.SESSION.words
+        )
         jobs = hydra_calls.expand(overrides)
         todo = hydra_calls.admit(
             jobs,

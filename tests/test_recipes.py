@@ -42,7 +42,7 @@ def composed(name: str, tmp_path: Path, *words: str) -> RunConfig:
 
 
 def test_there_are_as_many_as_the_papers_and_lectures_have():
-    assert len(NAMES) == 16
+    assert len(NAMES) == 17
 
 
 @pytest.mark.parametrize(
