@@ -70,7 +70,13 @@ def work(ticket: Ticket) -> str | None:
         redirect_stdout(log),
         redirect_stderr(log),
     ):
-        return execute(job, folder, ticket.title)
+        state = execute(job, folder, ticket.title)
+    if _orphaned.is_set():
+        os._exit(0)  # nobody is left to hear of it, or to bring another job
+    return state
+
+
+_orphaned = threading.Event()  # the launching process has died
 
 
 def _follow(launcher: int) -> None:
@@ -85,4 +91,5 @@ def _follow(launcher: int) -> None:
 def _watch(launcher: int) -> None:
     while os.getppid() == launcher:
         time.sleep(ORPHANED)
+    _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)  # a job at work saves a checkpoint first
