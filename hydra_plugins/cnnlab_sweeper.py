@@ -50,18 +50,15 @@ class CnnlabSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:  # noqa: ARG002
         from cnnlab import hydra_calls
+        from cnnlab.sweep_compose import Composer
 
         loader = self.hydra_context.config_loader
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(
             hydra_calls.SESSION.words
         )
         jobs = hydra_calls.expand(overrides)
-        todo = hydra_calls.admit(
-            jobs,
-            lambda words: loader.load_sweep_config(self.config, words),
-            overrides,
-            getattr(self.launcher, "options", None),
-        )
+        composer = Composer(loader, lambda words: loader.load_sweep_config(self.config, words))
+        todo = hydra_calls.admit(jobs, composer, overrides, getattr(self.launcher, "options", None))
         return self.launcher.launch(todo, initial_job_idx=0) if todo else []
 
 

@@ -98,6 +98,7 @@ def test_only_a_few_files_know_hydra():
         if {"hydra", "omegaconf"} & third_parties(file)
     }
     words_and_jobs = {"compose.py", "launch.py", "hydra_calls.py", "job.py", "refusals.py"}
+    words_and_jobs.add("sweep_compose.py")
     # the last two read what was typed: a line to complete, overrides as a space
     assert knowing == {*words_and_jobs, "completion.py", "search/space.py"}
 
