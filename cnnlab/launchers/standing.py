@@ -3,49 +3,51 @@
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import RunStatus, read_run
 
-SHOWN = 3  # running jobs named beside the bar
+SHOWN = 8  # running jobs named below the bar
 
 
 class Standing:
     """Reads the folders of the runs; a context manager, since the bar must be taken down."""
 
     def __init__(self, total: int) -> None:
-        self._bar: Progress | None = None
+        self._live: Live | None = None
         self._told: dict[str, int] = {}  # by folder: the epoch last told
+        self._bar = Progress(
+            TextColumn("jobs"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        self._bar.add_task("", total=total)
         if sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("jobs"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.description}"),
-                console=Console(file=sys.stderr),
-                auto_refresh=False,
-            )
-            self._bar.add_task("", total=total)
+            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False)
 
     def __enter__(self) -> "Standing":
-        if self._bar is not None:
-            self._bar.start()
+        if self._live is not None:
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.update(self._bar.get_renderable(), refresh=True)
+            self._live.stop()
 
     def show(self, runs: Sequence[RunDir]) -> None:
         """Look at the runs that are at work."""
         rows = [read_run(run, run.path) for run in runs if run.config_file.is_file()]
-        if self._bar is not None:
-            named = ", ".join(f"{row.name} {_progress(row)}" for row in rows[:SHOWN])
-            more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-            self._bar.update(self._bar.task_ids[0], description=named + more, refresh=True)
+        if self._live is not None:
+            lines = [f"  {row.name}  {_progress(row)}  {_reached(row)}" for row in rows[:SHOWN]]
+            lines += [f"  and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+            text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+            self._live.update(Group(self._bar.get_renderable(), text), refresh=True)
             return
         for row in rows:
             if row.epoch > self._told.get(row.name, 0):
@@ -56,13 +58,12 @@ class Standing:
         """Tell what a run has come to."""
         row = read_run(run, run.path)
         error = f": {row.error.partition(chr(10))[0]}" if row.error else ""
+        self._bar.advance(self._bar.task_ids[0])
         self._say(f"{title} {row.state}{error}  {_reached(row)}  {row.seconds:.1f} s")
-        if self._bar is not None:
-            self._bar.advance(self._bar.task_ids[0])
 
     def _say(self, line: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(line, highlight=False, markup=False)
+        if self._live is not None:
+            self._live.console.print(line, highlight=False, markup=False)
         else:
             print(line.rstrip(), file=sys.stderr, flush=True)
 
