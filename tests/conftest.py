@@ -1,6 +1,7 @@
 """Shared by all tests: one thread, and the command line run in this process as a user types it."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +12,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side
 import pytest
 from hypothesis import HealthCheck, settings
 
+# A shell makes what it starts in the background deaf to Ctrl-C, and so every command started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Machines differ in speed; a run of the tests must not.
 settings.register_profile(
     "cnnlab", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("cnnlab")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: run side by side, the quick ones then fill up the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True)
