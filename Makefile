@@ -23,7 +23,7 @@ test: $(READY)  ## the fast tests
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-all: $(READY)  ## every test, those that train for real too
-	$(BIN)/python -m pytest -n auto --dist loadfile --durations=10
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10
 
 lint: $(READY)  ## formatting and lint
 	$(BIN)/ruff format --check .
