@@ -61,7 +61,7 @@ class SubmititSlurm:
     timeout_min: Positive = 60
     signal_delay_s: Positive = 120  # a job saves so long before its time is over, and goes on anew
     cpus_per_task: Positive = 4  # also the threads of a job
-    gpus_per_node: Annotated[int, Range(at_least=0)] | None = None  # null: trainer.devices
+    gpus_per_node: Annotated[int, Range(at_least=0)] | None = None  # null: asks for none
     mem_gb: Share | None = None
     array_parallelism: Positive = 256  # jobs at a time
     setup: tuple[str, ...] = ()  # shell lines before a job: module load cuda
