@@ -18,7 +18,7 @@ from cnnlab.registry import CnnlabError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cnnlab.runs.load import Run
+    from cnnlab.inference.load import Run
     from cnnlab.runs.run_dir import RunDir
 
 # Before torch loads: threads that wait in turn, not in a busy loop, are as fast alone and two to
@@ -36,7 +36,7 @@ def train(overrides: Sequence[str] = (), *, imports: Iterable[str] = ()) -> "lis
     Raises:
         CnnlabError: the overrides are refused, or a run failed (the others are kept).
     """
-    from cnnlab import launch
+    from cnnlab.app import train as launch
     from cnnlab.discovery import discover
 
     discover(imports)
@@ -54,7 +54,7 @@ def compare(runs: "Iterable[str | Path | RunDir]") -> "pd.DataFrame":
     Raises:
         CnnlabError: there is nothing to compare.
     """
-    from cnnlab.runs import compare as comparing
+    from cnnlab.compare import compare as comparing
 
     return comparing.compare(list(runs)).table
 
@@ -65,7 +65,7 @@ def load_run(path: "str | Path | RunDir") -> "Run":
     Raises:
         CnnlabError: no run there, no checkpoint yet, or a component that is not registered.
     """
-    from cnnlab.runs.load import load_run as load
+    from cnnlab.inference.load import load_run as load
 
     return load(path)
 

@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.launchers.options import LAUNCHERS, Options, defaults, parse
+from cnnlab.sweep.launchers.options import LAUNCHERS, Options, defaults, parse
 
 for name in LAUNCHERS:
     ConfigStore.instance().store(
@@ -47,7 +47,7 @@ class CnnlabLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from cnnlab import hydra_calls
+        from cnnlab.app import sweep as hydra_calls
 
         hydra_calls.hand_out(job_overrides, initial_job_idx, self.options)
         return []

@@ -16,7 +16,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.search.options import defaults, parse
+from cnnlab.sweep.search.options import defaults, parse
 
 ConfigStore.instance().store(
     group="hydra/sweeper",
@@ -48,7 +48,7 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:  # noqa: ARG002
-        from cnnlab import hydra_calls
+        from cnnlab.app import sweep as hydra_calls
         from cnnlab.registry import CnnlabError
 
         node = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)

@@ -1,7 +1,7 @@
 """What Hydra must find under ``hydra_plugins``: the sweeper that checks every job before the
 first one starts, and the search path that takes in a ``conf/`` folder where the user stands.
 
-The sweeper hands its work to :mod:`cnnlab.hydra_calls`; nothing heavy is imported when Hydra scans
+The sweeper hands its work to :mod:`cnnlab.app.sweep`; nothing heavy is imported when Hydra scans
 plugins.
 """
 
@@ -49,8 +49,8 @@ class CnnlabSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:  # noqa: ARG002
-        from cnnlab import hydra_calls
-        from cnnlab.sweep_compose import Composer
+        from cnnlab.app import sweep as hydra_calls
+        from cnnlab.app.compose_sweep import Composer
 
         loader = self.hydra_context.config_loader
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(
@@ -66,7 +66,7 @@ class WorkingDirectorySearchPath(SearchPathPlugin):
     """Appends ``./conf`` for cnnlab's own commands; appended, so that it cannot shadow ours."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        from cnnlab.overrides import CONF
+        from cnnlab.app.overrides import CONF
 
         paths = search_path.get_path()
         local = Path.cwd() / "conf"

@@ -42,7 +42,7 @@ def cnnlab(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., Answer]:
     """``cnnlab("train", "model=mlp")`` in an empty working directory."""
-    from cnnlab import cli
+    from cnnlab.app import cli
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "no-data"))

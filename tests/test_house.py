@@ -122,8 +122,8 @@ def test_every_checkpoint_is_loaded_as_tensors_only():
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_yaml_restates_a_default(file):
-    from cnnlab import schema
-    from cnnlab.config import GROUPS, TrainerConfig
+    from cnnlab.config import schema
+    from cnnlab.config.options import GROUPS, TrainerConfig
     from cnnlab.discovery import discover
 
     discover()
@@ -131,7 +131,7 @@ def test_no_yaml_restates_a_default(file):
     bases = [base for base in delta.pop("defaults", []) if isinstance(base, str)]
     kind = file.parent.name
     if kind == "trainer":
-        defaults = schema.plain(TrainerConfig())
+        defaults = schema.to_dict(TrainerConfig())
     elif kind in GROUPS:
         defaults = schema.defaults(GROUPS[kind][bases[0]])
         assert file.stem not in GROUPS[kind], "a variant must not share a registered name"
@@ -144,14 +144,14 @@ def test_every_yaml_composes(monkeypatch, tmp_path):
     import hydra
     from omegaconf import OmegaConf
 
-    from cnnlab.config import parse
+    from cnnlab.app.overrides import CONF
+    from cnnlab.app.train import register_configs
+    from cnnlab.config.options import parse
     from cnnlab.discovery import discover
-    from cnnlab.launch import publish
-    from cnnlab.overrides import CONF
 
     monkeypatch.chdir(tmp_path)
     discover()
-    publish()
+    register_configs()
     composed = 0
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         for file in CONFIGS:
@@ -169,8 +169,8 @@ def test_every_yaml_composes(monkeypatch, tmp_path):
 
 
 def test_nothing_registered_hides_its_options():
-    from cnnlab import schema
-    from cnnlab.config import GROUPS
+    from cnnlab.config import schema
+    from cnnlab.config.options import GROUPS
     from cnnlab.discovery import discover
 
     discover()

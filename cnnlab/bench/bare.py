@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnlab.data.dataset import Images, Splits
-from cnnlab.data.memory import epoch_order
+from cnnlab.data.loading.memory import epoch_order
 from cnnlab.spec import ImageSpec
 
 EVAL_BATCH = 1024

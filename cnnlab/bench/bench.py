@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import torch
 from rich.console import Console
 
-from cnnlab.bench import bare, ours, usual
-from cnnlab.bench.instrument import Contender, alternate, ratio, table
-from cnnlab.bench.subject import Against, Subject, choose
+from cnnlab.bench import bare, ours
+from cnnlab.bench import standard as usual
+from cnnlab.bench.timing import Contender, alternate, ratio, table
+from cnnlab.bench.workload import Against, Subject, choose
 from cnnlab.training.isolation import isolated
 
 AGAIN = "bare again"  # the control: what a ratio of 1 looks like here and now

@@ -7,10 +7,10 @@ from pathlib import Path
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from cnnlab.bench.epoch_clock import EpochClock
-from cnnlab.config import RunConfig
-from cnnlab.data.chunks import Position
+from cnnlab.config.options import RunConfig
 from cnnlab.data.dataset import Splits
-from cnnlab.data.image_data import ImageData
+from cnnlab.data.loading.chunks import Position
+from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.callbacks import MetricsFile, TensorBoardScalars
 from cnnlab.training.checkpoint import RunCheckpoint

@@ -1,18 +1,17 @@
 """Data sets, one file each, exported under their class names: ``data.CIFAR10.spec``.
 
-A new file with a registered class appears here by itself. ``image_data`` alone is left out: it
-registers nothing and needs lightning, which looking at a data set does not.
+A new file in ``sets/`` with a registered class appears here by itself.
 """
 
 import importlib
 import pkgutil
 from typing import Any
 
+from cnnlab.data import sets
 from cnnlab.registry import DATASETS
 
-for _module in pkgutil.iter_modules(__path__):
-    if _module.name != "image_data":
-        importlib.import_module(f"{__name__}.{_module.name}")
+for _module in pkgutil.iter_modules(sets.__path__):
+    importlib.import_module(f"{sets.__name__}.{_module.name}")
 
 _exported = {
     entry.component.__name__: entry.component

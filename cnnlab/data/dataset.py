@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data.augment import Augment
+from cnnlab.data.loading.augment import Augment
 from cnnlab.spec import ImageSpec
 
 SPLIT_SEED = 0  # one fixed split for every run: `seed=` changes training, never the data
@@ -27,7 +27,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, indices: Tensor) -> "Images":
+    def select(self, indices: Tensor) -> "Images":
         """The images at ``indices``, int64 (M,), in that order."""
         return Images(self.pixels.index_select(0, indices), self.labels.index_select(0, indices))
 
@@ -106,7 +106,7 @@ def stratified_order(labels: Tensor) -> Tensor:
     return torch.from_numpy(np.lexsort((random.permutation(len(values)), place)))
 
 
-def carve(pool: Images, *, num_train: int, num_val: int, test: Images | int) -> Splits:
+def split(pool: Images, *, num_train: int, num_val: int, test: Images | int) -> Splits:
     """Split ``pool``, stratified, always alike; whatever ``num_train`` leaves over is not used.
 
     Args:
@@ -114,10 +114,10 @@ def carve(pool: Images, *, num_train: int, num_val: int, test: Images | int) -> 
     """
     order = stratified_order(pool.labels)
     if isinstance(test, int):
-        test, order = pool.take(order[:test].sort().values), order[test:]
+        test, order = pool.select(order[:test].sort().values), order[test:]
     val = order[:num_val].sort().values
     train = order[num_val : num_val + num_train].sort().values
-    return Splits(pool.take(train), pool.take(val), test, digest(train.tolist(), val.tolist()))
+    return Splits(pool.select(train), pool.select(val), test, digest(train.tolist(), val.tolist()))
 
 
 def digest(train: Sequence[int | str], val: Sequence[int | str]) -> str:

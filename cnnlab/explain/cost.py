@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnnlab.explain.evaluation import blank_image, evaluating
+from cnnlab.explain.eval_mode import blank_image, eval_mode
 from cnnlab.spec import ImageSpec
 
 
@@ -28,7 +28,7 @@ def count(model: nn.Module, spec: ImageSpec) -> Cost:
     is left in the modes in which it came.
     """
     counter = FlopCounterMode(display=False)
-    with evaluating(model), counter:
+    with eval_mode(model), counter:
         model(blank_image(model, spec))
     # torch counts a multiply-add as two operations.
     return Cost(sum(p.numel() for p in model.parameters()), counter.get_total_flops() // 2)

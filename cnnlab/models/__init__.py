@@ -9,8 +9,8 @@ from typing import Any
 
 from cnnlab.registry import MODELS
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)
 
 _exported = {
     entry.component.__name__: entry.component

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.models.borrowed import borrow
+from cnnlab.models.external import borrow
 from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
 

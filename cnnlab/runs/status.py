@@ -11,7 +11,7 @@ from typing import Any
 
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.runs.claim import holder
-from cnnlab.runs.configurations import Flat, with_choices
+from cnnlab.runs.flat import Flat, with_choices
 from cnnlab.runs.run_dir import RunDir, find_runs
 
 FAILED = ("failed", "diverged", "out of memory")  # tried again by the same command, or cleaned away

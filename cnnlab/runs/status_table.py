@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnlab.runs.status import FAILED, RunStatus, ordered
-from cnnlab.runs.units import duration
+from cnnlab.text import duration
 
 REFRESH = 2.0  # seconds
 STYLES = {"done": "green", "running": "cyan"} | dict.fromkeys(FAILED, "red")

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cnnlab.config import RunConfig
-from cnnlab.data.augment import Augment
-from cnnlab.data.chunks import steps_per_epoch
+from cnnlab.config.options import RunConfig
+from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
+from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.chunks import steps_per_epoch
 from cnnlab.explain.cost import Cost, count
 from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError, Task
-from cnnlab.schema import build
 from cnnlab.spec import ImageSpec
 from cnnlab.training.optim import HeadAndBackbone, Parameters
 from cnnlab.training.schedule import Schedule
@@ -54,7 +54,7 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
             freeze(model, config.init.freeze, head if config.init.head == "new" else frozenset())
         optimizer: Optimizer = build(OPTIMIZERS, config.optim, _trained(config, model, head))
     schedule: Schedule = build(SCHEDULES, config.schedule, int(total), per_epoch)
-    _refuse_beyond(config, schedule, per_epoch)
+    _check_length(config, schedule, per_epoch)
     return Assembly(
         dataset,
         model,
@@ -116,10 +116,10 @@ def _steps(config: RunConfig, num_train: int) -> int:
     return steps_per_epoch(num_train, config.batch_size, accumulate)
 
 
-def _refuse_beyond(config: RunConfig, schedule: Schedule, per_epoch: int) -> None:
+def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None:
     """A plan must fit into the epochs; ``max_steps`` may cut it short, to look at its beginning."""
     try:
-        schedule.refuse_beyond(config.trainer.epochs * per_epoch)
+        schedule.check_length(config.trainer.epochs * per_epoch)
     except ValueError as error:
         raise CnnlabError(f"schedule={config.schedule['name']}: {error}") from error
 

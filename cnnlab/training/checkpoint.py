@@ -54,7 +54,7 @@ class RunCheckpoint(Checkpoint):
         assert isinstance(pl_module, ChunkedTask)
         position = pl_module.position
         # An epoch's last step is saved after its validation, which must not be skipped.
-        if position.exhausted:
+        if position.finished:
             return
         by_steps = self.every is not None and position.global_step % self.every == 0
         waited = time.monotonic() - self._saved_at

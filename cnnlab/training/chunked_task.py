@@ -8,6 +8,8 @@ counters are not restored but set from the position, so its rules for restarting
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import lightning.pytorch as pl
@@ -16,11 +18,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnnlab.data.chunks import Chunk, Position
+from cnnlab.data.loading.chunks import Chunk, Position
 from cnnlab.registry import CnnlabError
 from cnnlab.training.loop import train_steps
 from cnnlab.training.schedule import Schedule
-from cnnlab.training.tally import Tally
 
 
 class TrainingDivergedError(CnnlabError):
@@ -34,11 +35,43 @@ class TrainingDivergedError(CnnlabError):
         self.step = step
 
 
+@dataclass
+class RunningMeans:
+    """Plain numbers, so that a checkpoint can hold an unfinished epoch's.
+
+    Args:
+        names: what is summed: ``loss``, and counts such as ``acc``, the right answers.
+    """
+
+    names: tuple[str, ...]
+    images: int = 0
+    sums: list[float] = field(default_factory=list)
+    began: float = 0.0  # Position.seconds at the first step
+    train_seconds: float = 0.0  # spent on training steps alone
+
+    def __post_init__(self) -> None:
+        self.sums = self.sums or [0.0] * len(self.names)
+
+    def add(self, values: Sequence[float], images: int) -> None:
+        """Enter one batch: its mean loss, then its counts."""
+        loss, *counts = values
+        for place, value in enumerate((loss * images, *counts)):
+            self.sums[place] += value
+        self.images += images
+
+    def means(self, prefix: str) -> dict[str, float]:
+        """Per image: ``{prefix}_loss``, ``{prefix}_acc`` and so on."""
+        return {
+            f"{prefix}_{name}": total / self.images
+            for name, total in zip(self.names, self.sums, strict=True)
+        }
+
+
 class ChunkedTask(pl.LightningModule):
     """Trains ``model`` from ``position`` on. A subclass states the loss and what else to count.
 
     Attributes:
-        counts: names of the sums that ``measure`` gives beside the loss.
+        counts: names of the sums that ``loss_and_counts`` gives beside the loss.
         row: the last epoch's row of metrics.csv.
         running: means of the epoch so far, ``train_loss`` and so on.
         test_metrics: ``test_loss`` and so on, after testing.
@@ -68,10 +101,10 @@ class ChunkedTask(pl.LightningModule):
         self.test_metrics: dict[str, float] = {}
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
-        self._tally = self._new_tally()
+        self._means = self._new_means()
         self._evaluated: list[tuple[Tensor, int]] = []
 
-    def measure(
+    def loss_and_counts(
         self, outputs: Tensor, inputs: Tensor, targets: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
         """The mean loss (), to be minimised, and each of ``counts`` summed over the batch."""
@@ -82,13 +115,13 @@ class ChunkedTask(pl.LightningModule):
 
     @property
     def running(self) -> dict[str, float]:
-        return self._tally.means("train")
+        return self._means.means("train")
 
     # Training
 
     def on_train_start(self) -> None:
         self._clock = time.perf_counter()
-        if self.position.exhausted:
+        if self.position.finished:
             self.trainer.should_stop = True
 
     def training_step(self, chunk: Chunk) -> None:
@@ -100,7 +133,7 @@ class ChunkedTask(pl.LightningModule):
         first, steps = self.position.global_step, len(chunk.indices)
         measured = train_steps(
             chunk,
-            self._train_measure,
+            self._train_loss,
             self.optimizer,
             [self.schedule.factor(step) for step in range(first, first + steps)],
             seed=self.seed,
@@ -111,10 +144,10 @@ class ChunkedTask(pl.LightningModule):
         for step, values in enumerate(measured):
             if not math.isfinite(values[0]):
                 raise TrainingDivergedError(values[0], self.position.epoch, first + step)
-            self._tally.add(values, images)
+            self._means.add(values, images)
         self.position.step += steps
         self._tick()
-        self._tally.train_seconds = self.position.seconds - self._tally.began
+        self._means.train_seconds = self.position.seconds - self._means.began
         self._set_lightning_step(self.position.global_step - 1)  # it adds one itself, later
 
     def on_validation_epoch_end(self) -> None:
@@ -128,8 +161,8 @@ class ChunkedTask(pl.LightningModule):
             **self.running,
             **validation,
             "lr": self.optimizer.param_groups[0]["lr"],
-            "seconds": self.position.seconds - self._tally.began,
-            "images_per_second": self._tally.images / self._tally.train_seconds,
+            "seconds": self.position.seconds - self._means.began,
+            "images_per_second": self._means.images / self._means.train_seconds,
         }
 
     def on_train_epoch_end(self) -> None:
@@ -138,8 +171,8 @@ class ChunkedTask(pl.LightningModule):
             self.schedule.epoch_end(self.row)
             self.position.epoch += 1
             self.position.step = 0
-            self._tally = self._new_tally()
-        if self.position.exhausted:
+            self._means = self._new_means()
+        if self.position.finished:
             self.trainer.should_stop = True
 
     # Evaluation
@@ -171,7 +204,7 @@ class ChunkedTask(pl.LightningModule):
             "step": position.step,
             "seconds": position.seconds,
         }
-        checkpoint["tally"] = {**dataclasses.asdict(self._tally), "names": list(self._tally.names)}
+        checkpoint["tally"] = {**dataclasses.asdict(self._means), "names": list(self._means.names)}
         checkpoint["schedule"] = self.schedule.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -185,7 +218,9 @@ class ChunkedTask(pl.LightningModule):
             )
         for name, value in saved.items():
             setattr(self.position, name, value)
-        self._tally = Tally(**{**checkpoint["tally"], "names": tuple(checkpoint["tally"]["names"])})
+        self._means = RunningMeans(
+            **{**checkpoint["tally"], "names": tuple(checkpoint["tally"]["names"])}
+        )
         self.schedule.load_state_dict(checkpoint["schedule"])
         epochs = self.trainer.fit_loop.epoch_progress.current
         epochs.completed = self.position.epoch
@@ -200,23 +235,23 @@ class ChunkedTask(pl.LightningModule):
 
     # The rest
 
-    def _train_measure(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return self.measure(self.model(inputs), inputs, targets)
+    def _train_loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return self.loss_and_counts(self.model(inputs), inputs, targets)
 
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs: Tensor = self.model(inputs)
-        loss, counts = self.measure(outputs, inputs, targets)
+        loss, counts = self.loss_and_counts(outputs, inputs, targets)
         self._evaluated.append((torch.stack([loss, *counts]), len(inputs)))
         return outputs
 
     def _evaluation(self, prefix: str) -> dict[str, float]:
-        tally = self._new_tally()
+        tally = self._new_means()
         for values, images in self._evaluated:
             tally.add(values.tolist(), images)
         return tally.means(prefix)
 
-    def _new_tally(self) -> Tally:
-        return Tally(("loss", *self.counts), began=self.position.seconds)
+    def _new_means(self) -> RunningMeans:
+        return RunningMeans(("loss", *self.counts), began=self.position.seconds)
 
     def _tick(self) -> None:
         """Add the time since the last tick to the position: one time for all devices."""

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
-from cnnlab.data.chunks import Chunk
-from cnnlab.data.memory import seed_generators, step_seed
+from cnnlab.data.loading.chunks import Chunk
+from cnnlab.data.loading.memory import seed_generators, step_seed
 
 # inputs (N, C, H, W) and targets -> mean loss (), and sums over the batch such as right answers
 Measure = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor]]]

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from cnnlab.config import parse
+from cnnlab.config.options import parse
 from cnnlab.discovery import discover
 from cnnlab.runs.run_dir import RunDir
 

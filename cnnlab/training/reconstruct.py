@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnnlab.data.chunks import Position
+from cnnlab.data.loading.chunks import Position
 from cnnlab.spec import ImageSpec
 from cnnlab.training.chunked_task import ChunkedTask
 from cnnlab.training.schedule import Schedule
@@ -45,7 +45,7 @@ class ReconstructTask(ChunkedTask):
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
 
-    def measure(
+    def loss_and_counts(
         self,
         outputs: Tensor,
         inputs: Tensor,

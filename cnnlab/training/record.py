@@ -14,19 +14,19 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import f1_score
 
-from cnnlab.config import RunConfig
+from cnnlab.config.options import RunConfig
 from cnnlab.data.dataset import Splits
-from cnnlab.data.normalise import Normalise
+from cnnlab.data.loading.normalise import Normalise
 from cnnlab.explain.cost import Cost
-from cnnlab.explain.evaluation import evaluating
-from cnnlab.runs.confusion import confusion_figure
-from cnnlab.runs.reconstructions import reconstruction_figure
+from cnnlab.explain.eval_mode import eval_mode
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
+from cnnlab.training.pictures.confusion import confusion_figure
+from cnnlab.training.pictures.reconstructions import reconstruction_figure
 from cnnlab.training.reconstruct import ReconstructTask
 from cnnlab.training.task import ClassifyTask
 
-PAIRS = 20  # test images in the picture of reconstructions
+NUM_PAIRS = 20  # test images in the picture of reconstructions
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def _classification(outcome: Outcome, task: ClassifyTask) -> tuple[dict[str, Any
 def _reconstruction(outcome: Outcome, task: ReconstructTask) -> tuple[dict[str, Any], Figure, Path]:
     """The same of an autoencoder: test images taken at even distances."""
     folder, test = outcome.folder, outcome.splits.test
-    pixels = test.pixels[torch.linspace(0, len(test) - 1, min(PAIRS, len(test))).long()]
-    with evaluating(task.model):
+    pixels = test.pixels[torch.linspace(0, len(test) - 1, min(NUM_PAIRS, len(test))).long()]
+    with eval_mode(task.model):
         outputs = task.model(Normalise(outcome.spec, task.device)(pixels.to(task.device)))
     originals = pixels.numpy() / np.float32(255)
     figure = reconstruction_figure(originals, outputs.float().cpu().numpy(), folder.name)
@@ -132,7 +132,7 @@ def _result(outcome: Outcome, scores: dict[str, Any]) -> dict[str, Any]:
 
 def _hyperparameters(outcome: Outcome) -> dict[str, Any]:
     """Flat scalars for the HPARAMS tab: what people sweep."""
-    plain = outcome.config.plain()
+    plain = outcome.config.to_dict()
     flat: dict[str, Any] = {key: plain[key] for key in ("seed", "batch_size")}
     for group in ("model", "data", "optim", "schedule", "init", "trainer", "loss"):
         for key, value in plain[group].items():

@@ -7,10 +7,10 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from cnnlab.config import RunConfig, seconds
-from cnnlab.data.chunks import Position
+from cnnlab.config.options import RunConfig, seconds
 from cnnlab.data.dataset import Splits
-from cnnlab.data.image_data import ImageData
+from cnnlab.data.loading.chunks import Position
+from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.explain.cost import count
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training import transfer

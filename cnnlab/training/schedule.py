@@ -31,7 +31,7 @@ class Schedule:
         """What the base learning rate is multiplied by at ``step``, 0-based."""
         raise NotImplementedError
 
-    def refuse_beyond(self, steps: int) -> None:
+    def check_length(self, steps: int) -> None:
         """Refuse a plan that reaches past ``steps``, all those of the run's epochs.
 
         Raises:
@@ -110,7 +110,7 @@ class MultiStep(Schedule):
         warm = self.warmup_factor if step < self.warmup else 1.0
         return float(warm * self.gamma ** bisect_right(self.milestones, step))
 
-    def refuse_beyond(self, steps: int) -> None:
+    def check_length(self, steps: int) -> None:
         end = f"run of {steps / self.unit_steps:g} {self.unit}"
         for milestone in self.milestones:
             if milestone >= steps:
@@ -147,7 +147,7 @@ class Cosine(Schedule):
         done = (step - self.warmup) / (self.total_steps - self.warmup)
         return self.final_factor + (1 - self.final_factor) * (1 + math.cos(math.pi * done)) / 2
 
-    def refuse_beyond(self, steps: int) -> None:
+    def check_length(self, steps: int) -> None:
         if self.warmup >= steps:
             raise ValueError(
                 f"warmup_epochs={self.warmup / self.steps_per_epoch:g} is as long as the run of "

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnnlab.data.chunks import Position
+from cnnlab.data.loading.chunks import Position
 from cnnlab.training.chunked_task import ChunkedTask
 from cnnlab.training.schedule import Schedule
 
@@ -46,7 +46,7 @@ class ClassifyTask(ChunkedTask):
         self.register_buffer("class_weights", class_weights, persistent=False)
         self._tested: list[tuple[Tensor, Tensor]] = []
 
-    def measure(
+    def loss_and_counts(
         self,
         outputs: Tensor,
         inputs: Tensor,  # noqa: ARG002

@@ -9,14 +9,14 @@ from fnmatch import fnmatchcase
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from cnnlab.config import InitConfig
-from cnnlab.explain.evaluation import blank_image, evaluating
+from cnnlab.config.options import InitConfig
+from cnnlab.explain.eval_mode import blank_image, eval_mode
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.weights import read_weights
 from cnnlab.spec import ImageSpec
 
 log = logging.getLogger("cnnlab")
-SHOWN = 20  # lines on the terminal; the log has all
+MAX_LINES = 20  # lines on the terminal; the log has all
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def announce(found: Match, source: str) -> None:
     summary = f"init.from={source}: {len(found.weights)} tensors taken over"
     lines = [f"  {line}" for line in found.unmatched]
     log.info("%s", "\n".join([summary, *lines]))
-    if len(lines) > SHOWN:
-        lines[SHOWN:] = [f"  and {len(lines) - SHOWN} more: see log.txt"]
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"  and {len(lines) - MAX_LINES} more: see log.txt"]
     print("\n".join([summary, *lines]), file=sys.stderr)
 
 
@@ -107,7 +107,7 @@ def find_head(model: nn.Module, spec: ImageSpec) -> frozenset[str]:
         if any(True for _ in module.parameters(recurse=False))
     ]
     try:
-        with evaluating(model):
+        with eval_mode(model):
             model(blank_image(model, spec))
     finally:
         for hook in hooks:

@@ -8,7 +8,7 @@ import pytest
 import torchvision.datasets.mnist
 
 from cnnlab.bench.bench import contenders
-from cnnlab.bench.subject import choose
+from cnnlab.bench.workload import choose
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
 
@@ -56,7 +56,7 @@ def test_the_default_of_usual_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -
 
 def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = choose("usual", ["model=mlp", *TINY], epochs=4)
-    for way in ("usual", "ours"):
+    for way in ("standard", "ours"):
         monkeypatch.setattr(f"cnnlab.bench.{way}.train", lambda *_, **__: 10.0)
     assert {w: contenders("usual", subject)[w]() for w in ("usual", "ours")} == {
         "usual": 2.5,

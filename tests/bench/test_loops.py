@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from cnnlab.bench import bare, ours, usual
-from cnnlab.bench.subject import Subject, choose
-from cnnlab.data.normalise import Normalise
+from cnnlab.bench import bare, ours
+from cnnlab.bench import standard as usual
+from cnnlab.bench.workload import Subject, choose
+from cnnlab.data.loading.normalise import Normalise
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=70", "data.num_val=30", "batch_size=16"]
 MLP = ["model=mlp", "model.hidden=[8,6]", "model.batch_norm=true"]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cnnlab.data.dataset import (
     Images,
-    carve,
     data_root,
     digest,
+    split,
     stratified_order,
     subset_size,
 )
@@ -45,7 +45,7 @@ def numbered(count: int, classes: int) -> Images:
 
 
 def test_carve_gives_disjoint_stratified_sorted_parts() -> None:
-    splits = carve(numbered(200, 4), num_train=100, num_val=40, test=20)
+    splits = split(numbered(200, 4), num_train=100, num_val=40, test=20)
     seen = [part.pixels.flatten().tolist() for part in (splits.train, splits.val, splits.test)]
     assert [len(part) for part in seen] == [100, 40, 20]
     assert len(set().union(*seen)) == 160
@@ -57,7 +57,7 @@ def test_carve_gives_disjoint_stratified_sorted_parts() -> None:
 
 
 def test_subsets_are_nested_and_leave_val_and_test_alone() -> None:
-    small, large = (carve(numbered(200, 4), num_train=n, num_val=40, test=20) for n in (12, 100))
+    small, large = (split(numbered(200, 4), num_train=n, num_val=40, test=20) for n in (12, 100))
     assert set(small.train.pixels.flatten().tolist()) < set(large.train.pixels.flatten().tolist())
     assert torch.equal(small.val.pixels, large.val.pixels)
     assert torch.equal(small.test.pixels, large.test.pixels)
@@ -66,7 +66,7 @@ def test_subsets_are_nested_and_leave_val_and_test_alone() -> None:
 
 def test_official_test_images_stay_as_they_are() -> None:
     official = numbered(7, 3)
-    assert carve(numbered(50, 2), num_train=40, num_val=10, test=official).test is official
+    assert split(numbered(50, 2), num_train=40, num_val=10, test=official).test is official
 
 
 def test_digest_is_over_the_listing() -> None:

@@ -4,9 +4,9 @@ import sys
 import pytest
 
 from cnnlab import data
+from cnnlab.config.schema import options
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.registry import DATASETS, Entry
-from cnnlab.schema import options
 
 OURS = [entry for entry in DATASETS if entry.component.__module__.startswith("cnnlab.data.")]
 

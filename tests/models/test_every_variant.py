@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from test_every_model import OURS, REQUIRED
 
-from cnnlab import schema
-from cnnlab.listing import variants
-from cnnlab.overrides import CONF
+from cnnlab.app.listing import variants
+from cnnlab.app.overrides import CONF
+from cnnlab.config import schema
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.spec import ImageSpec
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 import yaml
 
-from cnnlab import schema
+from cnnlab.app.listing import variants
+from cnnlab.config import schema
 from cnnlab.discovery import discover
 from cnnlab.explain.cost import count
-from cnnlab.listing import variants
 from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
 

@@ -11,10 +11,10 @@ import pytest
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import claimed
+from cnnlab.runs.filter import parse_condition, select
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import ordered, read_runs
 from cnnlab.runs.status_table import latest, summary
-from cnnlab.runs.where import parse_condition, select
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_clean_keeps_what_is_not_selected_or_taken_up_again(cnnlab, runs, make_r
 
 WATCH = """
 import sys
-from cnnlab import cli
+from cnnlab.app import cli
 sys.argv = ["cnnlab", "runs", sys.argv[1], "--watch"]
 try:
     cli.main()

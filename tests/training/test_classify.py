@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from lightning.pytorch import Callback
 from small_run import SPEC, SPLITS
 
-from cnnlab.data.augment import Augment
-from cnnlab.data.memory import MemoryBatches
+from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.training.chunked_task import TrainingDivergedError
 from cnnlab.training.optim import sgd
 from cnnlab.training.schedule import Constant
@@ -23,7 +23,7 @@ LABELS = torch.tensor([0, 1, 1])
 def measured(run, logits=LOGITS, targets=LABELS, training: bool = True, **options) -> list[float]:
     task = run(epochs=1, max_steps=1, task_options=tuple(options.items())).fit().task
     task.train(training)
-    loss, (right,) = task.measure(logits, torch.empty(0), targets)
+    loss, (right,) = task.loss_and_counts(logits, torch.empty(0), targets)
     return [loss.item(), right.item()]
 
 

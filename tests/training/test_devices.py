@@ -32,7 +32,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_two_devices_equal_one(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(here=str(Path(__file__).parent)))
+    script.write_text(SCRIPT.format(here=str(Path(__file__).parents[1] / "support")))
     states = []
     for devices in (1, 2):
         folder = tmp_path / str(devices)

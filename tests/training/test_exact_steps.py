@@ -10,9 +10,9 @@ from lightning.pytorch import Callback
 from small_run import AUGMENT, SPEC, SPLITS, Run, assert_same, assert_same_run, network
 from torch import nn
 
-from cnnlab.data.augment import Augment
-from cnnlab.data.chunks import ChunkLoader, Position
-from cnnlab.data.memory import MemoryBatches, epoch_order, step_seed
+from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.chunks import ChunkLoader, Position
+from cnnlab.data.loading.memory import MemoryBatches, epoch_order, step_seed
 from cnnlab.training.loop import train_steps
 from cnnlab.training.optim import adam, sgd
 from cnnlab.training.schedule import Cosine

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 import cnnlab as lab
-from cnnlab.data.chunks import Position
+from cnnlab.data.loading.chunks import Position
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.spec import ImageSpec
 from cnnlab.training.optim import sgd
@@ -30,7 +30,9 @@ def task(model: nn.Module, spec: ImageSpec = SPEC) -> ReconstructTask:
 def test_the_error_by_hand():
     """Pixels 0, 1 and 0.25, 0.5 against 0.5 everywhere: 0.25, 0.25, 0.0625 and 0, of four."""
     inputs = torch.tensor([[[[-1.0, 1.0]], [[0.0, 2.0]]]])
-    loss, counts = task(nn.Identity()).measure(torch.full_like(inputs, 0.5), inputs, torch.empty(0))
+    loss, counts = task(nn.Identity()).loss_and_counts(
+        torch.full_like(inputs, 0.5), inputs, torch.empty(0)
+    )
     assert loss.item() == pytest.approx((0.25 + 0.25 + 0.0625) / 4)
     assert counts == []
 
@@ -40,7 +42,7 @@ def test_pixels_said_again_cost_nothing_whatever_they_were_normalised_by():
     for mean, std in (((), ()), ((0.1307,), (0.3081,))):
         spec = ImageSpec(1, 4, 4, 10, mean=mean, std=std)
         inputs = (pixels - (mean or (0,))[0]) / (std or (1,))[0]
-        assert task(nn.Identity(), spec).measure(pixels, inputs, torch.empty(0))[0] < 1e-12
+        assert task(nn.Identity(), spec).loss_and_counts(pixels, inputs, torch.empty(0))[0] < 1e-12
 
 
 def test_a_weight_file_holds_the_model_alone():

@@ -154,7 +154,7 @@ Run(Path(sys.argv[2]), epochs=60, every=7, optimizer=adam).fit()
 def test_sigkill_at_any_moment(run, tmp_path: Path) -> None:
     """Kill the process for real, soon after so many epochs, and start it again each time."""
     options = {"epochs": 60, "every": 7, "optimizer": adam}
-    here, folder = str(Path(__file__).parent), tmp_path / "killed"
+    here, folder = str(Path(__file__).parents[1] / "support"), tmp_path / "killed"
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", SCRIPT, here, str(folder)])

@@ -33,7 +33,7 @@ def one_cycle(optimizer: torch.optim.Optimizer) -> LRScheduler:
     return theirs.OneCycleLR(optimizer, max_lr=0.4, total_steps=TOTAL, cycle_momentum=False)
 
 
-PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]] = [
+NUM_PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]] = [
     (Constant(TOTAL, SPE), lambda o: theirs.ConstantLR(o, factor=1.0)),
     (Step(TOTAL, SPE, every=3, gamma=0.5), lambda o: theirs.StepLR(o, 21, 0.5)),
     (MultiStep(TOTAL, SPE, milestones=[2, 5.5]), lambda o: theirs.MultiStepLR(o, [14, 38], 0.1)),
@@ -48,7 +48,7 @@ PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]] = [
 
 
 @pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # SequentialLR's own
-@pytest.mark.parametrize(("ours", "make"), PAIRS, ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(("ours", "make"), NUM_PAIRS, ids=lambda x: type(x).__name__)
 def test_equals_torch(ours: Schedule, make: Callable[[torch.optim.Optimizer], LRScheduler]) -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
     scheduler = make(optimizer)
@@ -91,27 +91,27 @@ def test_all_but_plateau_keep_no_state() -> None:
     """So that a run resumed with more epochs follows the longer schedule."""
     names = {entry.name for entry in SCHEDULES}
     assert names == {"constant", "step", "multistep", "cosine", "onecycle", "plateau"}
-    assert all(ours.state_dict() == {} for ours, _ in PAIRS)
+    assert all(ours.state_dict() == {} for ours, _ in NUM_PAIRS)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (
-            lambda: Cosine(70, 7, warmup_epochs=10).refuse_beyond(70),
+            lambda: Cosine(70, 7, warmup_epochs=10).check_length(70),
             "warmup_epochs=10 is as long as the run of 10 epochs",
         ),
         (lambda: MultiStep(70, 7, milestones=[5, 2]), r"must rise, such as \[2, 5\]"),
         (
-            lambda: MultiStep(70, 7, milestones=[5, 10]).refuse_beyond(70),
+            lambda: MultiStep(70, 7, milestones=[5, 10]).check_length(70),
             "milestone 10 lies past the end of the run of 10 epochs",
         ),
         (
-            lambda: MultiStep(70, 7, milestones=[5, 71], unit="steps").refuse_beyond(70),
+            lambda: MultiStep(70, 7, milestones=[5, 71], unit="steps").check_length(70),
             "milestone 71 lies past the end of the run of 70 steps",
         ),
         (
-            lambda: MultiStep(70, 7, milestones=[], warmup=10.5).refuse_beyond(70),
+            lambda: MultiStep(70, 7, milestones=[], warmup=10.5).check_length(70),
             "warmup=10.5714 is as long as the run of 10 epochs",
         ),
     ],
@@ -122,9 +122,9 @@ def test_impossible_ones_are_refused(make: Callable[[], Schedule | None], messag
 
 
 def test_a_plan_up_to_the_last_step_is_not_refused() -> None:
-    MultiStep(70, 7, milestones=[69], unit="steps", warmup=69).refuse_beyond(70)
-    Cosine(70, 7, warmup_epochs=9).refuse_beyond(70)
-    Cosine(3, 7, warmup_epochs=9).refuse_beyond(70)  # cut short, to see it begin
+    MultiStep(70, 7, milestones=[69], unit="steps", warmup=69).check_length(70)
+    Cosine(70, 7, warmup_epochs=9).check_length(70)
+    Cosine(3, 7, warmup_epochs=9).check_length(70)  # cut short, to see it begin
 
 
 def test_milestones_and_warmup_in_steps() -> None:

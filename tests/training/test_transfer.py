@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cnnlab.config import InitConfig
-from cnnlab.launch import compose
+from cnnlab.app.train import compose
+from cnnlab.config.options import InitConfig
 from cnnlab.models import MLP, Autoencoder, LeNet5, ResNet
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec

@@ -1,0 +1,296 @@
+"""The ``cnnlab`` command. Each subcommand is a few lines that call one function elsewhere.
+
+Nothing heavy is imported up here: ``cnnlab --help`` must answer at once.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cnnlab.registry import CnnlabError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help needs no import of rich
+    help="A laboratory for convolutional networks: train, sweep, compare, look inside.",
+)
+Imports = Annotated[
+    list[str] | None, typer.Option("--import", metavar="MODULE", help="A module to import first.")
+]
+HYDRA = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+def main() -> None:
+    """Entry point. Exit code 2 for the user's mistakes, 1 for failures."""
+    try:
+        app()
+    except CnnlabError as error:
+        if os.environ.get("CNNLAB_DEBUG") == "1":
+            raise
+        print(f"cnnlab: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ncnnlab: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"cnnlab {version('cnnlab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _cnnlab(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+@app.command(context_settings=HYDRA, add_help_option=False)
+def train(
+    context: typer.Context,
+    imports: Imports = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Let Lightning talk.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print the jobs, their cost and time; train nothing.")
+    ] = False,
+) -> None:
+    """Train one run, or with -m a sweep: cnnlab train -m model=mlp,lenet5 seed=0,1,2
+
+    Takes Hydra's overrides and flags; cnnlab train --help shows every option. With --plan it only
+    prints what it would do, and about how long that would take.
+    """
+    from cnnlab.app import train as launch
+    from cnnlab.app.outcome import print_outcome
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    flags, words = launch.split_flags(context.args)
+    if not set(flags) <= {"-m", "--multirun"}:
+        launch.show(words, flags)
+    elif plan:
+        launch.plan(words, multirun=bool(flags))
+    else:
+        runs = launch.train(words, multirun=bool(flags), verbose=verbose)
+        if not print_outcome(runs):
+            raise typer.Exit(1)
+
+
+@app.command("test")
+def evaluate_run(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")], imports: Imports = None
+) -> None:
+    """Evaluate a run on the test set, with its best-validation checkpoint."""
+    from cnnlab.discovery import discover
+    from cnnlab.inference.evaluate import evaluate, print_evaluation
+
+    discover(imports or [])
+    print_evaluation(evaluate(run))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where tables and pictures go [default: beside the runs].")
+    ] = None,
+) -> None:
+    """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
+    from rich.console import Console
+
+    from cnnlab.compare.compare import compare as compare_runs
+    from cnnlab.compare.report import print_report, write_report
+    from cnnlab.runs.run_dir import RunDir
+
+    comparison = compare_runs(runs)
+    print_report(comparison, Console())
+    first = runs[0].parent if RunDir(runs[0]).config_file.is_file() else runs[0]
+    folder = out or first / "comparison"
+    write_report(comparison, folder)
+    print(folder)
+
+
+@app.command("runs")
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="A folder that holds runs.")] = Path("runs"),
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="model=resnet20, seed=0,1, optim.lr!=0.1; repeatable."
+        ),
+    ] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="running, done, failed, interrupted, killed ...")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(help="name, status, progress, val_acc, val_loss, time or age.")
+    ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Follow, until Ctrl-C.")] = False,
+    why: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Error, traceback and end of the log of one run."),
+    ] = None,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove failed runs, after asking.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """List runs: status, progress, validation accuracy, time.
+
+    cnnlab runs --where model=resnet20 --status failed --sort val_acc
+    """
+    from cnnlab.runs import status_table
+    from cnnlab.runs.clean import clean as remove_failed
+    from cnnlab.runs.diagnose import explain, find_run
+    from cnnlab.runs.filter import select
+    from cnnlab.runs.status import RunStatus, ordered, read_runs
+
+    def read() -> list[RunStatus]:
+        runs = select(read_runs(folder), where or [], status or [])
+        if watch and not sort:
+            return status_table.latest(runs)
+        return ordered(runs, sort or "name")
+
+    if why is not None:
+        print(explain(find_run(why, folder)))
+    elif clean:
+        remove_failed(read(), confirmed=yes)
+    elif watch:
+        status_table.watch(read)
+    else:
+        status_table.print_runs(read())
+
+
+@app.command()
+def tensorboard(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Run folders, or folders that hold them [runs].")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="[default: 6006 or the next free one; 0: any]"),
+    ] = None,
+) -> None:
+    """Start TensorBoard on 127.0.0.1, with readable names of runs. Ctrl-C ends it."""
+    from cnnlab.app.tensorboard import serve
+
+    serve(runs or [Path("runs")], port=port)
+
+
+@app.command()
+def bench(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="What to train, as for cnnlab train: model=mlp data=mnist data.root=DIR. "
+            "No MNIST at hand: data=synthetic data.size=28 data.num_train=55000.",
+        ),
+    ] = None,
+    against: Annotated[
+        Literal["usual", "bare"],
+        typer.Option(help="torchvision, PIL, DataLoader and Lightning; or a loop in plain torch."),
+    ] = "usual",
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs in each measurement.")] = 1,
+    imports: Imports = None,
+) -> None:
+    """Time a training epoch against the usual way, or against a bare loop over tensors.
+
+    Unless told otherwise, of an MLP with batch norm (usual) or of lenet5 (bare), on MNIST.
+    """
+    from cnnlab.bench.bench import bench as measure
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    measure(against, words or [], rounds=rounds, epochs=epochs)
+
+
+@app.command()
+def models(
+    data: Annotated[
+        str | None, typer.Option(help="Count parameters and MACs for this data set.")
+    ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="All architectures and variants, as markdown.")
+    ] = False,
+    imports: Imports = None,
+) -> None:
+    """List the models: paper, options and defaults."""
+    from cnnlab.app import listing
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    if table:
+        from cnnlab.app.architecture_table import architectures, as_markdown
+
+        print(as_markdown(list(architectures())))
+    else:
+        listing.print_models(data)
+
+
+@app.command()
+def layers(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="Options (model=... data=...), or layers together with --input."),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--input", metavar="HxWxC", help="The layers are lines of a conv_stack."),
+    ] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Fold deeper parts.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown")] = False,
+    csv: Annotated[bool, typer.Option("--csv")] = False,
+    json: Annotated[bool, typer.Option("--json")] = False,
+    imports: Imports = None,
+) -> None:
+    """Show every layer with its arithmetic: cnnlab layers model=alexnet data=cifar10
+
+    Without a model: cnnlab layers 'conv 64 4 stride=2 padding=1' --input 28x28x1
+    """
+    from cnnlab.app.layers import print_layers
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    asked = {"markdown": markdown, "csv": csv, "json": json}
+    print_layers(words or [], image, depth, [form for form, wanted in asked.items() if wanted])
+
+
+@app.command("data")
+def data_sets(imports: Imports = None) -> None:
+    """List the data sets: size, licence, options and defaults."""
+    from cnnlab.app import listing
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    listing.print_data()
+
+
+@app.command()
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument()]) -> None:
+    """Print the completion script of a shell: eval "$(cnnlab completion bash)"."""
+    from cnnlab.app.completion import script
+
+    print(script(shell))
+
+
+@app.command(hidden=True, context_settings=HYDRA)
+def complete(context: typer.Context) -> None:
+    """Candidates for the last of the given words, one a line; what the scripts call."""
+    from cnnlab.app.completion import candidates
+
+    commands = [
+        c.name or c.callback.__name__
+        for c in app.registered_commands
+        if not c.hidden and c.callback
+    ]
+    print("\n".join(candidates(context.args, commands)))

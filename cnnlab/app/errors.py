@@ -1,0 +1,64 @@
+"""Hydra's composing errors in one or two lines: the value, what is allowed, the nearest name."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from cnnlab.config import schema
+from cnnlab.config.options import GROUPS
+from cnnlab.registry import CnnlabError, nearest
+
+COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
+
+
+def refusal(error: BaseException) -> CnnlabError:
+    """The refusal that a composing error amounts to."""
+    for cause in _chain(error):
+        if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
+            group, _, name = cause.missing_cfg_file.rpartition("/")
+            return CnnlabError(
+                f"no {group or 'config'} '{name}'{nearest(name, cause.options or [])}"
+            )
+        if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
+            return CnnlabError(_unknown_key(cause))
+    text = str(error)
+    if isinstance(error, OverrideParseException):
+        return CnnlabError(f"cannot read '{error.override}': {text.splitlines()[0]}")
+    if text.startswith("Ambiguous value"):
+        word = text.split("'")[1]
+        return CnnlabError(f"{word} is several values: add -m to sweep over them")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kind = "" if isinstance(error, ConfigCompositionException) else f"{type(error).__name__}: "
+    return CnnlabError(kind + "\n".join(lines[:2]))
+
+
+def as_chosen(error: CnnlabError, choices: Mapping[str, str]) -> CnnlabError:
+    """The refusal of a component under the name it was chosen by: model=resnet20 for resnet."""
+    group, _, said = str(error).partition("=")
+    name = re.match(r"\w+(?=[: ])", said)
+    if group not in GROUPS or not choices.get(group) or name is None:
+        return error
+    return CnnlabError(f"{group}={choices[group]}{said[name.end() :]}")
+
+
+def _unknown_key(error: OmegaConfBaseException) -> str:
+    key = str(error.key)
+    parent = error.parent_node
+    siblings = [str(k) for k in parent] if isinstance(parent, Mapping) or parent is not None else []
+    group = str(error.full_key).split(".")[0]
+    if group in GROUPS and "name" in siblings and str(error.full_key).count(".") == 1:
+        return schema.unknown_key(GROUPS[group], str(parent["name"]), key)
+    return f"no option '{error.full_key}'{nearest(key, siblings)}"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

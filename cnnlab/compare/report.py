@@ -1,0 +1,141 @@
+"""A comparison made readable: a table on the terminal, and a folder of files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from cnnlab.compare.compare import Comparison
+from cnnlab.metrics import Metric
+from cnnlab.runs.flat import show
+from cnnlab.runs.run_dir import write_atomically
+from cnnlab.text import duration, si
+
+CAPTION = "mean ± SD over n seeds, [95% t interval of the mean]."
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One thing to know of every row. ``cells`` of more than one part can be stacked."""
+
+    heading: tuple[str, ...]
+    cells: list[tuple[str, ...]]
+    is_name: bool = False
+
+
+def print_report(comparison: Comparison, console: Console) -> None:
+    """Print the table in the widest form that fits the console, then notes and verdict."""
+    # Narrower and narrower: intervals under their means, then small columns in pairs.
+    forms = [
+        _table(comparison, separator=" "),
+        _table(comparison, separator="\n"),
+        _table(comparison, separator="\n", paired=True),
+    ]
+    widths = [Measurement.get(console, console.options, table).maximum for table in forms]
+    fitting = [table for table, width in zip(forms, widths, strict=True) if width < console.width]
+    notes = [Text(f"Note: {note}.", style="yellow") for note in comparison.notes]
+    title = Text(f"\n{_title(comparison)}", style="bold")
+    table = fitting[0] if fitting else forms[-1]
+    caption = Text(_caption(comparison), style="dim")
+    console.print(Group(title, table, caption, *notes, Text(comparison.verdict)))
+
+
+def write_report(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write results.csv, results.md, curves.png and cost.png; return their paths."""
+    from cnnlab.compare.figures import cost_figure, curves_figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("results.csv", "results.md", "curves.png", "cost.png")
+    csv, markdown, curves, cost = paths = [folder / name for name in names]
+    write_atomically(csv, comparison.table.to_csv(index=False))
+    write_atomically(markdown, as_markdown(comparison))
+    curves_figure(comparison).savefig(curves)
+    cost_figure(comparison).savefig(cost)
+    return paths
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The table, notes and verdict as a markdown page."""
+    columns = _columns(comparison)
+    headings = [" ".join(column.heading) for column in columns]
+    rows = [
+        [" ".join(part for part in cell if part).replace("|", r"\|") for cell in row]
+        for row in zip(*(column.cells for column in columns), strict=True)
+    ]
+    rule = ["---" if column.is_name else "---:" for column in columns]
+    lines = [f"| {' | '.join(row)} |" for row in (headings, rule, *rows)]
+    notes = [f"- Note: {note}." for note in comparison.notes]
+    blocks = [f"# {_title(comparison)}", "\n".join(lines), _caption(comparison), "\n".join(notes)]
+    return "\n\n".join([block for block in blocks if block] + [comparison.verdict]) + "\n"
+
+
+def _title(comparison: Comparison) -> str:
+    return f"Comparison: {comparison.subject}"
+
+
+def _caption(comparison: Comparison) -> str:
+    return f"{comparison.measure.caption}: {CAPTION}"
+
+
+def _table(comparison: Comparison, *, separator: str, paired: bool = False) -> Table:
+    columns = _columns(comparison)
+    if paired:
+        names = [column for column in columns if column.is_name]
+        n, test, val, *small = [column for column in columns if not column.is_name]
+        pairs = [_pair(*small[i : i + 2]) for i in range(0, len(small), 2)]
+        columns = [*names, n, test, val, *pairs]
+    table = Table(
+        box=SIMPLE_HEAD, padding=(0, 0 if paired else 1, 0, 1), pad_edge=False, show_edge=False
+    )
+    for column in columns:
+        heading = separator.join(column.heading)
+        if separator == "\n":  # optim.weight_decay takes two lines
+            heading = heading.replace(".", ".\n")
+        table.add_column(
+            heading,
+            justify="left" if column.is_name else "right",
+            overflow="fold",
+            no_wrap=not column.is_name,
+        )
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*(Text(separator.join(part for part in cell if part)) for cell in row))
+    return table
+
+
+def _pair(first: _Column, second: _Column) -> _Column:
+    cells = [a + b for a, b in zip(first.cells, second.cells, strict=True)]
+    return _Column(first.heading + second.heading, cells)
+
+
+def _columns(comparison: Comparison) -> list[_Column]:
+    table, measure = comparison.table, comparison.measure
+
+    def single(heading: str, cells: list[str], *, is_name: bool = False) -> _Column:
+        return _Column((heading,), [(cell,) for cell in cells], is_name)
+
+    names = [single(key, [show(v) for v in table[key]], is_name=True) for key in comparison.keys]
+    tested = [_tested(row, measure) for row in table.to_dict("records")]
+    validated = [measure.show(value) for value in table[f"val_{measure.column}"]]
+    return [
+        *names,
+        single("n", [str(n) for n in table["n"]]),
+        _Column((f"test {measure.heading}",), tested),
+        single(f"val {measure.heading}", validated),
+        single("params", [si(value) for value in table["params"]]),
+        single("MACs", [si(value) for value in table["macs"]]),
+        single("train", [duration(value) for value in table["train_seconds"]]),
+        single("images/s", [si(value) for value in table["images_per_second"]]),
+    ]
+
+
+def _tested(row: dict[Any, Any], measure: Metric) -> tuple[str, ...]:
+    column = f"test_{measure.column}"
+    mean, sd, low, high = (
+        measure.show(row[f"{column}{part}"]) for part in ("", "_sd", "_low", "_high")
+    )
+    return (mean, "") if row["n"] == 1 else (f"{mean} ± {sd}", f"[{low}, {high}]")

@@ -1,0 +1,195 @@
+"""Random changes of training images, whole batches at a time on the training device.
+
+Every draw comes from torch's global generator of that device, so that seeding it per step makes
+the augmentation a function of the step. Nothing here waits for the device.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Beta
+
+from cnnlab.data.loading.normalise import Normalise
+from cnnlab.registry import Range
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Which augmentations are on; each is off by default.
+
+    Attributes:
+        crop: pixels of black padding on each side, out of which an H x W window is cut at random.
+        flip: mirror half of the images left to right.
+        cutout: side, in pixels, of a square set to the mean (DeVries & Taylor 2017); its centre
+            lies anywhere in the image, so it may be cut off at a border.
+        mixup: alpha of Beta(alpha, alpha), the share kept of an image blended with another
+            (Zhang et al. 2018).
+        cutmix: alpha likewise, the share of area kept of an image into which a box of another is
+            pasted (Yun et al. 2019). With mixup on as well, each image draws one of the two.
+        color: standard deviation of three random numbers per image, which times the principal
+            components of ImageNet's colours are added to its pixels (Krizhevsky et al. 2012,
+            section 4.1, who took 0.1). For images of red, green and blue.
+    """
+
+    crop: Annotated[int, Range(at_least=0)] = 0
+    flip: bool = False
+    cutout: Annotated[int, Range(at_least=0)] = 0
+    mixup: Annotated[float, Range(at_least=0)] = 0.0
+    cutmix: Annotated[float, Range(at_least=0)] = 0.0
+    color: Annotated[float, Range(at_least=0)] = 0.0
+
+
+NO_AUGMENT = Augment()
+
+# Of the covariance of red, green and blue, in 0..1, over ImageNet's training images, as facebook's
+# fb.resnet.torch (datasets/imagenet.lua) has them: eigenvalues, and eigenvectors as columns.
+EIGENVALUES = (0.2175, 0.0188, 0.0045)
+EIGENVECTORS = (
+    (-0.5675, 0.7192, 0.4009),
+    (-0.5808, -0.0045, -0.8140),
+    (-0.5836, -0.6948, 0.4203),
+)
+
+
+def augment_batch(
+    pixels: Tensor,
+    labels: Tensor,
+    augment: Augment,
+    normalise: Normalise,
+    num_classes: int,
+) -> tuple[Tensor, Tensor]:
+    """Crop and flip pixels, normalise them, then shift colours, cut out and mix.
+
+    Args:
+        pixels: uint8 (N, C, H, W).
+        labels: int64 (N,).
+        normalise: uint8 -> float32 of the same shape, with ``scale`` as the factor per channel.
+
+    Returns:
+        inputs, float32 (N, C, H, W), and targets: the labels (N,), or with mixup or cutmix the
+        shares of each class, float32 (N, K), rows summing to 1.
+    """
+    count, device = len(pixels), pixels.device
+    mirrored = torch.rand(count, device=device) < 0.5 if augment.flip else None
+    if augment.crop:
+        top, left = torch.randint(2 * augment.crop + 1, (2, count), device=device)
+        pixels = crop(pixels, augment.crop, top, left, mirrored)
+    elif mirrored is not None:
+        both = torch.cat([pixels, pixels.flip(3)])  # copying twice is faster than torch.where
+        pixels = both.index_select(0, torch.arange(count, device=device) + count * mirrored)
+    inputs = normalise(pixels)
+    if augment.color:
+        drawn = augment.color * torch.randn(count, 3, device=device)
+        inputs += 255 * normalise.scale * color_shift(drawn)
+    if augment.cutout:
+        centre = torch.rand(2, count, device=device)
+        side = torch.full((count,), augment.cutout, device=device)
+        inputs.mul_(~box(inputs.shape[2:], centre, side, side))
+    if augment.mixup or augment.cutmix:
+        return mix(inputs, labels, share_kept(inputs, augment), num_classes)
+    return inputs, labels
+
+
+def crop(
+    pixels: Tensor, padding: int, top: Tensor, left: Tensor, mirrored: Tensor | None = None
+) -> Tensor:
+    """Cut windows of the images' own size out of the images padded with zeros.
+
+    Args:
+        pixels: (N, C, H, W).
+        top, left: int64 (N,), 0..2 * padding: the window's corner in the padded image.
+        mirrored: bool (N,), which windows to flip left to right.
+    """
+    n, c, h, w = pixels.shape
+    padded = F.pad(pixels, (padding,) * 4)
+    # Whole rows first, which is a copy of memory, then columns: faster than one gather by pixel.
+    rows = top.view(n, 1) + torch.arange(h, device=pixels.device)  # (N, H)
+    planes = torch.arange(n * c, device=pixels.device).view(n, c, 1) * (h + 2 * padding)
+    strips = padded.view(-1, w + 2 * padding).index_select(
+        0, (planes + rows.unsqueeze(1)).flatten()
+    )
+    columns = left.view(n, 1) + torch.arange(w, device=pixels.device)  # (N, W)
+    if mirrored is not None:
+        columns = torch.where(mirrored.view(n, 1), columns.flip(1), columns)
+    return strips.view(n, c, h, -1).gather(3, columns.view(n, 1, 1, w).expand(n, c, h, w))
+
+
+def color_shift(drawn: Tensor) -> Tensor:
+    """What to add to red, green and blue, in 0..1, for random numbers (N, 3): (N, 3, 1, 1)."""
+    return (drawn @ _color_components(drawn.device)).view(-1, 3, 1, 1)
+
+
+@cache
+def _color_components(device: torch.device) -> Tensor:
+    """Rows are eigenvectors times their eigenvalues; copied to a device once, not at every step."""
+    return (torch.tensor(EIGENVECTORS) * torch.tensor(EIGENVALUES)).T.to(device)
+
+
+def box(size: torch.Size, centre: Tensor, height: Tensor, width: Tensor) -> Tensor:
+    """Boxes of given heights and widths round random pixels, cut off at the borders.
+
+    Args:
+        size: (H, W).
+        centre: (2, N) in [0, 1): row and column, as a share of H and W.
+        height, width: int64 (N,), pixels.
+
+    Returns:
+        bool (N, 1, H, W), true inside.
+    """
+
+    def inside(length: int, at: Tensor, extent: Tensor) -> Tensor:
+        start = (at * length).long() - extent // 2
+        position = torch.arange(length, device=at.device)
+        return (position >= start.unsqueeze(1)) & (position < (start + extent).unsqueeze(1))
+
+    rows, columns = inside(size[0], centre[0], height), inside(size[1], centre[1], width)
+    return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+
+
+def share_kept(inputs: Tensor, augment: Augment) -> Tensor:
+    """Draw what part of each pixel stays with its own image: (N, 1, 1, 1) or (N, 1, H, W).
+
+    Mixup keeps one share everywhere; cutmix keeps everything outside a box and nothing inside.
+    """
+    count, device = len(inputs), inputs.device
+
+    def share(alpha: float) -> Tensor:
+        concentration = torch.full((count,), alpha, device=device)
+        return Beta(concentration, concentration, validate_args=False).sample()
+
+    if not augment.cutmix:
+        return share(augment.mixup).view(-1, 1, 1, 1)
+    side = (1 - share(augment.cutmix)).sqrt()
+    size = inputs.shape[2:]
+    centre = torch.rand(2, count, device=device)
+    pasted = box(size, centre, (side * size[0]).long(), (side * size[1]).long())
+    if not augment.mixup:
+        return (~pasted).float()
+    blended = share(augment.mixup).view(-1, 1, 1, 1)
+    chosen = torch.rand(count, device=device).view(-1, 1, 1, 1) < 0.5
+    return torch.where(chosen, blended, (~pasted).float())
+
+
+def mix(inputs: Tensor, labels: Tensor, kept: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Blend each image, and its target, with another of the batch.
+
+    Args:
+        inputs: (N, C, H, W).
+        labels: int64 (N,).
+        kept: the share of each pixel that stays, (N, 1, 1, 1) or (N, 1, H, W).
+
+    Returns:
+        (N, C, H, W) and float32 (N, K): classes by the share that their images have.
+    """
+    partner = torch.randperm(len(inputs), device=inputs.device)
+    classes = torch.arange(num_classes, device=labels.device)
+    targets = (labels.unsqueeze(1) == classes).float()  # (N, K)
+    own = kept.mean(dim=(1, 2, 3)).unsqueeze(1)  # (N, 1)
+    return (
+        torch.lerp(inputs.index_select(0, partner), inputs, kept),
+        torch.lerp(targets.index_select(0, partner), targets, own),
+    )

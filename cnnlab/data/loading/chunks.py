@@ -1,0 +1,137 @@
+"""Which images the next optimiser steps see: a function of (seed, epoch, step) alone.
+
+Lightning costs about a millisecond per step, so it is handed chunks of steps. Where a chunk
+begins and ends never changes a result.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from cnnlab.data.loading.memory import MemoryBatches, epoch_order
+
+
+def steps_per_epoch(num_train: int, batch_size: int, accumulate: int = 1) -> int:
+    """Optimiser steps of one epoch; the last incomplete one is dropped, so shapes stay fixed.
+
+    Raises:
+        ValueError: one step needs more images than there are.
+    """
+    steps = num_train // (batch_size * accumulate)
+    if steps == 0:
+        raise ValueError(
+            f"batch_size={batch_size} x accumulate={accumulate} is more than the {num_train} "
+            "training images"
+        )
+    return steps
+
+
+@dataclass
+class Position:
+    """Where training stands: ``step`` optimiser steps of ``epoch`` (0-based) are done.
+
+    The one truth that the loader, the schedule, the seeds and the checkpoints read. ``seconds``
+    is the wall time spent in training and validation so far, over all sessions of the run.
+    """
+
+    steps_per_epoch: int
+    max_steps: int | None = None
+    max_seconds: float | None = None
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+    @property
+    def global_step(self) -> int:
+        """Optimiser steps since the beginning."""
+        return self.epoch * self.steps_per_epoch + self.step
+
+    @property
+    def steps_this_epoch(self) -> int:
+        """Where this epoch ends: its steps, or fewer where ``max_steps`` falls into it."""
+        if self.max_steps is None:
+            return self.steps_per_epoch
+        return min(self.steps_per_epoch, self.max_steps - self.epoch * self.steps_per_epoch)
+
+    @property
+    def out_of_time(self) -> bool:
+        """True once ``max_seconds`` are spent."""
+        return self.max_seconds is not None and self.seconds >= self.max_seconds
+
+    @property
+    def finished(self) -> bool:
+        """True once ``max_steps`` or ``max_seconds`` leave nothing to train."""
+        return self.out_of_time or self.step >= self.steps_this_epoch
+
+
+class Chunk(NamedTuple):
+    """Consecutive optimiser steps of one epoch, and where their images come from."""
+
+    epoch: int
+    step: int  # of the first one, within the epoch
+    indices: Tensor  # int64 (steps, accumulate, N)
+    batches: MemoryBatches
+
+
+@dataclass
+class ChunkLoader:
+    """Iterates over the chunks of the current epoch, beginning at ``position``.
+
+    It has no length, because Lightning would fix the number of chunks once. A chunk lasts about
+    ``chunk_seconds`` (None: no limit) and at most ``chunk_steps``, so that the progress bar, time
+    limits and Ctrl-C are met soon; no chunk runs past a multiple of ``cut_every`` global steps.
+    With several devices each takes its ``rank``-th part of every batch.
+    """
+
+    batches: MemoryBatches
+    position: Position
+    batch_size: int
+    seed: int
+    accumulate: int = 1
+    chunk_steps: int = 50
+    chunk_seconds: float | None = 0.5
+    cut_every: int | None = None
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.world_size:
+            raise ValueError(
+                f"batch_size={self.batch_size} does not divide among {self.world_size} devices"
+            )
+        self._steps_per_second = 0.0
+
+    def __iter__(self) -> Iterator[Chunk]:
+        position = self.position
+        epoch, step = position.epoch, position.step
+        order = self._order(epoch)
+        # Lightning fetches one chunk ahead: what is done is read from the position, not from here.
+        seen = position.global_step, position.seconds
+        while step < position.steps_this_epoch and not position.out_of_time:
+            if position.global_step > seen[0]:
+                self._steps_per_second = (position.global_step - seen[0]) / max(
+                    position.seconds - seen[1], 1e-9
+                )
+                seen = position.global_step, position.seconds
+            steps = min(self._length(epoch, step), position.steps_this_epoch - step)
+            yield Chunk(epoch, step, order[step : step + steps], self.batches)
+            step += steps
+
+    def _order(self, epoch: int) -> Tensor:
+        """Image indices of a whole epoch, int64 (steps, accumulate, N)."""
+        steps = self.position.steps_per_epoch
+        order = epoch_order(len(self.batches), self.seed, epoch)
+        order = order[: steps * self.accumulate * self.batch_size]
+        order = order.view(steps, self.accumulate, self.batch_size)
+        return order[..., self.rank :: self.world_size].to(self.batches.labels.device)
+
+    def _length(self, epoch: int, step: int) -> int:
+        steps = self.chunk_steps
+        if self.chunk_seconds is not None:
+            steps = max(1, int(min(steps, self._steps_per_second * self.chunk_seconds)))
+        if self.cut_every is not None:
+            done = epoch * self.position.steps_per_epoch + step
+            steps = min(steps, self.cut_every - done % self.cut_every)
+        return steps

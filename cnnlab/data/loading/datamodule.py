@@ -1,0 +1,103 @@
+"""The LightningDataModule: a loaded data set as chunks of training steps and evaluation passes."""
+
+from collections.abc import Iterator
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from cnnlab.data.dataset import Images, Splits
+from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.chunks import ChunkLoader, Position
+from cnnlab.data.loading.memory import MemoryBatches
+from cnnlab.spec import ImageSpec
+
+
+class EvalLoader:
+    """One pass over all images in their order: inputs (N, C, H, W) and labels (N,)."""
+
+    def __init__(self, batches: MemoryBatches, batch_size: int) -> None:
+        self.batches = batches
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.batches) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        device, images = self.batches.labels.device, len(self.batches)
+        for start in range(0, images, self.batch_size):
+            stop = min(start + self.batch_size, images)
+            yield self.batches(torch.arange(start, stop, device=device))
+
+
+class ImageData(pl.LightningDataModule):
+    """Feeds a task from memory, on the device that trains.
+
+    ``position`` is the task's own, and the training loader goes on from there.
+    ``max_eval_steps`` limits each evaluation to that many times ``batch_size`` images.
+    ``checkpoint_every`` names the global steps that chunks must not run past.
+    """
+
+    def __init__(
+        self,
+        splits: Splits,
+        spec: ImageSpec,
+        position: Position,
+        *,
+        batch_size: int,
+        seed: int,
+        accumulate: int = 1,
+        augment: Augment | None = None,
+        max_eval_steps: int | None = None,
+        checkpoint_every: int | None = None,
+        chunk_steps: int = 50,
+        chunk_seconds: float | None = 0.5,
+    ) -> None:
+        super().__init__()
+        self.splits = splits
+        self.spec = spec
+        self.position = position
+        self.batch_size = batch_size
+        self.seed = seed
+        self.accumulate = accumulate
+        self.augment = augment
+        self.max_eval_steps = max_eval_steps
+        self.checkpoint_every = checkpoint_every
+        self.chunk_steps = chunk_steps
+        self.chunk_seconds = chunk_seconds
+
+    def train_dataloader(self) -> ChunkLoader:
+        """Chunks of optimiser steps, from the task's position on."""
+        assert self.trainer is not None
+        return ChunkLoader(
+            self._batches(self.splits.train, self.augment),
+            self.position,
+            self.batch_size,
+            self.seed,
+            accumulate=self.accumulate,
+            chunk_steps=self.chunk_steps,
+            chunk_seconds=self.chunk_seconds,
+            cut_every=self.checkpoint_every,
+            rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
+        )
+
+    def val_dataloader(self) -> EvalLoader:
+        """The validation images in large batches."""
+        return self._evaluation(self.splits.val)
+
+    def test_dataloader(self) -> EvalLoader:
+        """The test images in large batches."""
+        return self._evaluation(self.splits.test)
+
+    def _evaluation(self, images: Images) -> EvalLoader:
+        if self.max_eval_steps is not None:
+            kept = self.max_eval_steps * self.batch_size
+            images = Images(images.pixels[:kept], images.labels[:kept])
+        # About a million input numbers per pass: large, yet within reach of caches and memory.
+        batch_size = max(self.batch_size, min(1024, 2**20 // self.spec.num_features))
+        return EvalLoader(self._batches(images, None), batch_size)
+
+    def _batches(self, images: Images, augment: Augment | None) -> MemoryBatches:
+        assert self.trainer is not None
+        return MemoryBatches(images, self.spec, self.trainer.strategy.root_device, augment)

@@ -1,0 +1,78 @@
+"""Batches out of memory, by index, and an order of images that depends on the seed alone."""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from cnnlab.data.dataset import Images
+from cnnlab.data.loading.augment import NO_AUGMENT, Augment, augment_batch
+from cnnlab.data.loading.normalise import Normalise
+from cnnlab.spec import ImageSpec
+
+
+class MemoryBatches:
+    """Images held on ``device`` as uint8; called with indices, gives a batch ready for a network.
+
+    Random augmentation draws from torch's global generator of ``device``.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        spec: ImageSpec,
+        device: torch.device | str,
+        augment: Augment | None = None,
+    ) -> None:
+        self.pixels = images.pixels.to(device).contiguous()
+        self.labels = images.labels.to(device)
+        self.normalise = Normalise(spec, device)
+        self.num_classes = spec.num_classes
+        self.augment = None if augment == NO_AUGMENT else augment
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __call__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch at ``indices``, int64 (N,) on the device.
+
+        Returns:
+            inputs, float32 (N, C, H, W) normalised, and targets: int64 (N,), or float32 (N, K)
+            with mixup or cutmix.
+        """
+        pixels = self.pixels.index_select(0, indices)  # 4 to 8 times faster than pixels[indices]
+        labels = self.labels.index_select(0, indices)
+        if self.augment is None:
+            return self.normalise(pixels), labels
+        return augment_batch(pixels, labels, self.augment, self.normalise, self.num_classes)
+
+
+def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
+    """The order of ``n`` training images in an epoch: int64 (n,), a permutation, on the CPU."""
+    generator = torch.Generator().manual_seed(_hash("order", seed, epoch))
+    return torch.randperm(n, generator=generator)
+
+
+def step_seed(seed: int, epoch: int, step: int) -> int:
+    """What to seed torch with before a step, so that its randomness depends on nothing else."""
+    return _hash("step", seed, epoch, step)
+
+
+def seed_generators(value: int, device: torch.device) -> None:
+    """Seed torch's global generators of the CPU and of ``device``.
+
+    As ``torch.manual_seed`` for what a step draws from, in 2 microseconds instead of 200: that
+    one asks every kind of device there might be.
+    """
+    torch.default_generator.manual_seed(value)
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(value)
+    elif device.type != "cpu":
+        torch.manual_seed(value)
+
+
+def _hash(*parts: int | str) -> int:
+    """63 bits, the same on every machine; near inputs give unrelated outputs."""
+    text = "/".join(map(str, parts))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

@@ -1,0 +1,133 @@
+"""ImageNet, from the folders in which a person keeps it: nothing here downloads it."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import torch
+
+from cnnlab.data.dataset import (
+    ImageDataset,
+    Images,
+    Splits,
+    data_root,
+    digest,
+    stratified_order,
+    subset_size,
+)
+from cnnlab.data.loading.augment import Augment
+from cnnlab.data.picture import read_pictures
+from cnnlab.data.sets.folder import Labelled, pictures_below, subfolders
+from cnnlab.registry import DATASETS, CnnlabError, Range
+from cnnlab.spec import ImageSpec
+
+MEMINFO = Path("/proc/meminfo")
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container or a cluster's job
+FLIP = Augment(flip=True)
+USABLE = 0.9  # share of the free memory that images may take: training needs some, too
+
+
+@DATASETS.register(
+    "imagenet",
+    paper="Russakovsky et al. 2015, ImageNet large scale visual recognition challenge",
+)
+class ImageNet(ImageDataset):
+    """Photographs of 1000 classes. 1,271,167 / 10,000 / 50,000 images, size x size x 3.
+
+    Read from ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG. The official validation images
+    are the test set, since the labels of the official test set are not public; ours are carved
+    from the training images. Terms: for research, not for trade.
+
+    All images are held in memory, 200 GB of them at 224x224: give ``subset`` or a small ``size``.
+
+    Args:
+        root: the folder that holds train and val; $CNNLAB_DATA/imagenet where not given.
+        size: H and W, pixels: 224, or AlexNet's 227. The middle of a picture is kept: its shorter
+            side is resized to 8/7 of the size, 256 for 224, and the centre is cut out.
+        subset: training images used, stratified; all where not given.
+        augment: flips only, unless told.
+    """
+
+    spec = ImageSpec(3, 224, 224, 1000, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    num_images: ClassVar[int] = 1_281_167  # official training images, validation included
+    num_val: int = 10_000
+
+    def __init__(
+        self,
+        *,
+        root: str | None = None,
+        size: Annotated[int, Range(at_least=8)] = 224,
+        subset: int | None = None,
+        augment: Augment = FLIP,
+    ) -> None:
+        self.root = Path(root).expanduser() if root else data_root(None) / "imagenet"
+        self.spec = replace(type(self).spec, height=size, width=size)
+        self.num_train = subset_size(subset, self.num_images - self.num_val)
+        self.augment = augment
+
+    def load(self) -> Splits:
+        pool, test = self._find("train"), self._find("val")
+        if len(pool) < self.num_val + self.num_train:
+            raise CnnlabError(
+                f"{self.root / 'train'} holds {len(pool):,} pictures, too few for the "
+                f"{self.num_val:,} of validation and {self.num_train:,} of training"
+            )
+        self._refuse_too_much(self.num_val + len(test))
+        order = stratified_order(torch.tensor([label for _, label in pool]))
+        places = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
+        val, train = ([pool[i] for i in part.sort().values.tolist()] for part in places)
+        listing = ([path.relative_to(self.root).as_posix() for path, _ in p] for p in (train, val))
+        return Splits(self._read(train), self._read(val), self._read(test), digest(*listing))
+
+    def _find(self, part: str) -> Labelled:
+        """Files and labels of a part, classes in the order of their names."""
+        folder = self.root / part
+        classes = subfolders(folder) if folder.is_dir() else []
+        if len(classes) != self.spec.num_classes:
+            raise CnnlabError(
+                f"ImageNet is not, or not whole, in {self.root}: {part} has {len(classes)} of "
+                f"{self.spec.num_classes} class folders\nexpected are {{train,val}}/CLASS/*.JPEG "
+                "below data.root or CNNLAB_DATA/imagenet; data=digits needs no files"
+            )
+        return [(path, i) for i, name in enumerate(classes) for path in pictures_below(name)]
+
+    def _refuse_too_much(self, num_evaluation: int) -> None:
+        """Before hours of decoding: refuse images that will not fit into memory."""
+        free = free_memory()
+        room = int((free or 0) * USABLE) // self.spec.num_features - num_evaluation
+        if free is None or self.num_train <= room:
+            return
+        total = self.num_train + num_evaluation
+        way_out = f"data.subset={room} or less, or " if room >= 1000 else ""
+        raise CnnlabError(
+            f"{total:,} images of {self.spec} take {total * self.spec.num_features / 1e9:,.1f} GB "
+            f"of memory and {free / 1e9:,.1f} GB are free\n"
+            f"give {way_out}a data.size below {self.spec.height}; "
+            f"validation and test images alone are {num_evaluation:,}"
+        )
+
+    def _read(self, pictures: Labelled) -> Images:
+        pixels = read_pictures([path for path, _ in pictures], self.spec.height, 3, "crop")
+        return Images(pixels, torch.tensor([label for _, label in pictures]))
+
+
+def free_memory() -> int | None:
+    """Bytes that can still be had without swapping; None where the system does not tell."""
+    try:
+        lines = MEMINFO.read_text().splitlines()
+        available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+        return int(min(available * 1024, _cgroup_limit()))
+    except (OSError, StopIteration):
+        pass
+    try:  # not Linux: what is installed is the least that can be said
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _cgroup_limit() -> float:
+    try:
+        return int(CGROUP_LIMIT.read_text())
+    except (OSError, ValueError):  # no such file, or "max"
+        return float("inf")

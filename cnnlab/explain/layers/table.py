@@ -1,0 +1,66 @@
+"""The table of a network's layers: what each one does, gives, holds and costs."""
+
+import functools
+from dataclasses import dataclass
+
+from torch import nn
+
+from cnnlab.explain.layers.folding import fold
+from cnnlab.explain.layers.notes import layer_notes
+from cnnlab.explain.layers.row import Row, row_of
+from cnnlab.explain.trace.trace import trace
+from cnnlab.spec import ImageSpec
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """All rows in the order of the forward pass, their totals, and what a learner should see."""
+
+    title: str
+    input: str  # H x W x C
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    frozen_parameters: int  # those of the parameters that training leaves alone
+
+    @functools.cached_property
+    def parameters(self) -> int:
+        """Numbers held as parameters, trained or frozen, shared ones once."""
+        return sum(row.parameters for row in self.rows)
+
+    @functools.cached_property
+    def macs(self) -> int:
+        """Multiply-adds of convolutions and matrix products for one image."""
+        return sum(row.macs for row in self.rows)
+
+    @functools.cached_property
+    def activation_bytes(self) -> int:
+        """Memory of all outputs of one image together, at float32."""
+        return sum(row.activation_bytes for row in self.rows)
+
+    def parameter_share(self, row: Row) -> float:
+        """The row's part of all parameters, 0 to 1."""
+        return row.parameters / self.parameters if self.parameters else 0.0
+
+    def mac_share(self, row: Row) -> float:
+        """The row's part of all multiply-adds, 0 to 1."""
+        return row.macs / self.macs if self.macs else 0.0
+
+
+def layer_table(
+    model: nn.Module, spec: ImageSpec, *, title: str = "", depth: int | None = None
+) -> LayerTable:
+    """Trace one image through a model, on the device where it lies, and tabulate its layers.
+
+    ``depth`` makes one row of whatever lies deeper than so many names in a module's path, and of
+    neighbours that are alike: ``layer1.0-2``.
+
+    Raises:
+        RuntimeError, ValueError, TypeError: the model cannot take such images.
+    """
+    calls = trace(model, spec)
+    rows = [row_of(call) for call in calls]
+    if depth is not None:
+        rows = fold(rows, depth, {path: type(m).__name__ for path, m in model.named_modules()})
+    frozen = sum(p.numel() for p in model.parameters() if not p.requires_grad)
+    name = title or type(model).__name__
+    return LayerTable(name, str(spec), tuple(rows), tuple(layer_notes(calls)), frozen)

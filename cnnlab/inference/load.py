@@ -1,0 +1,56 @@
+"""A run folder brought back to life: its config, its result, its trained model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cnnlab.config.options import RunConfig, parse
+from cnnlab.config.schema import build
+from cnnlab.data.dataset import ImageDataset
+from cnnlab.discovery import discover
+from cnnlab.registry import DATASETS, MODELS, CnnlabError
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.weights import best_weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: ``model`` holds the kept checkpoint's weights and is in eval mode, on the CPU."""
+
+    folder: RunDir
+    config: RunConfig
+    result: dict[str, Any]
+    dataset: ImageDataset
+    model: nn.Module
+
+
+def load_run(path: str | Path | RunDir) -> Run:
+    """Load a run from its folder alone.
+
+    Raises:
+        CnnlabError: no run, no checkpoint yet, or a component that is not registered here.
+    """
+    discover()
+    folder = RunDir.open(path)
+    plain = folder.config()
+    _require_components(folder, plain)
+    weights = best_weights(folder)
+    config = parse(plain)
+    dataset = build(DATASETS, config.data)
+    model: nn.Module = build(MODELS, config.model, dataset.spec)
+    model.load_state_dict(weights)
+    return Run(folder, config, folder.result(), dataset, model.eval())
+
+
+def _require_components(folder: RunDir, plain: dict[str, Any]) -> None:
+    """A config from disk may name a component, never the module that would be imported for it."""
+    imports = folder.status().get("imports") or []
+    for registry in (MODELS, DATASETS):
+        name = (plain.get(registry.kind) or {}).get("name")
+        if imports and name not in registry:
+            flags = " ".join(f"--import {module}" for module in imports)
+            raise CnnlabError(
+                f"{folder.name}: no {registry.kind} '{name}' here; the run was made with {flags}"
+            )

@@ -1,0 +1,131 @@
+"""Watch a parallel launch: hand items out, show how their runs stand, pass signals on once."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from cnnlab.runs.claim import holder
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.status import FAILED
+from cnnlab.sweep.launchers.engine import Ended, Engine
+from cnnlab.sweep.launchers.progress import SweepProgress
+from cnnlab.sweep.launchers.worker import WorkItem
+
+POLL_SECONDS = 0.5  # seconds
+ATTEMPTS = 3  # starts in a row that came to nothing, before a run counts as failed
+
+
+class Supervisor:
+    """One launch, from the first item to the last one's end."""
+
+    def __init__(self, engine: Engine, items: Sequence[WorkItem], *, fail_fast: bool) -> None:
+        self.engine = engine
+        self.waiting = list(items)
+        self.running: list[WorkItem] = []
+        self.fail_fast = fail_fast
+        self.signal: int | None = None
+        self.has_failed = False  # and fail_fast made an end of it
+        self._told: set[int] = set()  # processes that have had the signal
+        self._barren: Counter[str] = Counter()  # by folder: starts without progress
+        self._reached: dict[str, float] = {}  # by folder: the time of its last checkpoint
+
+    def run(self) -> None:
+        """Return when every item has come to its end.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM; what ran has saved a checkpoint.
+        """
+        total = len(self.waiting)
+        with self._listening(), SweepProgress(total) as progress:
+            while self.waiting or self.running:
+                self._fill()
+                for ended in self.engine.ended(POLL_SECONDS):
+                    self.running.remove(ended.item)
+                    if self._goes_on(ended):
+                        self.waiting.append(ended.item)
+                    else:
+                        self._conclude(ended, progress)
+                if self.signal is not None and self.engine.takes_signals:
+                    self._pass_on()
+                progress.show([RunDir(item.folder) for item in self.running])
+        if self.signal is not None and not self.has_failed:
+            raise KeyboardInterrupt
+
+    def _fill(self) -> None:
+        room = self.engine.max_parallel - len(self.running)
+        now, self.waiting = self.waiting[:room], self.waiting[room:]
+        if now:
+            for item in now:
+                self._reached[item.folder] = _checkpoint_time(item)
+            self.engine.submit(now)
+            self.running += now
+
+    def _goes_on(self, ended: Ended) -> bool:
+        """Whether a run that was cut short, by a time limit or its worker's death, begins anew."""
+        cut_short = ended.error is not None or ended.state == "preempted"
+        if self.signal is not None or not cut_short:
+            return False
+        folder = ended.item.folder
+        progress = _checkpoint_time(ended.item) > self._reached[folder]
+        self._barren[folder] = 0 if progress else self._barren[folder] + 1
+        return self._barren[folder] < ATTEMPTS
+
+    def _conclude(self, ended: Ended, progress: SweepProgress) -> None:
+        run = RunDir(ended.item.folder)
+        if ended.error is not None and self.signal is None:
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.update_status(
+                state="failed",
+                error=f"no answer from its worker in {ATTEMPTS} starts: {ended.error}",
+            )
+        progress.ended(run, ended.item.title)
+        if self.fail_fast and ended.state in FAILED:
+            self.has_failed = True
+            self._stop(signal.SIGTERM)
+
+    def _stop(self, number: int) -> None:
+        self.signal = number
+        self.waiting.clear()
+        self.engine.cancel()
+
+    def _pass_on(self) -> None:
+        """Signal each worker on this host once, as soon as it holds its run."""
+        for item in self.running:
+            claim = holder(RunDir(item.folder))
+            if claim and claim.host == socket.gethostname() and claim.pid not in self._told:
+                self._told.add(claim.pid)
+                os.kill(claim.pid, self.signal or signal.SIGTERM)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {n: signal.signal(n, self._receive) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        if self.signal is not None:
+            self.engine.kill()
+            raise KeyboardInterrupt
+        print(
+            "\nevery job saves a checkpoint, then stops; Ctrl-C again stops now",
+            file=sys.stderr,
+            flush=True,
+        )
+        self._stop(number)
+
+
+def _checkpoint_time(item: WorkItem) -> float:
+    file = RunDir(item.folder).last_checkpoint
+    return file.stat().st_mtime if file.is_file() else 0.0

@@ -1,0 +1,61 @@
+"""Inside a trial's job: tell the study how each epoch went, and stop where it says so."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+from optuna.trial import Trial
+
+from cnnlab.sweep.search.objectives import OBJECTIVES
+from cnnlab.sweep.search.options import SearchOptions
+from cnnlab.sweep.search.study import open_trial
+from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.stopping import Pruned
+
+PRUNED_AFTER = "pruned_after"  # a trial's attribute: the decision outlives the process
+
+
+def trial_callbacks(options: SearchOptions, sweep: Path) -> Sequence[Callback]:
+    """What a job needs so that its trial can be pruned."""
+    if options.trial is None or options.pruner == "none":
+        return []
+    return [Pruning(open_trial(sweep, options), options.objectives[0])]
+
+
+class Pruning(Callback):
+    """Reports ``metric`` after each epoch; the epoch's checkpoint is written before it stops.
+
+    Raises ``Pruned`` at the end of a training that it has stopped.
+    """
+
+    def __init__(self, trial: Trial, metric: str) -> None:
+        self.trial = trial
+        self.metric = metric
+        self.reported = dict(trial.study.get_trials()[trial.number].intermediate_values)
+        self.epoch: int | None = trial.user_attrs.get(PRUNED_AFTER)
+
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if self.epoch is not None:
+            trainer.should_stop = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ChunkedTask)
+        epoch = int(pl_module.row["epoch"])
+        if epoch not in self.reported:  # a resumed run passes epochs that it has told before
+            self.reported[epoch] = pl_module.row[self.metric]
+            self.trial.report(self.reported[epoch], epoch)
+        is_last = epoch == trainer.max_epochs  # nothing would be saved any more
+        if not is_last and self.trial.should_prune():
+            self.trial.set_user_attr(PRUNED_AFTER, epoch)
+            self.epoch = epoch
+            trainer.should_stop = True
+
+    def on_train_end(self, *_: Any) -> None:
+        if self.epoch is not None:
+            objective = OBJECTIVES[self.metric]
+            raise Pruned(
+                f"after epoch {self.epoch}: {objective.name} "
+                f"{objective.show(self.reported[self.epoch])}"
+            )

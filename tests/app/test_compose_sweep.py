@@ -1,0 +1,86 @@
+"""The jobs of a sweep are composed as Hydra would, at a fraction of the time."""
+
+import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from cnnlab.app.compose import register_configs
+from cnnlab.app.compose_sweep import Composer
+from cnnlab.app.errors import COMPOSING_ERRORS
+from cnnlab.app.overrides import CONF
+from cnnlab.discovery import discover
+
+
+@pytest.fixture(scope="module")
+def hydras_own():
+    """Hydra's loader, and what it makes of words."""
+    discover()
+    register_configs()
+    loader = ConfigLoaderImpl(create_config_search_path(str(CONF)))
+    master = loader.load_configuration("config", [], RunMode.MULTIRUN)
+    return loader, lambda words: loader.load_sweep_config(master, words)
+
+
+JOBS = [
+    ["seed=1"],
+    ["seed=2"],
+    ["model=mlp", "seed=1", "model.hidden=[16,8]"],
+    ["model=mlp", "seed=1", "model.hidden=[]"],
+    ["seed=1", "model=mlp"],
+    ["model=resnet20", "model.depth=32", "data=cifar10", "data.augment.crop=4"],
+    ["model=resnet20", "model={depth: 44}"],
+    ["experiment=lecture_mnist_cnn", "optim.lr=0.5", "trainer=smoke"],
+    ["experiment=lecture_mnist_cnn", "optim.lr=0.25", "trainer=smoke"],
+    ["trainer.max_time=10m", "sweep.name='a b'", "data.subset=null"],
+    ["+model.more=1", "seed=3"],
+    ["~model.activation"],
+    ["optim=adam", "~schedule"],
+    ["hydra.job.name=other", "seed=4"],
+]
+
+
+def test_it_is_what_hydra_composes(hydras_own):
+    loader, compose = hydras_own
+    composer = Composer(loader, compose)
+    for words in JOBS:
+        expected, ours = compose(words), composer(words)
+        for node in (expected, ours):  # ours tells hydra's own words among the others
+            node.hydra.overrides.hydra = []
+            node.hydra.overrides.task = []
+        del expected.hydra.job.override_dirname, ours.hydra.job.override_dirname
+        assert OmegaConf.to_container(ours) == OmegaConf.to_container(expected), words
+    again = composer(JOBS[0])
+    assert again.seed == 1  # no job's values stay for the next
+    assert list(again.hydra.overrides.task) == ["seed=1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=mlq"],
+        ["model.deep=3"],
+        ["seed.a=1"],
+        ["model=mlp", "model.width=3", "seed=1"],
+        ["+seed=1"],
+        ["~model.none"],
+    ],
+)
+def test_it_refuses_what_hydra_refuses(hydras_own, words):
+    loader, compose = hydras_own
+    with pytest.raises(COMPOSING_ERRORS) as theirs:
+        compose(words)
+    with pytest.raises(COMPOSING_ERRORS) as ours:
+        Composer(loader, compose)(words)
+    assert str(ours.value) == str(theirs.value)
+
+
+def test_it_composes_once_for_every_choice_of_groups(hydras_own):
+    loader, compose = hydras_own
+    asked: list[list[str]] = []
+    composer = Composer(loader, lambda words: asked.append(words) or compose(words))
+    for model in ("mlp", "lenet5"):
+        for seed in range(5):
+            composer([f"model={model}", f"seed={seed}", "optim.lr=0.1"])
+    assert asked == [["model=mlp"], ["model=lenet5"]]

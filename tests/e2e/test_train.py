@@ -1,0 +1,315 @@
+"""`cnnlab train` as its user types it: runs, sweeps, re-runs, failures, resuming."""
+
+import json
+import textwrap
+
+import pytest
+import torch
+import yaml
+from hydra.core.config_store import ConfigStore
+
+import cnnlab as lab
+from cnnlab.discovery import discover
+from cnnlab.runs.run_dir import RunDir, find_runs
+
+QUICK = ["data=synthetic", "data.num_train=200", "data.size=12", "batch_size=16"]
+MLP = ["model=mlp", "model.hidden=[8]"]
+TIMES = ["seconds", "images_per_second"]
+
+
+def only_run(folder) -> RunDir:
+    (run,) = find_runs([folder])
+    return run
+
+
+def weights(run: RunDir) -> dict[str, torch.Tensor]:
+    return torch.load(run.last_checkpoint, weights_only=True)["state_dict"]
+
+
+def assert_equal_runs(one: RunDir, other: RunDir) -> None:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert one.metrics().drop(columns=TIMES).equals(other.metrics().drop(columns=TIMES))
+
+
+def test_a_run_leaves_a_whole_folder(cnnlab, tmp_path):
+    answer = cnnlab("train", *MLP, *QUICK, "trainer.epochs=2", "optim.lr=0.1")
+    assert answer.code == 0
+    run = only_run("runs")
+    assert run.path.parent.as_posix() == "runs/single"
+    name, _, key = run.name.rpartition("-")
+    assert name == "mlp_synthetic_hidden8_num_train200_size12_batch_size16_epochs2_lr0.1"
+    assert len(key) == 8
+    assert answer.out.splitlines()[-1] == str(run.path)
+    assert answer.err.count("train loss") == 2  # one line an epoch where there is no terminal
+    for file in ("env_file", "log_file", "logits_file", "confusion_file", "best_checkpoint"):
+        assert getattr(run, file).stat().st_size > 0, file
+    result, status = run.result(), run.status()
+    assert status["state"] == "done"
+    assert result["params"] == (144 * 8 + 8) + (8 * 10 + 10)
+    assert result["macs"] == 144 * 8 + 8 * 10
+    assert result["steps"] == 2 * (result["num_train"] // 16)
+    assert result["precision"] == "32-true"
+    assert all(not isinstance(value, (dict, list)) for value in result.values())
+    assert list(tmp_path.iterdir()) == [tmp_path / "runs"]
+
+
+def test_a_saved_config_is_plain_and_composes_the_same_run(cnnlab):
+    cnnlab("train", *MLP, *QUICK, "trainer=smoke")
+    run = only_run("runs")
+    config = yaml.safe_load(run.config_file.read_text())
+    assert config["trainer"]["precision"] == "auto"
+    assert "_target_" not in run.config_file.read_text()
+    loaded = lab.load_run(run)
+    assert loaded.config.to_dict() == config
+
+
+def test_the_same_command_keeps_what_is_done_and_rerun_repeats_it_bit_for_bit(cnnlab):
+    words = ["train", *MLP, *QUICK, "trainer.epochs=2", "model.dropout=0.3"]
+    assert cnnlab(*words).code == 0
+    first = only_run("runs")
+    written = first.last_checkpoint.stat().st_mtime_ns
+    again = cnnlab(*words)
+    assert "done already" in again.err
+    assert first.last_checkpoint.stat().st_mtime_ns == written
+    assert cnnlab(*words, "rerun=true").code == 0
+    second = RunDir(f"{first}-2")
+    assert second.is_done
+    assert_equal_runs(first, second)
+
+
+def test_a_sweep_is_named_by_its_overrides_and_its_order_changes_no_result(cnnlab):
+    words = [*MLP, *QUICK, "trainer=smoke", "model.dropout=0.3"]
+    answer = cnnlab("train", "-m", *words, "seed=0,1", "data.augment.crop=2")
+    assert answer.code == 0
+    (sweep,) = RunDir("runs").path.iterdir()
+    assert sweep.name.startswith("mlp_hidden8_synthetic")
+    assert "seed0-1" in sweep.name
+    cnnlab("train", "-m", *words, "seed=1,0", "data.augment.crop=2", "sweep.name=turned")
+    for run in find_runs([sweep]):
+        assert_equal_runs(run, RunDir(f"runs/turned/{run.name}"))
+    more = cnnlab("train", "-m", *words, "seed=0,1,2", "data.augment.crop=2", "sweep.name=turned")
+    assert "2 of 3 jobs are done already" in more.err
+    assert len(find_runs(["runs/turned"])) == 3
+
+
+def test_one_identity_has_one_folder_however_it_is_spelt(cnnlab):
+    cnnlab("train", "model=resnet", "model.depth=8", *QUICK, "trainer=smoke", "seed=0")
+    again = cnnlab("train", "model=resnet", *QUICK, "trainer=smoke", "model.depth=8")
+    assert "done already" in again.err
+    assert len(find_runs(["runs"])) == 1
+
+
+def test_resume_goes_on_from_a_finished_run(cnnlab):
+    words = [*MLP, *QUICK, "trainer.epochs=2", "schedule=constant"]
+    cnnlab("train", *words)
+    source = only_run("runs")
+    refused = cnnlab("train", f"resume={source}")
+    assert refused.code == 2
+    assert "has trained 2 epochs; give trainer.epochs above 2" in refused.err
+    assert cnnlab("train", f"resume={source}", "trainer.epochs=4").code == 0
+    (resumed,) = [run for run in find_runs(["runs"]) if run.name != source.name]
+    assert resumed.path.parent == source.path.parent
+    assert list(resumed.metrics()["epoch"]) == [1, 2, 3, 4]
+    # with a schedule that knows no end, going on is the same as never having stopped
+    cnnlab("train", *MLP, *QUICK, "trainer.epochs=4", "schedule=constant", "sweep.name=whole")
+    assert_equal_runs(resumed, only_run("runs/whole"))
+
+
+def test_resume_refuses_another_model(cnnlab):
+    cnnlab("train", *MLP, *QUICK, "trainer=smoke")
+    refused = cnnlab("train", f"resume={only_run('runs')}", "model=lenet5")
+    assert refused.code == 2
+    assert "model=lenet5: resume goes on with mlp" in refused.err
+
+
+MODEL = '''
+from torch import nn
+
+from cnnlab.registry import MODELS
+from cnnlab.spec import ImageSpec
+
+
+@MODELS.register("mynet")
+class MyNet(nn.Module):
+    """One linear layer."""
+
+    def __init__(self, spec: ImageSpec, *, fails: bool = False):
+        super().__init__()
+        self.fails = fails
+        self.linear = nn.Linear(spec.num_features, spec.num_classes)
+
+    def forward(self, x):
+        if self.fails and x.device.type != "meta":
+            raise RuntimeError("a wire came loose")
+        return self.linear(x.flatten(1))
+'''
+
+
+@pytest.fixture
+def mynet(tmp_path, monkeypatch):
+    """A user's own module, forgotten again after the test."""
+    import sys
+
+    from cnnlab.registry import MODELS
+
+    discover()  # before the entries are copied
+    name = f"my_models_{abs(hash(str(tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(MODEL)
+    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield name
+    sys.modules.pop(name, None)
+    ConfigStore.instance().repo["model"].pop("mynet.yaml", None)
+
+
+def test_a_failing_job_is_recorded_and_the_sweep_goes_on(cnnlab, mynet):
+    answer = cnnlab(
+        *("train", "-m", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke"),
+        *("model.fails=true,false", "seed=0,1", "sweep.name=s"),
+    )
+    assert answer.code == 1
+    states = {run.name: run.status()["state"] for run in find_runs(["runs/s"])}
+    assert sorted(states.values()) == ["done", "done", "failed", "failed"]
+    assert "2 of 4 runs done" in answer.out
+    assert "a wire came loose" in answer.out
+    failed = next(run for run in find_runs(["runs/s"]) if run.status()["state"] == "failed")
+    assert failed.status()["error"] == "RuntimeError: a wire came loose"
+    assert "Traceback" in failed.log_file.read_text()
+    assert not failed.result()
+    assert "Traceback" not in answer.err
+    listed = cnnlab("runs", "runs/s", "--status", "failed").out
+    assert all(name in listed for name, state in states.items() if state == "failed")
+    assert listed.count("RuntimeError: a wire came loose") == 2
+    why = cnnlab("runs", "--why", str(failed)).out
+    assert "RuntimeError: a wire came loose" in why
+    assert "in forward" in why
+
+
+def test_one_impossible_job_of_six_refuses_the_sweep(cnnlab, tmp_path):
+    words = ["train", "-m", "model=resnet20", "model.depth=8,14,20,21,26,32", "data=digits"]
+    answer = cnnlab(*words, "trainer=smoke")
+    assert answer.code == 2
+    assert "1 of 6 jobs refused; nothing was started" in answer.err
+    assert "model.depth=21 data=digits trainer=smoke: model=resnet20: depth=21 must" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_edited_model_is_trained_anew_and_says_so(cnnlab, mynet, tmp_path):
+    words = ["train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke"]
+    cnnlab(*words)
+    with (tmp_path / f"{mynet}.py").open("a") as file:
+        file.write("\n# better now\n")
+    answer = cnnlab(*words)
+    assert "the model's source has changed since mynet_synthetic" in answer.err
+    assert len(find_runs(["runs"])) == 2
+
+
+def test_a_saved_config_never_imports_a_module(cnnlab, mynet, monkeypatch):
+    from cnnlab.registry import MODELS
+
+    cnnlab("train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke")
+    run = only_run("runs")
+    assert run.status()["imports"] == [mynet]
+    monkeypatch.setenv("CNNLAB_IMPORT", "")
+    entries = {name: entry for name, entry in MODELS._entries.items() if name != "mynet"}
+    monkeypatch.setattr(MODELS, "_entries", entries)
+    answer = cnnlab("test", str(run))
+    assert answer.code == 2
+    assert f"no model 'mynet' here; the run was made with --import {mynet}" in answer.err
+
+
+def test_test_evaluates_a_run_from_its_folder_alone(cnnlab):
+    cnnlab("train", *MLP, *QUICK, "trainer.epochs=2")
+    run = only_run("runs")
+    answer = cnnlab("test", str(run))
+    assert answer.code == 0
+    assert f"test accuracy {run.result()['test_acc']:.2%}" in answer.out
+
+
+def test_a_conf_folder_where_the_user_stands_is_found(cnnlab, tmp_path):
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/tiny.yaml").write_text(
+        textwrap.dedent("""\
+        defaults:
+          - mlp
+          - _self_
+        hidden: [3]
+        """)
+    )
+    answer = cnnlab("train", "model=tiny", *QUICK, "trainer=smoke")
+    assert answer.code == 0
+    assert only_run("runs").result()["model"] == "tiny"
+    assert only_run("runs").config()["model"] == {
+        **only_run("runs").config()["model"],
+        "name": "mlp",
+        "hidden": [3],
+    }
+
+
+def test_glob_yields_the_classifiers_that_build_from_defaults(cnnlab):
+    words = ["model=glob([m*,conv*])", *QUICK, "trainer=smoke", "sweep.name=all"]
+    answer = cnnlab("train", "-m", *words)
+    names = {run.result()["model"] for run in find_runs(["runs/all"])}
+    assert names == {"mlp"}
+    assert "left out model=conv_stack: model=conv_stack needs model.layers=..." in answer.err
+
+
+def test_from_python(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = lab.train([*MLP, *QUICK, "trainer=smoke", "seed=0,1"])
+    assert [run.result()["seed"] for run in runs] == [0, 1]
+    table = lab.compare(runs)
+    assert len(table) == 1
+    loaded = lab.load_run(runs[0])
+    assert not loaded.model.training
+    logits = loaded.model(torch.zeros(2, *loaded.dataset.spec.shape))
+    assert logits.shape == (2, loaded.dataset.spec.num_classes)
+    with pytest.raises(lab.CnnlabError, match="no model 'lenet'"):
+        lab.train(["model=lenet"])
+
+
+def test_max_time_ends_a_run_well(cnnlab):
+    answer = cnnlab("train", *MLP, *QUICK, "trainer.epochs=100000", "trainer.max_time=1s")
+    assert answer.code == 0
+    assert only_run("runs").result()["epochs"] < 100000
+
+
+def test_hparams_and_confusion_are_in_tensorboard(cnnlab):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    cnnlab("train", *MLP, *QUICK, "trainer=smoke")
+    run = only_run("runs")
+    tags: dict[str, set[str]] = {"scalars": set(), "images": set()}
+    for file in run.tensorboard_dir.glob("events*"):
+        events = EventAccumulator(str(file)).Reload()
+        for kind in tags:
+            tags[kind] |= set(events.Tags()[kind])
+    curves = {"train/loss", "val/loss", "train/acc", "val/acc", "lr", "images_per_second"}
+    assert curves | {"final/test_acc", "final/val_acc"} <= tags["scalars"]
+    assert not any("hp_metric" in tag for tag in tags["scalars"])
+    assert tags["images"] == {"test/confusion"}
+
+
+def test_the_result_can_be_read_by_anything(cnnlab):
+    cnnlab("train", *MLP, *QUICK, "trainer=smoke")
+    row = json.loads(only_run("runs").result_file.read_text())
+    assert row["model"] == "mlp"
+    assert len(row["split"]) == 12
+
+
+def test_a_list_may_hold_layers_with_arguments(cnnlab):
+    layers = "model.layers=[conv 4 3 padding=same, relu, maxpool 2, linear 8, relu]"
+    assert cnnlab("train", "model=conv_stack", layers, *QUICK, "trainer=smoke").code == 0
+    assert only_run("runs").config()["model"]["layers"][0] == "conv 4 3 padding=same"
+
+
+def test_an_identity_covers_the_files_that_a_model_shares():
+    import cnnlab.models  # noqa: F401
+    from cnnlab.registry import MODELS
+    from cnnlab.runs.identity import _source_files
+
+    files = {file.stem for file in _source_files(MODELS["resnet"].component.__module__, set())}
+    assert {"resnet", "residual", "layers"} <= files
+    assert "mlp" not in files

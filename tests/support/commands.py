@@ -1,0 +1,82 @@
+"""The command as a process of its own: started, signalled, killed with all that it has started."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cnnlab.runs.run_dir import find_runs
+
+
+class Command:
+    """``cnnlab WORDS`` in a folder, which is made; one thread, so that results are the same."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        folder.mkdir(exist_ok=True)
+        # no pipe, which would stop the command when it is full
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by end)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from cnnlab.app.cli import main; main()", *words],
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=self._said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.pid = self.process.pid
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end: the exit code, and all it said."""
+        code = self.process.wait(timeout=600)
+        with self._said as said:
+            said.seek(0)
+            return code, said.read()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds or the command has ended."""
+        while self.process.poll() is None and not condition():
+            time.sleep(0.02)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL to the process and to every one below it, as if the power had gone."""
+        for pid in [self.pid, *descendants(self.pid)]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.end()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    found: list[int] = []
+    layer = [pid]
+    while layer := [child for child, parent in parents.items() if parent in layer]:
+        found += layer
+    return found
+
+
+def has_begun(folder: Path) -> Callable[[], bool]:
+    """Whether a run that was not there at the time of this call has a checkpoint by now."""
+    seen = {run.name for run in find_runs([folder]) if run.last_checkpoint.is_file()}
+    return lambda: any(
+        run.last_checkpoint.is_file() for run in find_runs([folder]) if run.name not in seen
+    )
