@@ -68,18 +68,20 @@ def train(
     Takes Hydra's overrides and flags; cnnlab train --help shows every option. With --plan it only
     prints what it would do, and about how long that would take.
     """
-    from cnnlab.app import train as launch
-    from cnnlab.app.outcome import print_outcome
+    from cnnlab.app import train as command
+    from cnnlab.app.flags import read_flags
     from cnnlab.discovery import discover
 
     discover(imports or [])
-    flags, words = launch.split_flags(context.args)
-    if not set(flags) <= {"-m", "--multirun"}:
-        launch.show(words, flags)
+    flags, words = read_flags(context.args)
+    if flags.questions:
+        command.show(words, flags.questions)
     elif plan:
-        launch.plan(words, multirun=bool(flags))
+        command.plan(words, multirun=flags.multirun)
     else:
-        runs = launch.train(words, multirun=bool(flags), verbose=verbose)
+        runs = command.train(words, multirun=flags.multirun, verbose=verbose)
+        from cnnlab.app.outcome import print_outcome
+
         if not print_outcome(runs):
             raise typer.Exit(1)
 

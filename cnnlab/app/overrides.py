@@ -91,22 +91,3 @@ def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-VALUED_FLAGS = {
-    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp"),
-    *("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"),
-}
-
-
-def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hydra's flags, each followed by its value, and the overrides.
-
-    Hydra's own parser refuses overrides on both sides of a flag.
-    """
-    flags: list[str] = []
-    overrides: list[str] = []
-    for word in words:
-        takes = bool(flags) and flags[-1] in VALUED_FLAGS and "=" not in word
-        (flags if word.startswith("-") or takes else overrides).append(word)
-    return flags, overrides

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from cnnlab import load_run, train
-from cnnlab.app.train import compose
+from cnnlab.app.compose import compose
 from cnnlab.models import MLP
 from cnnlab.runs.identity import run_name
 from cnnlab.runs.run_dir import RunDir, find_runs

@@ -43,7 +43,7 @@ def launch_for(options: Parallelised, jobs: Sequence[Job]) -> Launch:
     Raises:
         CnnlabError: a job is to have more GPUs than there are.
     """
-    folder = jobs[0].folder().path.parent / SUBMITIT
+    folder = jobs[0].run_dir.path.parent / SUBMITIT
     if isinstance(options, SubmititSlurm):
         from cnnlab.sweep.launchers.with_submitit import SubmititEngine
 

@@ -11,7 +11,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cnnlab.runs.claim import HEARTBEAT, Claim
-from cnnlab.sweep.search.study import FOLDER, take_up
+from cnnlab.sweep.search.optuna_bridge import running_trial
+from cnnlab.sweep.search.study import FOLDER
 
 OWNER = "owner"  # a trial's attribute: host, process, when that began
 
@@ -41,13 +42,13 @@ class TrialLeases:
             stop.set()
             thread.join()
 
-    def take(self, limit: int) -> Trial | None:
+    def acquire(self, limit: int) -> Trial | None:
         """A trial that a dead process has left, else a new one while there are under ``limit``."""
         with self._lock:
             trials = self.study.get_trials(deepcopy=False)
             left = [trial for trial in trials if self._is_left(trial)]
             if left:
-                trial = take_up(self.study, left[0].number)
+                trial = running_trial(self.study, left[0].number)
             elif len(trials) < limit:
                 trial = self.study.ask()
             else:

@@ -1,6 +1,6 @@
 """Inside a trial's job: tell the study how each epoch went, and stop where it says so."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,17 @@ from cnnlab.training.stopping import Pruned
 PRUNED_AFTER = "pruned_after"  # a trial's attribute: the decision outlives the process
 
 
-def trial_callbacks(options: SearchOptions, sweep: Path) -> Sequence[Callback]:
-    """What a job needs so that its trial can be pruned."""
-    if options.trial is None or options.pruner == "none":
-        return []
-    return [Pruning(open_trial(sweep, options), options.objectives[0])]
+@dataclass(frozen=True)
+class PruningHook:
+    """Makes the job of a trial report to the study, in whatever process it is run."""
+
+    options: SearchOptions
+    number: int  # of the trial
+    sweep: Path  # the sweep's folder
+
+    def callbacks(self) -> "list[Pruning]":
+        trial = open_trial(self.sweep, self.options, self.number)
+        return [Pruning(trial, self.options.objectives[0])]
 
 
 class Pruning(Callback):

@@ -15,6 +15,7 @@ from optuna.trial import Trial
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.options import KEY, SearchOptions
+from cnnlab.sweep.search.optuna_bridge import running_trial
 from cnnlab.sweep.search.space import Space
 
 FOLDER = "search"  # inside the sweep's folder
@@ -52,7 +53,7 @@ def open_study(sweep: Path, options: SearchOptions, space: Space, sampler: BaseS
     return study
 
 
-def open_trial(sweep: Path, options: SearchOptions) -> Trial:
+def open_trial(sweep: Path, options: SearchOptions, number: int) -> Trial:
     """The trial that a job is, seen from the job's own process."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(
@@ -61,7 +62,7 @@ def open_trial(sweep: Path, options: SearchOptions) -> Trial:
         sampler=RandomSampler(),  # nothing is drawn here
         pruner=make_pruner(options),
     )
-    return take_up(study, options.trial or 0)
+    return running_trial(study, number)
 
 
 def count_finished(sweep: Path, options: SearchOptions) -> int:
@@ -73,11 +74,6 @@ def count_finished(sweep: Path, options: SearchOptions) -> int:
         return 0
     study = optuna.load_study(study_name=sweep.name, storage=_storage(sweep, options))
     return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
-
-
-def take_up(study: Study, number: int) -> Trial:
-    """A running trial, to report to or to complete, in whatever process it was begun."""
-    return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
 
 
 def _journal(sweep: Path) -> Path:
