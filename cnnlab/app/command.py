@@ -8,10 +8,10 @@ from omegaconf import DictConfig
 
 from cnnlab.app.compose import Composer
 from cnnlab.app.overrides import expand_resume, quote_values
-from cnnlab.app.prepare import SINGLE, key_values, prepare
+from cnnlab.app.prepare import key_values, prepare
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.runs.identity import sweep_name
-from cnnlab.runs.job import Job
+from cnnlab.runs.job import SINGLE, Job
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SWEEPERS
 

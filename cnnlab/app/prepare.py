@@ -2,19 +2,16 @@
 
 import dataclasses
 from collections.abc import Iterable
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.errors import as_chosen
 from cnnlab.config.options import RunConfig, parse
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.identity import identify, run_dir_for, run_name
+from cnnlab.runs.identity import identify, run_name
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import preflight
-
-SINGLE = "single"  # the folder of runs that belong to no sweep
 
 
 def prepare(composed: DictConfig) -> Job:
@@ -34,10 +31,8 @@ def prepare(composed: DictConfig) -> Job:
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
     config = _resume_in_place(config)
-    name, identity = run_name(choices, key_values(composed.hydra.overrides.task)), identify(config)
-    sweep = Path(config.runs_dir).expanduser() / (config.sweep.name or SINGLE)
-    run_dir = run_dir_for(sweep, name, identity, rerun=config.rerun)
-    return Job(config, choices, name, identity, cost, run_dir)
+    name = run_name(choices, key_values(composed.hydra.overrides.task))
+    return Job.of(config, choices, name, cost)
 
 
 def typed(composed: DictConfig) -> RunConfig:

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cnnlab.config.options import RunConfig
 from cnnlab.explain.cost import Cost
-from cnnlab.runs.identity import Identity
+from cnnlab.runs.identity import Identity, identify, run_dir_for
 from cnnlab.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
+
+
+SINGLE = "single"  # the folder of runs that belong to no sweep
 
 
 class JobHook(Protocol):
@@ -43,3 +47,11 @@ class Job:
     title: str = ""
     verbose: bool = False
     hooks: tuple[JobHook, ...] = ()
+
+    @classmethod
+    def of(cls, config: RunConfig, choices: dict[str, str], name: str, cost: Cost) -> "Job":
+        """The job of a checked config, with its identity and its run folder."""
+        identity = identify(config)
+        sweep = Path(config.runs_dir).expanduser() / (config.sweep.name or SINGLE)
+        run_dir = run_dir_for(sweep, name, identity, rerun=config.rerun)
+        return cls(config, choices, name, identity, cost, run_dir)

@@ -70,7 +70,7 @@ def test_a_job_reports_to_its_own_trial(opened, tmp_path):
     study, _ = opened()
     study.ask()
     number = study.ask().number
-    open_trial(tmp_path / "sweep", SearchOptions(trial=number)).report(0.25, 1)
+    open_trial(tmp_path / "sweep", SearchOptions(), number).report(0.25, 1)
     assert study.trials[0].intermediate_values == {}
     assert study.trials[1].intermediate_values == {1: 0.25}
     assert study.trials[1].state == TrialState.RUNNING
