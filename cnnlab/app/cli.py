@@ -35,7 +35,7 @@ def main() -> None:
         print(f"cnnlab: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\ncnnlab: interrupted; the same command goes on from here", file=sys.stderr)
+        print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
         sys.exit(130)
 
 
@@ -58,7 +58,9 @@ def _cnnlab(
 def train(
     context: typer.Context,
     imports: Imports = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Let Lightning talk.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show Lightning's own messages.")
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Print the jobs, their cost and time; train nothing.")
     ] = False,

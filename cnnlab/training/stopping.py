@@ -45,7 +45,7 @@ class StopRequest:
         self.signal = number
         if number == signal.SIGINT:
             print(
-                "\nsaving a checkpoint, then stopping; Ctrl-C again stops now",
+                "\nsaving a checkpoint, then stopping; press Ctrl-C again to stop at once",
                 file=sys.stderr,
                 flush=True,
             )

@@ -1,4 +1,4 @@
-"""What ``hydra.sweeper.…`` may say with ``hydra/sweeper=optuna``, each default once."""
+"""Options of ``hydra/sweeper=optuna``, set by ``hydra.sweeper.NAME=``; each default once."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ class SearchOptions:
         first, *others = self.objectives or ("",)
         if not first or len(set(self.objectives)) < len(self.objectives):
             raise ValueError(
-                f"objectives=[{','.join(self.objectives)}] must be one or more, each once"
+                f"objectives=[{','.join(self.objectives)}] must be one or more different ones"
             )
         if others and self.sampler == "cma-es":
-            raise ValueError("sampler=cma-es knows one objective; for several: tpe, nsga2")
+            raise ValueError("sampler=cma-es takes one objective; for several use tpe or nsga2")
         if self.pruner != "none" and (others or first not in ("val_acc", "val_loss")):
             raise ValueError(
-                f"pruner={self.pruner} judges one objective, val_acc or val_loss; else pruner=none"
+                f"pruner={self.pruner} needs one objective, val_acc or val_loss; else pruner=none"
             )
 
 

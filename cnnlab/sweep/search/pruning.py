@@ -1,4 +1,4 @@
-"""Inside a trial's job: tell the study how each epoch went, and stop where it says so."""
+"""Inside a trial's job: report each epoch to the study, and stop where it prunes the trial."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +49,10 @@ class Pruning(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ChunkedTask)
         epoch = int(pl_module.row["epoch"])
-        if epoch not in self.reported:  # a resumed run passes epochs that it has told before
+        if epoch not in self.reported:  # a resumed run repeats epochs that were reported before
             self.reported[epoch] = pl_module.row[self.metric]
             self.trial.report(self.reported[epoch], epoch)
-        is_last = epoch == trainer.max_epochs  # nothing would be saved any more
+        is_last = epoch == trainer.max_epochs  # pruning would save nothing
         if not is_last and self.trial.should_prune():
             self.trial.set_user_attr(PRUNED_AFTER, epoch)
             self.epoch = epoch

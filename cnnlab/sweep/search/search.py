@@ -1,4 +1,4 @@
-"""The search: take trials, let a launcher run them, tell the study, until there are enough."""
+"""The search: start trials, dispatch their jobs, tell the study, until there are enough."""
 
 import sys
 from collections import Counter
@@ -26,10 +26,10 @@ from cnnlab.sweep.search.trials import MakeJob, TrialJob, job_words, make_trial_
 def search(
     space: Space, options: SearchOptions, make_job: MakeJob, launcher: Options
 ) -> list[RunDir]:
-    """Run or finish the search of a sweep folder; the runs that it has chosen in the end.
+    """Run or finish the search of a sweep folder; the run that it chooses at the end.
 
-    Chosen is the best trial, or of several objectives the one on the front that is best in the
-    first. It alone is then tested. Where no trial is complete, those that failed are returned.
+    Chosen is the best trial, or with several objectives the one on the Pareto front that is best
+    in the first. It alone is then tested. Where no trial is complete, the failed runs are returned.
 
     Raises:
         CnnlabError: the search is refused; no trial was begun.
@@ -40,7 +40,7 @@ def search(
     if isinstance(sampler, GridInOrder):
         limit = min(limit, len(sampler.points))
     study = open_study(sweep, options, space, sampler)
-    _say_where_it_stands(study, limit)
+    _print_progress(study, limit)
     leases = TrialLeases(study, sweep)
     with leases.heartbeat():
         is_stopped = False  # by sweep.fail_fast
@@ -76,7 +76,7 @@ def check_corners(space: Space, options: SearchOptions, make_job: MakeJob) -> li
             file=sys.stderr,
         )
     for job in possible:
-        _refuse_what_cannot_be_measured(job, options)
+        _check_objectives(job, options)
     return possible
 
 
@@ -89,10 +89,10 @@ def _refuse_real_numbers(space: Space, error: CnnlabError) -> None:
         raise CnnlabError(f"{error}: {key}='int(interval({low:g}, {high:g}))'") from error
 
 
-def _refuse_what_cannot_be_measured(job: Job, options: SearchOptions) -> None:
+def _check_objectives(job: Job, options: SearchOptions) -> None:
     if job.config.task == "reconstruct" and "val_acc" in options.objectives:
         raise CnnlabError(
-            f"{KEY}.objectives: model={job.config.model['name']} has no val_acc; val_loss"
+            f"{KEY}.objectives: model={job.config.model['name']} has no val_acc; use val_loss"
         )
     if options.pruner != "none" and job.config.trainer.devices > 1:
         raise CnnlabError(f"{KEY}.pruner={options.pruner} needs trainer.devices=1")
@@ -101,7 +101,7 @@ def _refuse_what_cannot_be_measured(job: Job, options: SearchOptions) -> None:
 def _batch(
     leases: TrialLeases, space: Space, options: SearchOptions, make_job: MakeJob, limit: int
 ) -> list[TrialJob]:
-    """Up to ``n_jobs`` trials; empty when there is none to take any more."""
+    """Up to ``n_jobs`` trials; empty when none is left."""
     batch: list[TrialJob] = []
     while len(batch) < options.n_jobs and (trial := leases.acquire(limit)) is not None:
         trial_job = make_trial_job(trial, space, make_job, options)
@@ -116,13 +116,13 @@ def _to_run(batch: Sequence[TrialJob]) -> list[Job]:
     return list(reversed(jobs.values()))
 
 
-def _say_where_it_stands(study: Study, limit: int) -> None:
+def _print_progress(study: Study, limit: int) -> None:
     states = Counter(trial.state for trial in study.get_trials(deepcopy=False))
     finished = sum(count for state, count in states.items() if state.is_finished())
     if states:
-        left = states[TrialState.RUNNING]
-        words = f", {left} to take up" if left else ""
-        print(f"{finished} of {limit} trials are finished already{words}", file=sys.stderr)
+        running = states[TrialState.RUNNING]
+        words = f", {running} to resume" if running else ""
+        print(f"{finished} of {limit} trials are already finished{words}", file=sys.stderr)
     wanted = " and ".join(
         str(OBJECTIVES[name]) for name in study.user_attrs["searched"]["objectives"]
     )

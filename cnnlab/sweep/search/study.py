@@ -1,4 +1,4 @@
-"""The study of a search: where Optuna keeps it, and that a restart finds the same one."""
+"""The study of a search: where Optuna stores it, and how a restart opens the same one."""
 
 import json
 import os
@@ -22,10 +22,10 @@ FOLDER = "search"  # inside the sweep's folder
 
 
 def open_study(sweep: Path, options: SearchOptions, space: Space, sampler: BaseSampler) -> Study:
-    """The study of this sweep folder, new or begun before.
+    """The study of this sweep folder, created or opened.
 
     Raises:
-        CnnlabError: the folder holds a search of something else, or no database answers.
+        CnnlabError: the folder holds another search, or the database cannot be reached.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     (sweep / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -47,19 +47,19 @@ def open_study(sweep: Path, options: SearchOptions, space: Space, sampler: BaseS
         changed = ", ".join(key for key in searched if searched[key] != before[key])
         was = "; ".join(json.dumps(before[key]) for key in searched if searched[key] != before[key])
         raise CnnlabError(
-            f"{sweep} holds a search with other {changed} (it was {was}); "
-            "sweep.name=... begins another"
+            f"{sweep} holds a search with different {changed} (it was {was}); "
+            "sweep.name=... starts another"
         )
     return study
 
 
 def open_trial(sweep: Path, options: SearchOptions, number: int) -> Trial:
-    """The trial that a job is, seen from the job's own process."""
+    """The trial of a job, opened in the process that runs the job."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(
         study_name=sweep.name,
         storage=_storage(sweep, options),
-        sampler=RandomSampler(),  # nothing is drawn here
+        sampler=RandomSampler(),  # not used: nothing is suggested here
         pruner=make_pruner(options),
     )
     return running_trial(study, number)
@@ -88,11 +88,11 @@ def _storage(sweep: Path, options: SearchOptions) -> BaseStorage:
         return optuna.storages.get_storage(options.storage)
     except Exception as error:  # whatever the database's driver raises
         first = str(error).strip().partition("\n")[0]
-        raise CnnlabError(f"{KEY}.storage: no study can be kept there: {first}") from error
+        raise CnnlabError(f"{KEY}.storage: cannot store a study there: {first}") from error
 
 
 def _drop_torn_line(path: Path) -> None:
-    """A power cut may leave half a line at the end, on which Optuna would stumble ever after."""
+    """Remove half a line at the end, which a power cut may leave and Optuna cannot read."""
     lock = JournalFileOpenLock(str(path))
     lock.acquire()
     try:
@@ -104,10 +104,10 @@ def _drop_torn_line(path: Path) -> None:
 
 
 def make_pruner(options: SearchOptions) -> BasePruner:
-    """ASHA asks after epochs 1, 3, 9, ... and keeps the best third; median after each epoch."""
+    """ASHA decides after epochs 1, 3, 9, ... and keeps the best third; median after each epoch."""
     match options.pruner:
         case "asha":  # Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning
             return SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
-        case "median":  # Golovin et al. 2017, Google Vizier; the first five trials are let be
+        case "median":  # Golovin et al. 2017, Google Vizier; the first five trials are never pruned
             return MedianPruner(n_startup_trials=5)
     return NopPruner()
