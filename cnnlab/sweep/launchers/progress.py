@@ -73,6 +73,5 @@ def _progress(row: RunStatus) -> str:
 
 
 def _reached(row: RunStatus) -> str:
-    if row.val_acc is not None:
-        return f"val acc {row.val_acc:.2%}"
-    return "" if row.val_loss is None else f"val loss {row.val_loss:.4g}"
+    metric = row.metric
+    return "" if row.score is None else f"val {metric.column} {metric.show(row.score)}"

@@ -10,11 +10,11 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from cnnlab.app.errors import COMPOSING_ERRORS, refusal
+from cnnlab.metrics import describe_column, metric_of_column
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.search.leases import TrialLeases
-from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.options import KEY, SearchOptions
 from cnnlab.sweep.search.report import report
 from cnnlab.sweep.search.sampler import GridInOrder, make_sampler
@@ -126,6 +126,7 @@ def _say_where_it_stands(study: Study, limit: int) -> None:
         words = f", {left} to take up" if left else ""
         print(f"{finished} of {limit} trials are finished already{words}", file=sys.stderr)
     wanted = " and ".join(
-        str(OBJECTIVES[name]) for name in study.user_attrs["searched"]["objectives"]
+        f"{describe_column(name)} ({metric_of_column(name).direction})"
+        for name in study.user_attrs["searched"]["objectives"]
     )
     print(f"searching for {wanted}", file=sys.stderr)

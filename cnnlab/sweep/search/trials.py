@@ -13,9 +13,11 @@ from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import holder
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import FAILED, state_of
+from cnnlab.runs.state import RunState
+from cnnlab.runs.status import state_of
 from cnnlab.sweep.search.options import KEY, SearchOptions
 from cnnlab.sweep.search.space import Space
+from cnnlab.text import first_line
 
 Compose = Callable[[list[str]], Job]
 RUN, ERROR = "run", "error"  # a trial's attributes
@@ -73,10 +75,10 @@ def record_outcome(study: Study, trial_job: TrialJob, options: SearchOptions) ->
         return _tell(study, trial_job, TrialState.COMPLETE, values)
     if state == "pruned":
         return _tell(study, trial_job, TrialState.PRUNED)
-    if result or state in (*FAILED, "not begun"):
+    if result or state.is_failure or state is RunState.NOT_STARTED:
         error = status.get("error") or f"no number for {', '.join(options.objectives)}"
         trial = study.get_trials(deepcopy=False)[trial_job.number]
-        study._storage.set_trial_user_attr(trial._trial_id, ERROR, str(error).partition("\n")[0])
+        study._storage.set_trial_user_attr(trial._trial_id, ERROR, first_line(error))
         return _tell(study, trial_job, TrialState.FAIL)
     return TrialState.RUNNING
 
