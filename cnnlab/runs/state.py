@@ -27,7 +27,7 @@ class RunState(StrEnum):
     def recorded(cls, status: Mapping[str, Any]) -> "RunState":
         """The state in the content of a status.json; not started where it names none."""
         word = status.get("state")
-        return cls(word) if word in set(cls) else cls.NOT_STARTED
+        return cls(word) if word in list(cls) else cls.NOT_STARTED
 
     @property
     def is_failure(self) -> bool:
