@@ -1,4 +1,4 @@
-"""What a training command says at its end: where the runs lie, what they reached, what failed."""
+"""The summary of a training command: where the runs are, their results, what failed."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from rich.text import Text
 from cnnlab.metrics import metric_of, show_scores
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
+from cnnlab.text import first_line
 
 
 def print_outcome(runs: Sequence[RunDir]) -> bool:
@@ -23,7 +24,7 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
         table = Table("run", "state", "error", title="not done", title_justify="left")
         for run in failed:
             status = run.status()
-            error = str(status.get("error") or "").partition("\n")[0]
+            error = first_line(status.get("error") or "")
             table.add_row(run.name, RunState.recorded(status), Text(error))
         console.print(table)
         console.print(f"each folder holds status.json and log.txt: {failed[0]}", soft_wrap=True)
@@ -39,11 +40,11 @@ def _print_one(run: RunDir, console: Console) -> None:
     validation = f"validation {metric.label} {metric.show(result[f'val_{metric.column}'])}"
     if "num_test" in result:
         images = f"({result['num_test']:,} images), at epoch {result['best_epoch']}"
-        reached = f"test {show_scores(result, 'test')} {images} with {validation}"
+        scores = f"test {show_scores(result, 'test')} {images} with {validation}"
     else:  # trainer.test=false
-        reached = f"not tested; {validation} at epoch {result['best_epoch']}"
+        scores = f"not tested; {validation} at epoch {result['best_epoch']}"
     console.print(
-        f"{reached}; {result['train_seconds']:.1f} s of training in {result['precision']} "
+        f"{scores}; {result['train_seconds']:.1f} s of training in {result['precision']} "
         f"on {result['accelerator']}",
         highlight=False,
     )

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterable
 
-from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.errors import as_chosen
@@ -12,12 +11,10 @@ from cnnlab.registry import CnnlabError
 from cnnlab.runs.identity import identify, run_name
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.sweep.search.options import SearchOptions
-from cnnlab.sweep.search.options import parse as parse_options
 from cnnlab.training.assemble import preflight
 
 
-def prepare(composed: DictConfig, context: HydraConf) -> Job:
+def prepare(composed: DictConfig) -> Job:
     """Check a composed config as a whole: types, bounds, geometry, sizes. Writes nothing.
 
     Raises:
@@ -25,25 +22,17 @@ def prepare(composed: DictConfig, context: HydraConf) -> Job:
     """
     choices = {
         str(group): str(choice)
-        for group, choice in context.runtime.choices.items()
+        for group, choice in composed.hydra.runtime.choices.items()
         if not str(group).startswith("hydra/") and choice is not None
     }
     try:
-        checked = typed(composed)
-        cost = preflight(checked)
+        config = typed(composed)
+        cost = preflight(config)
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
-    overrides = key_values(context.overrides.task)
-    checked = _resume_in_place(checked)
-    name = run_name(choices, overrides)
-    return Job(checked, choices, name, identify(checked), cost, _trial(context))
-
-
-def _trial(context: HydraConf) -> SearchOptions | None:
-    node = OmegaConf.to_container(context.sweeper, resolve=True)
-    if not isinstance(node, dict) or node.get("trial") is None:
-        return None
-    return parse_options({str(key): value for key, value in node.items()})
+    config = _resume_in_place(config)
+    name = run_name(choices, key_values(composed.hydra.overrides.task))
+    return Job.of(config, choices, name, cost)
 
 
 def typed(composed: DictConfig) -> RunConfig:
@@ -59,9 +48,8 @@ def typed(composed: DictConfig) -> RunConfig:
 
 
 def key_values(words: Iterable[str]) -> list[tuple[str, str]]:
-    """Override words as pairs; flags and Hydra's own keys are left out."""
-    pairs = [word.lstrip("+~").partition("=")[::2] for word in words if "=" in word]
-    return [(key, value) for key, value in pairs if not key.startswith(("hydra", "-"))]
+    """Override words as pairs."""
+    return [word.lstrip("+~").partition("=")[::2] for word in words if "=" in word]
 
 
 def _resume_in_place(config: RunConfig) -> RunConfig:

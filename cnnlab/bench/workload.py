@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from cnnlab.app import train as launch
+from cnnlab.app.compose import compose
 from cnnlab.config.options import RunConfig
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import Splits
@@ -60,7 +60,7 @@ def choose(against: Against, words: Sequence[str], epochs: int) -> Subject:
             )
     model = () if "model" in given else DEFAULTS[against]
     data = () if "data" in given else ("data=mnist",)
-    config = launch.compose([*model, *data, *words, f"trainer.epochs={epochs}"])
+    config = compose([*model, *data, *words, f"trainer.epochs={epochs}"])
     if MODELS[config.model["name"]].task != "classify":
         raise CnnlabError(f"model={config.model['name']} is no classifier, which bench needs")
     try:

@@ -43,10 +43,10 @@ class RunState(StrEnum):
 def may_run(state: RunState, *, retry: bool) -> bool:
     """Whether a command trains a run that is in this state.
 
+    True of a running one, too: its claim keeps other processes away until it stops.
+
     Args:
         state: as of ``status.state_of``.
         retry: ``sweep.retry``: whether failed runs are tried again.
     """
-    if state.is_failure:
-        return retry
-    return state not in (RunState.RUNNING, RunState.DONE)
+    return state is not RunState.DONE and (retry or not state.is_failure)

@@ -16,9 +16,6 @@ from cnnlab.runs.flat import Flat, with_choices
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.state import RunState
 
-FAILED = tuple(state for state in RunState if state.is_failure)
-STOPPED = tuple(state for state in RunState if state.is_resumable)
-
 
 @dataclass(frozen=True)
 class RunStatus:

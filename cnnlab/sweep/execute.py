@@ -1,4 +1,4 @@
-"""Run a checked job in its folder, under a claim; whatever comes of it is written there."""
+"""Run one checked job in its folder, under a claim; how it ended is written there."""
 
 import contextlib
 import logging
@@ -8,11 +8,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch.callbacks import Callback
+import torch
 
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
@@ -20,7 +19,9 @@ from cnnlab.runs.claim import claimed
 from cnnlab.runs.identity import outdated
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import FAILED
+from cnnlab.runs.state import RunState, may_run
+from cnnlab.runs.status import state_of
+from cnnlab.text import first_line
 from cnnlab.training.chunked_task import TrainingDivergedError
 from cnnlab.training.isolation import isolated
 from cnnlab.training.processes import run_in_processes
@@ -28,43 +29,39 @@ from cnnlab.training.run import run
 from cnnlab.training.stopping import Pruned, Stopped
 
 log = logging.getLogger("cnnlab")
-VERBOSE = "CNNLAB_VERBOSE"
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+# What a CPU's allocator says; torch raises a class of its own for a GPU's memory alone.
+CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
 
 
-class StopSweep(BaseException):
-    """No error of a job's, which Hydra would keep to itself while it goes on with the next."""
+def execute(job: Job) -> RunState | None:
+    """Run the job; its final state. None: it is done, or another process is running it.
 
-
-def execute(job: Job, folder: RunDir, title: str) -> str | None:
-    """Run the job; the state it has come to. None: it is done, or another process is at it.
-
-    A failure or a stop is written into the folder, told in a line, and not raised.
+    A failure or a stop is written into the folder, printed in a line, and not raised.
     """
-    if folder.is_done:
-        print(f"{title}: done already", file=sys.stderr)
-        return None
-    before = folder.status().get("state")
-    if before in FAILED and not job.config.sweep.retry:
-        print(f"{title}: {before} before, and sweep.retry=false", file=sys.stderr)
+    folder = job.run_dir
+    before, _ = state_of(folder)
+    if not may_run(before, retry=job.config.sweep.retry):
+        failed = f"{before} before, not retried (sweep.retry=false)"
+        print(f"{job.title}: {failed if before.is_failure else 'already done'}", file=sys.stderr)
         return None
     with claimed(folder) as other:
         if other is not None:
-            print(f"{title}: {other} is at it", file=sys.stderr)
-        elif not folder.is_done:  # it may have been finished since
-            _begin(job, folder)
-            return _train(job, folder, title)
+            print(f"{job.title}: already being run by {other}", file=sys.stderr)
+        elif not folder.is_done:  # another process may have finished it since
+            _begin(job)
+            return _train(job)
     return None
 
 
-def _begin(job: Job, folder: RunDir) -> None:
+def _begin(job: Job) -> None:
+    folder = job.run_dir
     for other, part in outdated(folder, job.identity):
-        print(f"the {part}'s source has changed since {other.name}: training anew", file=sys.stderr)
+        print(f"the code of {part} has changed since {other.name}: training again", file=sys.stderr)
     folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    _bring_checkpoint(job, folder)
+    _copy_checkpoint(job)
     folder.write_config(job.config.to_dict())
     folder.update_status(
-        state="running",
+        state=RunState.RUNNING,
         started=time.time(),
         error=None,
         traceback=None,
@@ -74,87 +71,75 @@ def _begin(job: Job, folder: RunDir) -> None:
     )
 
 
-def _bring_checkpoint(job: Job, folder: RunDir) -> None:
-    if job.config.resume is None or folder.last_checkpoint.is_file():
+def _copy_checkpoint(job: Job) -> None:
+    """A run that resumes another starts from copies of its metrics and checkpoints."""
+    if job.config.resume is None or job.run_dir.last_checkpoint.is_file():
         return
     source = RunDir(Path(job.config.resume).expanduser())
     for file in ("metrics_file", "best_checkpoint", "last_checkpoint"):
         if getattr(source, file).is_file():
-            shutil.copy2(getattr(source, file), getattr(folder, file))
+            shutil.copy2(getattr(source, file), getattr(job.run_dir, file))
 
 
-def _train(job: Job, folder: RunDir, title: str) -> str:
-    """Train; the state that the run has come to."""
-    verbose, devices = bool(os.environ.get(VERBOSE)), job.config.trainer.devices
-    callbacks: Sequence[Callback] = []
-    if job.trial is not None:
-        from cnnlab.sweep.search.pruning import trial_callbacks
-
-        callbacks = trial_callbacks(job.trial, folder.path.parent)
+def _train(job: Job) -> RunState:
+    """Train; the run's final state."""
+    folder = job.run_dir
     with isolated(), _logging_to(folder.log_file):
-        begun = "went on with" if folder.last_checkpoint.is_file() else "started"
-        log.info("%s %s", begun, folder.name)
+        log.info("%s %s", "resumed" if folder.last_checkpoint.is_file() else "started", folder.name)
         try:
-            if devices > 1:
-                run_in_processes(folder, devices, title=title, verbose=verbose)
+            if job.config.trainer.devices > 1:
+                run_in_processes(job)
             else:
-                run(
-                    job.config,
-                    folder,
-                    model=job.choices["model"],
-                    title=title,
-                    verbose=verbose,
-                    callbacks=callbacks,
-                )
+                run(job)
         except BaseException as error:
-            state = _state(error)
-            _record_failure(folder, error, state, title)
+            state = final_state(error)
+            _record_failure(job, error, state)
             # frames hold the model and the data, also those of the errors behind this one
             for cause in (error, error.__cause__, error.__context__):
                 if cause is not None:
                     traceback.clear_frames(cause.__traceback__)
         else:
-            state = "done"
+            state = RunState.DONE
             folder.update_status(state=state, finished=time.time())
             log.info("done %s", folder.name)
     return state
 
 
-def _state(error: BaseException) -> str:
-    """What to call the end that an error made of a run."""
+def final_state(error: BaseException) -> RunState:
+    """The state in which an error leaves a run."""
     if isinstance(error, Stopped):
-        return "interrupted" if error.signal == signal.SIGINT else "preempted"
+        is_ctrl_c = error.signal == signal.SIGINT
+        return RunState.INTERRUPTED if is_ctrl_c else RunState.PREEMPTED
     if isinstance(error, Pruned):
-        return "pruned"
+        return RunState.PRUNED
     # Lightning turns Ctrl-C into SystemExit
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
-        return "interrupted"
+        return RunState.INTERRUPTED
     if isinstance(error, TrainingDivergedError):
-        return "diverged"
-    words = str(error).lower()
-    if isinstance(error, MemoryError) or any(phrase in words for phrase in OUT_OF_MEMORY):
-        return "out of memory"
-    return "failed"
+        return RunState.DIVERGED
+    on_cpu = any(phrase in str(error).lower() for phrase in CPU_OUT_OF_MEMORY)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or on_cpu:
+        return RunState.OUT_OF_MEMORY
+    return RunState.FAILED
 
 
-def _record_failure(folder: RunDir, error: BaseException, state: str, title: str) -> None:
-    message = str(error) or type(error).__name__
+def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
+    folder, message = job.run_dir, str(error) or type(error).__name__
     summary = (
         message
         if isinstance(error, (CnnlabError, Stopped, Pruned))
         else f"{type(error).__name__}: {message}"
     )
-    if state == "diverged":
+    if state is RunState.DIVERGED:
         last = folder.last_checkpoint
-        kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint yet"
-        summary = f"{summary}; {kept}"
-    if state == "out of memory":
-        summary = f"{summary.splitlines()[0]} (try a smaller batch_size with trainer.accumulate)"
+        saved = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint yet"
+        summary = f"{summary}; {saved}"
+    if state is RunState.OUT_OF_MEMORY:
+        summary = f"{first_line(summary)} (try a smaller batch_size with trainer.accumulate)"
     text = "".join(traceback.format_exception(error))
     log.error("%s %s\n%s", state, folder.name, text)
-    fields: dict[str, Any] = {"error": summary, "traceback": text}
-    folder.update_status(state=state, finished=time.time(), **fields)
-    print(f"{title} {state}: {summary.splitlines()[0]}", file=sys.stderr)
+    folder.update_status(state=state, finished=time.time(), error=summary, traceback=text)
+    print(f"{job.title} {state}: {first_line(summary)}", file=sys.stderr)
     if os.environ.get("CNNLAB_DEBUG") == "1":
         print(text, file=sys.stderr)
 

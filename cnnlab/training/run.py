@@ -1,7 +1,5 @@
 """One run, from a checked config to a finished folder. Read it from top to bottom."""
 
-from collections.abc import Sequence
-
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -11,7 +9,7 @@ from cnnlab.config.options import RunConfig, seconds
 from cnnlab.data.dataset import Splits
 from cnnlab.data.loading.chunks import Position
 from cnnlab.data.loading.datamodule import ImageData
-from cnnlab.explain.cost import count
+from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training import transfer
 from cnnlab.training.assemble import Assembly, assemble
@@ -26,24 +24,15 @@ from cnnlab.training.task import ClassifyTask, balanced_weights
 from cnnlab.training.trainer import make_trainer
 
 
-def run(
-    config: RunConfig,
-    folder: RunDir,
-    *,
-    model: str,
-    title: str,
-    verbose: bool,
-    callbacks: Sequence[Callback] = (),
-) -> None:
+def run(job: Job) -> None:
     """Train, keep the best epoch by validation, read the test set once, write the result.
 
-    Goes on from ``checkpoints/last.ckpt`` where the folder holds one. ``model`` is the name that
-    tables show, which may be a variant's.
+    Resumes from ``checkpoints/last.ckpt`` where the run folder holds one.
     """
+    config, folder = job.config, job.run_dir
     L.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config)
     spec = parts.dataset.spec
-    cost = count(parts.model, spec)
     splits = parts.dataset.load()
 
     position = Position(
@@ -79,13 +68,16 @@ def run(
     )
     trainer = make_trainer(
         epochs=parts.epochs,
-        callbacks=[*_callbacks(config, parts, folder, checkpoint, title), *callbacks],
+        callbacks=[
+            *_callbacks(config, parts, folder, checkpoint, job.title),
+            *(callback for hook in job.hooks for callback in hook.callbacks()),
+        ],
         logger=logger,
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
         precision=config.trainer.precision,
         deterministic=config.trainer.deterministic,
-        verbose=verbose,
+        verbose=job.verbose,
     )
     if trainer.is_global_zero:
         folder.write_env(describe(trainer))
@@ -104,7 +96,19 @@ def run(
         trainer.test(task, data, verbose=False)
 
     if trainer.is_global_zero:
-        record(Outcome(config, folder, model, cost, spec, splits, task, trainer, checkpoint.best))
+        record(
+            Outcome(
+                config,
+                folder,
+                job.choices["model"],
+                job.cost,
+                spec,
+                splits,
+                task,
+                trainer,
+                checkpoint.best,
+            )
+        )
 
 
 def make_task(

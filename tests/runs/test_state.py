@@ -46,7 +46,7 @@ def test_the_state_that_a_file_records(status, state):
 @pytest.mark.parametrize("retry", [True, False])
 def test_which_runs_are_trained(retry):
     trained = {state for state in RunState if may_run(state, retry=retry)}
-    assert trained == {"pruned", "not started", *CUT_SHORT, *(FAILURES if retry else ())}
+    assert trained == {"running", "pruned", "not started", *CUT_SHORT, *(FAILURES if retry else ())}
 
 
 def test_the_state_of_a_folder(tmp_path, make_run):

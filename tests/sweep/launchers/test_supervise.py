@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.engine import Ended
 from cnnlab.sweep.launchers.supervise import ATTEMPTS, Supervisor
 from cnnlab.sweep.launchers.worker import WorkItem
@@ -58,7 +59,7 @@ def finish(item: WorkItem, state: str = "done") -> Ended:
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_config({"trainer": {"epochs": 1}})
     run.update_status(state=state)
-    return Ended(item, state)
+    return Ended(item, RunState(state))
 
 
 def advance(item: WorkItem, seconds: float) -> None:
@@ -84,7 +85,7 @@ def test_a_run_that_is_cut_short_goes_on_as_long_as_it_gets_further(tmp_path):
         if start == 9:
             return finish(item)
         advance(item, 1000 + start)
-        return Ended(item, "preempted") if start % 2 else Ended(item, error="killed")
+        return Ended(item, RunState.PREEMPTED) if start % 2 else Ended(item, error="killed")
 
     engine = Puppet(act)
     Supervisor(engine, items(tmp_path, 1), fail_fast=False).run()
@@ -103,7 +104,7 @@ def test_a_worker_that_dies_again_and_again_is_a_failure(tmp_path, capsys):
     assert [engine.starts[str(tmp_path / f"run{n}")] for n in range(3)] == [ATTEMPTS, 1, 1]
     status = RunDir(tmp_path / "run0").status()
     assert status["state"] == "failed"
-    assert status["error"] == "no answer from its worker in 3 starts: the system killed it"
+    assert status["error"] == "its worker died 3 times without progress: the system killed it"
     assert "1/3 failed: no answer" in capsys.readouterr().err
 
 
