@@ -158,22 +158,26 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 def metric_of(result: Mapping[str, Any]) -> Metric:
     """The primary metric of a run: what its best epoch is chosen by and its test judged by.
 
-    ``result`` is its result.json. Results of the first edition do not name it, neither does a row
-    of metrics.csv: the first metric of the table with a ``val_`` column, else the pixel error.
+    ``result`` is its result.json, whose ``metric`` is a name in the table or a validation column.
+    Results of the first edition have none, neither has a row of metrics.csv: then it is the first
+    metric of the table with a validation column. A loss alone is the pixel error.
 
     Raises:
         CnnlabError: the result names a metric that is not in the table.
     """
     name = result.get("metric")
-    if name is not None:
-        if name not in METRICS:
-            raise CnnlabError(
-                f"no metric '{name}'{nearest(str(name), METRICS)}; a metric of your own needs "
-                "the module that defines it: --import MODULE"
-            )
+    if name in METRICS:
         return METRICS[name]
-    measured = [m for m in METRICS.values() if m.column != "loss" and f"val_{m.column}" in result]
-    return measured[0] if measured else PIXEL_ERROR
+    columns = result if name is None else (name,)
+    for metric in METRICS.values():
+        if metric.column != "loss" and f"val_{metric.column}" in columns:
+            return metric
+    if name in (None, "val_loss"):
+        return PIXEL_ERROR
+    raise CnnlabError(
+        f"no metric '{name}'{nearest(str(name), METRICS)}; --import MODULE names the file that "
+        "adds a metric of your own"
+    )
 
 
 def split_of(column: str) -> str:

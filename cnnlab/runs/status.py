@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cnnlab.metrics import ACCURACY, LOSS, METRICS, Metric, find_metric, metric_of, split_of
+from cnnlab.metrics import ACCURACY, LOSS, Metric, find_metric, metric_of, split_of
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.runs.claim import holder
 from cnnlab.runs.flat import Flat, with_choices
@@ -82,7 +82,7 @@ def read_run(run: RunDir, top: Path) -> RunStatus:
         state=state,
         epoch=int(max(metrics.get("epoch", []), default=0)),
         epochs=config.get("trainer", {}).get("epochs"),
-        metric=metric_of(result if result.get("metric") in METRICS else scores),
+        metric=_primary_metric(result, scores),
         scores=scores,
         seconds=result.get("train_seconds", sum(metrics.get("seconds", []))),
         age=max(0.0, time.time() - changed),
@@ -103,6 +103,13 @@ def state_of(run: RunDir) -> tuple[RunState, dict[str, Any]]:
     if state is RunState.DONE and not run.result():
         return RunState.KILLED, status
     return state, status
+
+
+def _primary_metric(result: Mapping[str, Any], scores: Mapping[str, float]) -> Metric:
+    try:
+        return metric_of(result or scores)
+    except CnnlabError:  # its task is not imported here; the run is listed all the same
+        return metric_of(scores)
 
 
 @functools.lru_cache(maxsize=10_000)

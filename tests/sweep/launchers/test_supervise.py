@@ -59,6 +59,8 @@ def finish(item: WorkItem, state: str = "done") -> Ended:
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_config({"trainer": {"epochs": 1}})
     run.update_status(state=state)
+    if state == "done":
+        run.write_result({"val_acc": 0.5})
     return Ended(item, RunState(state))
 
 
