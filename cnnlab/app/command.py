@@ -40,7 +40,7 @@ class Command:
         Raises:
             CnnlabError: the run cannot be.
         """
-        return prepare(self.composer([*self.hydra_overrides, *overrides]))
+        return prepare(self.composer([*self.hydra_overrides, *overrides]), overrides)
 
     def composed_options(self) -> DictConfig:
         """Hydra's node, with the launcher and the sweeper that the words and a recipe choose."""
@@ -72,8 +72,7 @@ def read_command(words: Sequence[str], multirun: bool | None) -> Command:
     if multirun is None:
         multirun = any(o.is_sweep_override() for o in own)
     if not any(o.key_or_group == "sweep.name" for o in own):
-        lines = [str(o.input_line) for o in own]
-        name = sweep_name(key_values(lines)) if multirun else SINGLE
+        name = sweep_name(key_values(own)) if multirun else SINGLE
         own += composer.parse([f"sweep.name={name}"])
     return Command(composer, tuple(hydras), tuple(own), multirun)
 

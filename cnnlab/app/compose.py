@@ -17,7 +17,7 @@ from cnnlab.app.prepare import prepare, typed
 from cnnlab.config import schema
 from cnnlab.config.options import GROUPS, RunConfig, TrainerConfig, run_defaults
 from cnnlab.discovery import discover
-from cnnlab.registry import CnnlabError
+from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.sweep.launchers import options as launchers
 from cnnlab.sweep.search import options as search
 
@@ -57,9 +57,6 @@ class Composer:
         with plain_errors():
             composed = copy.deepcopy(self._choice(tuple(str(o.input_line) for o in choosing)))
             apply_values([o for o in overrides if not self._chooses(o)], composed)
-        composed.hydra.overrides.task = [
-            str(o.input_line) for o in overrides if not o.is_hydra_override()
-        ]
         return composed
 
     def _choice(self, words: tuple[str, ...]) -> DictConfig:
@@ -74,7 +71,17 @@ class Composer:
         if override.is_hydra_override() or override.is_sweep_override():
             return True
         is_group = group_exists(self._loader, override.key_or_group)
+        if is_group and not override.is_delete():
+            _check_choice(override)
         return is_group and not isinstance(override.value(), dict)
+
+
+def _check_choice(override: Override) -> None:
+    """Refuse a number, null or the like for a group: Hydra's own error for it is a ValueError."""
+    value, group = override.value(), override.key_or_group
+    names = value if isinstance(value, list) else [value]
+    if not isinstance(value, dict) and not all(isinstance(name, str) for name in names):
+        raise CompositionError(f"{override.input_line}: give a name, {group}=NAME")
 
 
 def compose(words: Sequence[str], *, preflight: bool = True) -> RunConfig:
@@ -87,11 +94,12 @@ def compose(words: Sequence[str], *, preflight: bool = True) -> RunConfig:
     """
     composer = Composer()
     try:
-        composed = composer(composer.parse(expand_resume(quote_values(words))))
+        overrides = composer.parse(expand_resume(quote_values(words)))
+        composed = composer(overrides)
     except CnnlabError as error:
         text = str(error).replace(": add -m to sweep over them", "; give one")
         raise type(error)(text) from error
-    return prepare(composed).config if preflight else typed(composed)
+    return prepare(composed, overrides).config if preflight else typed(composed)
 
 
 def register_configs() -> None:

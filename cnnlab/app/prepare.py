@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Iterable
 
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from cnnlab.app.errors import as_chosen
+from cnnlab.app.errors import as_chosen, plain_errors
 from cnnlab.config.options import RunConfig, parse
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.identity import identify, run_name
@@ -14,8 +15,11 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import preflight
 
 
-def prepare(composed: DictConfig) -> Job:
+def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
     """Check a composed config as a whole: types, bounds, geometry, sizes. Writes nothing.
+
+    Args:
+        overrides: what it was composed of; its run is named after them.
 
     Raises:
         CnnlabError: the run cannot be.
@@ -31,7 +35,7 @@ def prepare(composed: DictConfig) -> Job:
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
     config = _resume_in_place(config)
-    name = run_name(choices, key_values(composed.hydra.overrides.task))
+    name = run_name(choices, key_values(overrides))
     return Job.of(config, choices, name, cost)
 
 
@@ -41,14 +45,18 @@ def typed(composed: DictConfig) -> RunConfig:
     Raises:
         CnnlabError: as ``config.parse`` does.
     """
-    config = OmegaConf.to_container(composed, resolve=True)
+    with open_dict(composed):
+        own = composed.copy()
+        own.pop("hydra", None)
+    with plain_errors():
+        config = OmegaConf.to_container(own, resolve=True)
     assert isinstance(config, dict)
-    config.pop("hydra", None)
     return parse({str(key): value for key, value in config.items()})
 
 
-def key_values(words: Iterable[str]) -> list[tuple[str, str]]:
-    """Override words as pairs."""
+def key_values(overrides: Iterable[Override]) -> list[tuple[str, str]]:
+    """What was overridden, as typed."""
+    words = [str(override.input_line) for override in overrides]
     return [word.lstrip("+~").partition("=")[::2] for word in words if "=" in word]
 
 

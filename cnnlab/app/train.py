@@ -14,6 +14,7 @@ from cnnlab.app.errors import plain_errors
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.discovery import discover
+from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
 
 
@@ -80,6 +81,8 @@ def _command_line(words: list[str]) -> Iterator[None]:
     try:
         with plain_errors():
             yield
+    except ValueError as error:  # two flags that Hydra does not take together
+        raise CnnlabError(str(error)) from error
     finally:
         sys.argv = before
         os.environ.clear()
