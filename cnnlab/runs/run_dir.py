@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.state import RunState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ class RunDir:
         return _read_json(self.result_file)
 
     def status(self) -> dict[str, Any]:
-        """What became of the run: ``state`` and its particulars; empty when it never began."""
+        """The content of status.json, ``state`` and more; empty where the run was not started."""
         return _read_json(self.status_file)
 
     def metrics(self) -> "pd.DataFrame":
@@ -104,7 +105,7 @@ class RunDir:
     @property
     def is_done(self) -> bool:
         """Whether the run says that it is done and its result can be read."""
-        return self.status().get("state") == "done" and bool(self.result())
+        return RunState.recorded(self.status()) is RunState.DONE and bool(self.result())
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         write_atomically(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
+from cnnlab.text import first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +40,8 @@ def read_weights(path: str) -> "dict[str, Tensor]":
             return load_file(place)
         content = torch.load(place, map_location="cpu", weights_only=True)
     except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise CnnlabError(f"init.from={path}: cannot be read as weights: {first}") from error
+        reason = first_line(error)
+        raise CnnlabError(f"init.from={path}: cannot be read as weights: {reason}") from error
     weights = {name: value for name, value in _flat(content).items() if torch.is_tensor(value)}
     if not weights:
         raise CnnlabError(f"init.from={path}: holds no tensors by name")
@@ -79,7 +81,7 @@ def weights_identity(path: str) -> dict[str, Any]:
 def _finished(place: Path) -> RunDir:
     run = RunDir.open(place)
     if not run.is_done:
-        state = run.status().get("state", "not begun")
+        state = RunState.recorded(run.status())
         raise CnnlabError(f"init.from={place}: the run is not finished (it is {state})")
     return run
 

@@ -4,11 +4,12 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
+from cnnlab.metrics import metric_of, metric_of_column
 from cnnlab.training.chunked_task import ChunkedTask
 from cnnlab.training.stopping import Stopped, StopRequest
 
@@ -19,7 +20,8 @@ class RunCheckpoint(Checkpoint):
     Both load with ``weights_only=True``.
 
     Args:
-        keep: which epoch ``best.ckpt`` holds: highest ``val_acc``, lowest ``val_loss``, ``last``.
+        keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
+            ``val_acc``, or the ``last``.
         every: write last.ckpt also within epochs, at multiples of so many optimiser steps.
         every_seconds: the same by the clock.
         stop: asks for a last save in the middle of things.
@@ -32,7 +34,7 @@ class RunCheckpoint(Checkpoint):
         self,
         folder: Path,
         *,
-        keep: Literal["val_acc", "val_loss", "last"] = "val_acc",
+        keep: str = "val_acc",
         every: int | None = None,
         every_seconds: float | None = None,
         stop: StopRequest | None = None,
@@ -67,7 +69,7 @@ class RunCheckpoint(Checkpoint):
         # Lightning calls this after the task's own, so the position has moved to the next epoch.
         assert isinstance(pl_module, ChunkedTask)
         row = pl_module.row
-        value = row.get("val_acc", row["val_loss"]) if self.keep == "last" else row[self.keep]
+        value = row[f"val_{metric_of(row).column}" if self.keep == "last" else self.keep]
         best = self._better(value)
         if best:
             self.best = {"epoch": row["epoch"], "value": value}
@@ -86,8 +88,7 @@ class RunCheckpoint(Checkpoint):
     def _better(self, value: float) -> bool:
         if not self.best or self.keep == "last":
             return True
-        held = self.best["value"]
-        return value < held if self.keep == "val_loss" else value > held
+        return metric_of_column(self.keep).is_better(value, self.best["value"])
 
     def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
         written = self.folder / "last.ckpt.part"
