@@ -16,7 +16,7 @@ from cnnlab.app.overrides import CONF, expand_resume, quote_values, split_flags
 from cnnlab.app.prepare import key_values
 from cnnlab.app.sweep import SESSION, Session, job
 from cnnlab.discovery import discover
-from cnnlab.runs.identity import sweep_name
+from cnnlab.runs.naming import sweep_name
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.execute import VERBOSE, StopSweep
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cnnlab.config.options import RunConfig
 from cnnlab.explain.cost import Cost
-from cnnlab.runs.identity import Identity, run_dir_for
+from cnnlab.runs.identity import Identity
+from cnnlab.runs.locate import run_dir_for
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.search.options import SearchOptions
 

@@ -17,8 +17,8 @@ from lightning.pytorch.callbacks import Callback
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import claimed
-from cnnlab.runs.identity import outdated
 from cnnlab.runs.job import Job
+from cnnlab.runs.locate import outdated
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import FAILED
 from cnnlab.training.chunked_task import TrainingDivergedError

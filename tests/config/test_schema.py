@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.config import schema
+from cnnlab.config.check import check
 from cnnlab.registry import CnnlabError, Range, Registry
 
 
@@ -108,8 +109,8 @@ def test_refusals_name_key_value_and_way_out(registry, config, message):
 
 
 def test_numbers_that_hydra_parsed_are_taken_for_the_words_that_were_typed():
-    assert schema.check("trainer.precision", 32, Literal["auto", "32"]) == "32"
-    assert schema.check("sweep.name", 2026, str | None) == "2026"
+    assert check("trainer.precision", 32, Literal["auto", "32"]) == "32"
+    assert check("sweep.name", 2026, str | None) == "2026"
 
 
 def test_kwargs_hide_a_signature():

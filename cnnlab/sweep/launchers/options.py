@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from cnnlab.config import schema
+from cnnlab.config.check import check
 from cnnlab.registry import CnnlabError, Range
 
 KEY = "hydra.launcher"
@@ -128,5 +129,5 @@ def parse(launcher: str, node: Mapping[str, Any]) -> Options:
             f"hydra/launcher={launcher} needs {package}: pip install 'cnnlab[{EXTRAS[package]}]'"
         )
     given = {key: value for key, value in node.items() if not key.startswith("_")}
-    checked: Options = schema.check(KEY, given, LAUNCHERS[launcher])
+    checked: Options = check(KEY, given, LAUNCHERS[launcher])
     return checked

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
+from cnnlab.config.check import check
 from cnnlab.registry import Range
 
 KEY = "hydra.sweeper"
@@ -49,5 +50,5 @@ def parse(node: dict[str, Any]) -> SearchOptions:
         CnnlabError: an ill-typed value, or options that contradict each other.
     """
     given = {key: value for key, value in node.items() if not key.startswith("_")}
-    options: SearchOptions = schema.check(KEY, given, SearchOptions)
+    options: SearchOptions = check(KEY, given, SearchOptions)
     return options
