@@ -23,7 +23,7 @@ MODELS = """alexnet autoencoder conv_autoencoder conv_stack convnext densenet en
     lenet5 lenet5_1998 mlp resnet resnet_imagenet timm torchvision vgg wide_resnet"""
 DATASETS = "cifar10 cifar100 digits fashion_mnist folder imagenet kmnist mnist synthetic"
 COMPONENTS = {"model": MODELS.split(), "data": DATASETS.split()}
-VERSION = "v1"
+FIRST_VERSION = "v1"
 
 
 def is_bytes_digest(source: str | None) -> bool:
@@ -31,7 +31,7 @@ def is_bytes_digest(source: str | None) -> bool:
     return source is not None and re.fullmatch("[0-9a-f]{12}", source) is not None
 
 
-def source_then(kind: str, entry: Entry) -> str | None:
+def earlier_source(kind: str, entry: Entry) -> str | None:
     """What a first-edition run of this component has as its source, once recognised.
 
     None: it was not recorded (optim, schedule), or the component has changed since.
@@ -41,17 +41,18 @@ def source_then(kind: str, entry: Entry) -> str | None:
     if not is_ours(entry.component):
         return bytes_digest(entry.component)
     same = entry.version == 1 and entry.name in COMPONENTS[kind]
-    return VERSION if same else None
+    return FIRST_VERSION if same else None
 
 
 def bytes_digest(component: Callable[..., Any]) -> str:
     """Of the files that define a component and that it takes names from beside it, as they are."""
-    files = sorted(_files(component.__module__, set()))
+    files = sorted(defining_files(component.__module__, set()))
     content = b"".join(file.read_bytes() for file in files)
     return hashlib.sha256(content).hexdigest()[:12] if files else ""
 
 
-def _files(module: str, seen: set[str]) -> set[Path]:
+def defining_files(module: str, seen: set[str]) -> set[Path]:
+    """A module's file and, of the same package, those of everything that it took names from."""
     seen.add(module)
     loaded = sys.modules.get(module)
     file = getattr(loaded, "__file__", None)
@@ -62,15 +63,17 @@ def _files(module: str, seen: set[str]) -> set[Path]:
     for value in list(vars(loaded).values()):
         other = getattr(value, "__module__", None)
         if package and isinstance(other, str) and other.startswith(f"{package}."):
-            files |= set() if other in seen else _files(other, seen)
+            files |= set() if other in seen else defining_files(other, seen)
     return files
 
 
-def flags_then(
+def earlier_flags(
     flags: Mapping[str, Mapping[str, Flags]], dataset: Callable[..., Any]
 ) -> dict[str, Mapping[str, Flags]]:
-    """The flags of components' options as they were understood: a root that need not be given
-    was not part of the identity, whatever the data set."""
+    """The flags of components' options by the first edition's rule for ``data.root``.
+
+    One that need not be given was not part of the identity, whatever the data set.
+    """
     root = options(dataset).get("root")
     anywhere = {} if root is None or root.required else {"root": Flags(identity=False)}
     return {**flags, "data": {**flags["data"], **anywhere}}
@@ -79,7 +82,7 @@ def flags_then(
 def groups_of(runs: Sequence[RunDir]) -> list[str]:
     """Which rows of a comparison the runs belong to, those of the first edition beside ours."""
     identities = [run.status().get("identity") or {} for run in runs]
-    now = {past["group_then"]: past["group"] for past in identities if "group_then" in past}
+    now = {past["earlier_group"]: past["group"] for past in identities if "earlier_group" in past}
     groups = [str(group_of(run)) for run in runs]
     return [now.get(group, group) for group in groups]
 
@@ -87,8 +90,8 @@ def groups_of(runs: Sequence[RunDir]) -> list[str]:
 def group_of(run: RunDir) -> str | None:
     """The group of a run, which first-edition runs of the same config and components share.
 
-    Theirs is worked out from config.yaml, and only where the one in status.json can be worked out
-    the same way; else that one stands.
+    Theirs is computed from config.yaml where that gives the one in status.json too, as the first
+    edition computed it; else the one in status.json stands.
     """
     identity = run.status().get("identity") or {}
     group, sources = identity.get("group"), identity.get("sources") or {}
@@ -107,28 +110,27 @@ def group_of(run: RunDir) -> str | None:
 
 def _recognised(sources: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
     return {
-        kind: VERSION if names[kind] in COMPONENTS[kind] else source
+        kind: FIRST_VERSION if names[kind] in COMPONENTS[kind] else source
         for kind, source in sources.items()
     }
 
 
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """What a row's runs have in common, as the first edition had it and with groups recognised.
+    """What a row's runs have in common: as the first edition had it, and with groups recognised.
 
-    Whether ``data.root`` was part of it is for the data set to say, which may not be here: both.
+    Once with ``data.root`` and once without: which it was only the data set could tell.
     """
     init, resume = config["init"]["from"], config["resume"]
     resumed = None if resume is None else RunDir(Path(resume).expanduser())
-    then = None if resumed is None else (resumed.status().get("identity") or {}).get("group")
-    now = None if resumed is None else group_of(resumed)
-    begins = init is not None and resume is None
-    start_then = weights_identity(init).get("group") if begins else None
-    start_now = start_group(init) if begins else None
+    group = (resumed.status().get("identity") or {}).get("group") if resumed else None
+    start = init if resume is None else None
+    start_digest = weights_identity(start).get("group") if start else None
+    recognised = (start_group(start) if start else None, group_of(resumed) if resumed else None)
     for root in ({}, {"root": Flags(identity=False)}):
         content = essential(config, {"data": root})
         yield (
-            without_seed(content, start=start_then, resumed=then),
-            without_seed(content, start=start_now, resumed=now),
+            without_seed(content, start=start_digest, resumed=group),
+            without_seed(content, start=recognised[0], resumed=recognised[1]),
         )
 
 

@@ -10,17 +10,17 @@ from cnnlab.config.options import GROUPS, RunConfig
 from cnnlab.registry import Flags
 from cnnlab.runs.essential import digest, essential, without_seed
 from cnnlab.runs.first_edition import (
-    flags_then,
+    FIRST_VERSION,
+    earlier_flags,
+    earlier_source,
     group_of,
     is_bytes_digest,
-    source_then,
     start_group,
 )
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.source_digest import source_of
 from cnnlab.runs.weights import weights_identity
 
-FIRST = "v1"
 ALWAYS = ("model", "data")  # of the others, a first version of ours is not written
 
 
@@ -32,18 +32,18 @@ class Identity:
         config: digest of the config without what is not part of the identity.
         group: digest of the same without the seed, and of the sources: one row of a comparison.
         sources: of each component, by its group, the version or the digest of its code.
-        sources_then: the same of a first-edition run, once recognised: a person's own file by the
-            digest of its bytes.
-        config_then: its config, where that was not yet as flags on options say.
-        group_then: its group.
+        earlier_sources: those of a first-edition run of the same job, once recognised: of a
+            person's own file, the digest of its bytes.
+        earlier_config: that run's config.
+        earlier_group: that run's group.
     """
 
     config: str
     group: str
     sources: Mapping[str, str]
-    sources_then: Mapping[str, str]
-    config_then: str
-    group_then: str
+    earlier_sources: Mapping[str, str]
+    earlier_config: str
+    earlier_group: str
 
     @property
     def key(self) -> str:
@@ -53,7 +53,8 @@ class Identity:
     def to_dict(self) -> dict[str, Any]:
         """As status.json holds it."""
         plain = {"config": self.config, "group": self.group, "sources": dict(self.sources)}
-        return plain if self.group_then == self.group else plain | {"group_then": self.group_then}
+        earlier = {"earlier_group": self.earlier_group} if self.earlier_group != self.group else {}
+        return plain | earlier
 
     def differences(self, past: Mapping[str, Any]) -> list[str] | None:
         """The components that have changed since a run of the same config.
@@ -66,7 +67,7 @@ class Identity:
         """
         sources: Mapping[str, str] = past.get("sources") or {}
         if any(map(is_bytes_digest, sources.values())):
-            config, is_same = self.config_then, self._is_same_as_then
+            config, is_same = self.earlier_config, self._is_same_as_earlier
         else:
             config, is_same = self.config, self._is_same
         if past.get("config") != config:
@@ -76,11 +77,11 @@ class Identity:
     def _is_same(self, kind: str, source: str | None) -> bool:
         return source == self.sources.get(kind)
 
-    def _is_same_as_then(self, kind: str, source: str | None) -> bool:
-        now, then = self.sources.get(kind), self.sources_then.get(kind)
+    def _is_same_as_earlier(self, kind: str, source: str | None) -> bool:
+        now, earlier = self.sources.get(kind), self.earlier_sources.get(kind)
         if source is None:  # a person's own optimiser was not recorded
             return now is None or not now.startswith("v")
-        return source in (now, then) or (then == FIRST and is_bytes_digest(source))
+        return source in (now, earlier) or (earlier == FIRST_VERSION and is_bytes_digest(source))
 
 
 def identify(config: RunConfig) -> Identity:
@@ -102,16 +103,16 @@ def identify(config: RunConfig) -> Identity:
         return content, without_seed(content, start=group, resumed=resumed_group)
 
     content, rest = contents(flags)
-    content_then, rest_then = contents(flags_then(flags, entries["data"].component))
+    earlier_content, earlier_rest = contents(earlier_flags(flags, entries["data"].component))
     every = {kind: source_of(entry) for kind, entry in entries.items()}
-    sources = {kind: s for kind, s in every.items() if kind in ALWAYS or s != FIRST}
-    then = {kind: source_then(kind, entry) for kind, entry in entries.items()}
-    known = {kind: source for kind, source in then.items() if source is not None}
+    sources = {kind: s for kind, s in every.items() if kind in ALWAYS or s != FIRST_VERSION}
+    earlier = {kind: earlier_source(kind, entry) for kind, entry in entries.items()}
+    known = {kind: source for kind, source in earlier.items() if source is not None}
     return Identity(
         config=digest(content),
         group=digest([rest, sources]),
         sources=sources,
-        sources_then=known,
-        config_then=digest(content_then),
-        group_then=digest([rest_then, known]),
+        earlier_sources=known,
+        earlier_config=digest(earlier_content),
+        earlier_group=digest([earlier_rest, known]),
     )

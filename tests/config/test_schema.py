@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.config import schema
-from cnnlab.config.check import check
 from cnnlab.registry import CnnlabError, Range, Registry
 
 
@@ -106,11 +105,6 @@ def test_a_saved_config_builds_the_same_again(registry):
 def test_refusals_name_key_value_and_way_out(registry, config, message):
     with pytest.raises(CnnlabError, match=message):
         schema.build(registry, config, 0)
-
-
-def test_numbers_that_hydra_parsed_are_taken_for_the_words_that_were_typed():
-    assert check("trainer.precision", 32, Literal["auto", "32"]) == "32"
-    assert check("sweep.name", 2026, str | None) == "2026"
 
 
 def test_kwargs_hide_a_signature():
