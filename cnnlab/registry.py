@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -45,6 +46,33 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Flags:
+    """What an option means beyond its value: ``root: Annotated[str, Flags(identity=False)]``.
+
+    Attributes:
+        identity: whether the value is part of what a run is; False for where a run lies and for
+            what changes no result.
+        neutral: for an option that came after runs had been made: the value that behaves as
+            before the option existed. It enters the identity only where it differs.
+        name: the option's words in a folder's name, from ``{value}`` and, for a path, ``{source}``;
+            "" leaves it out, None is the option's last word and its value: ``lr0.1``.
+        column: whether a comparison has a column for it where it varies; "last resort": only
+            where no other column tells two rows apart.
+        quote: what Hydra's grammar would misread in a path or pattern: the value as a whole, or
+            each of its items between commas.
+        location: whether it says where runs lie or what they continue, so that a resumed run
+            and the trials of a search do not take it over.
+    """
+
+    identity: bool = True
+    neutral: Any = ...
+    name: str | None = None
+    column: Literal["always", "last resort", "never"] = "always"
+    quote: Literal["whole", "each"] | None = None
+    location: bool = False
+
+
+@dataclass(frozen=True)
 class Entry:
     """One registered component and what a listing says of it."""
 
@@ -53,6 +81,7 @@ class Entry:
     task: Task
     paper: str
     packages: tuple[str, ...]  # optional extras that must be installed
+    version: int = 1  # of its behaviour, for components of this package
 
 
 class Registry:
@@ -63,9 +92,20 @@ class Registry:
         self._entries: dict[str, Entry] = {}
 
     def register(
-        self, name: str, *, task: Task = "classify", paper: str = "", packages: Iterable[str] = ()
+        self,
+        name: str,
+        *,
+        task: Task = "classify",
+        paper: str = "",
+        packages: Iterable[str] = (),
+        version: int = 1,
     ) -> Callable[[Component], Component]:
         """Enter a class or function under ``name``. Its keyword-only arguments are its config.
+
+        Args:
+            version: of the component's behaviour. Raise it with every change of results: a run
+                is trained again where the version is another. For components of this package,
+                whose files may be rewritten freely; of others the code itself is compared.
 
         Raises:
             ValueError: the name is taken by another component.
@@ -75,10 +115,19 @@ class Registry:
             held = self._entries.get(name)
             if held is not None and _origin(held.component) != _origin(component):
                 raise ValueError(f"{self.kind} '{name}' is registered twice")
-            self._entries[name] = Entry(name, component, task, paper, tuple(packages))
+            self._entries[name] = Entry(name, component, task, paper, tuple(packages), version)
             return component
 
         return enter
+
+    @contextmanager
+    def temporary(self) -> Iterator[None]:
+        """A block after which the registry holds what it held before."""
+        entries = dict(self._entries)
+        try:
+            yield
+        finally:
+            self._entries = entries
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:

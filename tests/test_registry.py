@@ -64,3 +64,22 @@ def test_bounds(bounds, inside, outside, text):
     assert inside in bounds
     assert outside not in bounds
     assert str(bounds) == text
+
+
+def test_a_behaviour_version_is_one_where_nothing_is_said():
+    registry = Registry("model")
+    registry.register("a")(dict)
+    registry.register("b", version=2)(list)
+    assert [entry.version for entry in registry] == [1, 2]
+
+
+def test_after_a_temporary_block_the_registry_holds_what_it_held_before():
+    registry = Registry("model")
+    registry.register("a")(dict)
+    with registry.temporary():
+        registry.register("b")(list)
+        assert "b" in registry
+    assert [entry.name for entry in registry] == ["a"]
+    with pytest.raises(ZeroDivisionError), registry.temporary():
+        registry.register("b")(1 / 0)
+    assert len(registry) == 1

@@ -10,8 +10,8 @@ from cnnlab.app.compose import Composer
 from cnnlab.app.overrides import expand_resume, quote_values
 from cnnlab.app.prepare import key_values, prepare
 from cnnlab.registry import CnnlabError, nearest
-from cnnlab.runs.identity import sweep_name
 from cnnlab.runs.job import SINGLE, Job
+from cnnlab.runs.naming import sweep_name
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SWEEPERS
 

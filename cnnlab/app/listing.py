@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cnnlab.app.overrides import CONF
 from cnnlab.config import schema
+from cnnlab.config.check import type_name
 from cnnlab.explain.cost import count
 from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry
 from cnnlab.spec import ImageSpec
@@ -101,7 +102,7 @@ def _default(option: schema.Option) -> str:
 
 
 def _kind(option: schema.Option) -> str:
-    name = schema.type_name(option.annotation)
+    name = type_name(option.annotation)
     return "true|false" if name == "bool" else name
 
 

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnlab.config.flags import flags
 from cnnlab.config.options import GROUPS
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.identity import VOLATILE
 from cnnlab.runs.run_dir import RunDir
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-PATH_KEYS = ("resume", "runs_dir", "data.root")
-SWEPT_KEYS = ("init.from", "init.freeze")  # paths and patterns of which several may be typed
 
 
 def quote(value: Any) -> str:
@@ -37,9 +35,9 @@ def quote_values(words: Sequence[str]) -> list[str]:
 
 def _quote_value(word: str) -> str:
     key, _, value = word.partition("=")
-    if key in PATH_KEYS and value not in ("", "null") and value[0] not in "'\"":
+    if flags(key).quote == "whole" and value not in ("", "null") and value[0] not in "'\"":
         return f"{key}={quote(value)}"
-    if key in SWEPT_KEYS and value and value[0] not in "'\"":
+    if flags(key).quote == "each" and value and value[0] not in "'\"":
         texts = (None if text == "null" else text for text in value.split(","))
         return f"{key}={','.join(map(quote, texts))}"
     if "=" in value and re.fullmatch(r"\[[^\[\]'\"]*\]", value):
@@ -75,7 +73,7 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     settings = {
         key: value
         for key, value in _leaves(config)
-        if not key.endswith(".name") and key.split(".")[0] not in (*VOLATILE, "resume")
+        if not key.endswith(".name") and not flags(key).location
     }
     changed_groups = tuple(f"{kind}." for kind in GROUPS if kind in typed)
     base += [

@@ -9,8 +9,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from cnnlab.app.errors import as_chosen, plain_errors
 from cnnlab.config.options import RunConfig, parse
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.identity import identify, run_name
+from cnnlab.runs.identity import identify
 from cnnlab.runs.job import Job
+from cnnlab.runs.naming import run_name
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import preflight
 
@@ -68,7 +69,8 @@ def _resume_in_place(config: RunConfig) -> RunConfig:
     if not source.last_checkpoint.is_file():
         raise CnnlabError(f"resume={source}: it has no checkpoint yet (checkpoints/last.ckpt)")
     unchanged = dataclasses.replace(config, resume=source.config().get("resume"))
-    if identify(unchanged).to_dict() == source.status().get("identity") and not source.is_done:
+    past = source.status().get("identity") or {}
+    if identify(unchanged).differences(past) == [] and not source.is_done:
         return unchanged
     epochs = len(source.metrics()) if source.metrics_file.is_file() else 0
     if config.trainer.epochs <= epochs:

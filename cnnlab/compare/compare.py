@@ -12,8 +12,9 @@ from cnnlab.compare.statistics import summarize
 from cnnlab.compare.verdict import caveats, left_out, verdict
 from cnnlab.metrics import METRICS, Metric, metric_of
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.first_edition import groups_of
 from cnnlab.runs.flat import Flat, with_choices
-from cnnlab.runs.identity import short_source
+from cnnlab.runs.naming import short_source
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.state import RunState
 from cnnlab.text import plural
@@ -74,7 +75,7 @@ def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
     if not done:
         where = ", ".join(sorted({str(folder.path.parent) for folder in folders})[:3])
         raise CnnlabError(f"nothing to compare in {where}: {left_out(unfinished, 0)[0]}")
-    runs = _newest_of_each_seed([_read(folder) for folder in done])
+    runs = _newest_of_each_seed(list(map(_read, done, groups_of(done))))
     older = len(done) - len(runs)
     runs, metric, other_metrics = _of_one_metric(runs)
     groups: dict[str, list[_Run]] = {}
@@ -122,7 +123,7 @@ def _reason_to_leave_out(folder: RunDir) -> str | None:
     return None if tested else "not tested"
 
 
-def _read(folder: RunDir) -> _Run:
+def _read(folder: RunDir, group: str) -> _Run:
     result, status = folder.result(), folder.status()
     identity = status["identity"]
     config = folder.config() | {"sources": identity["sources"]}
@@ -134,7 +135,7 @@ def _read(folder: RunDir) -> _Run:
         folder=folder,
         result=result,
         shown=shown,
-        group=identity["group"],
+        group=group,
         updated=float(status["updated"]),
     )
 

@@ -6,14 +6,10 @@ The runs of one configuration differ in their seed alone.
 from collections.abc import Sequence
 from typing import Any
 
+from cnnlab.config.flags import flags, run_flags
 from cnnlab.runs.flat import Flat
-from cnnlab.runs.identity import VOLATILE
 from cnnlab.text import as_typed
 
-HIDDEN = ("seed", *VOLATILE)  # never a column; a key here stands for all keys below it, too
-# Columns only where no other key tells two rows apart: the folder of somebody's own pictures, the
-# run gone on from, the digests of the model's and the data set's source.
-LAST_RESORT = ("data.root", "resume", "sources.model", "sources.data")
 ABSENT = "-"  # what a row shows for an option that its component does not have
 
 
@@ -23,17 +19,17 @@ def varying_keys(rows: Sequence[Flat]) -> list[str]:
     A group's options count only among rows of the same choice: depth does not vary between a
     resnet, which has one, and a lenet5, which has none.
     """
-    names = dict.fromkeys(key for row in rows for key in row if not _is_hidden(key))
-    keys = [key for key in names if key not in LAST_RESORT and _varies(key, rows)]
-    for key in LAST_RESORT:
+    names = dict.fromkeys(key for row in rows for key in row if flags(key).column != "never")
+    # Where nothing else tells two rows apart: the folder of somebody's own pictures, the run that
+    # was continued, the version or code of the model, the data set and so on.
+    last = [key for key, flag in run_flags().items() if flag.column == "last resort"]
+    last += [key for key in names if key.startswith("sources.")]
+    keys = [key for key in names if key not in last and _varies(key, rows)]
+    for key in last:
         if len({tuple(row.get(key, ABSENT) for key in keys) for row in rows}) < len(rows):
             keys += [key] if _varies(key, rows) else []
     leading = ("model", "data")
     return sorted(keys, key=lambda key: [key.split(".")[0] != group for group in leading])
-
-
-def _is_hidden(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in HIDDEN)
 
 
 def _varies(key: str, rows: Sequence[Flat]) -> bool:

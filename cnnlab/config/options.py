@@ -7,49 +7,80 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
+from cnnlab.config.check import check
 from cnnlab.registry import (
     DATASETS,
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
     CnnlabError,
+    Flags,
     Range,
     Registry,
     Task,
 )
 
 PositiveInt = Annotated[int, Range(at_least=1)]
+LOCATION = Flags(identity=False, name="", column="never", location=True)
+# Of data sets' options: those that a command has to know of before any data set is loaded.
+DATA_FLAGS = {"root": Flags(name="", column="last resort", quote="whole")}
 GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES)}
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What is minimised."""
+    """What is minimised.
+
+    Args:
+        label_smoothing: share of the target, 0 to 1, spread evenly over all classes.
+        class_weights: balanced: each class weighs n / (K * n_class) in the loss, where n_class of
+            the n training images belong to it.
+    """
 
     label_smoothing: Annotated[float, Range(at_least=0, below=1)] = 0.0
-    class_weights: Literal["none", "balanced"] = "none"  # balanced: n / (K * n_class)
+    class_weights: Literal["none", "balanced"] = "none"
 
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How long, on what and how exactly a run trains."""
+    """How long, on what and how exactly a run trains.
+
+    Args:
+        epochs: passes over the training images.
+        max_steps: optimiser steps after which the run ends, before its last epoch.
+        max_time: training time after which the run ends: 90s, 10m or 1.5h.
+        precision: of the forward and backward pass: bf16 and 16 are mixed with 32-bit weights;
+            auto: bf16 on a GPU that has it, else 32.
+        accelerator: what it trains on; auto: a GPU where there is one, else the CPU.
+        devices: GPUs, or processes on a CPU, that share each batch.
+        deterministic: refuse operations that could differ between two runs.
+        gradient_clip: largest L2 norm of all gradients together; larger ones are scaled down.
+        accumulate: batches whose gradients are added up for one optimiser step.
+        early_stopping: epochs without improvement on the validation images before the run ends.
+        checkpoint: which epoch is tested: the one with the best val_acc or val_loss, or the last;
+            auto: by val_acc, or by val_loss where the model reconstructs.
+        compile: compile the model with torch.compile.
+        checkpoint_every: save within epochs too, every so many steps (500) or so often (90s, 10m,
+            1h).
+        max_eval_steps: batches of an evaluation; null reads the whole set.
+        test: read the test set at the end; a search reads it for the chosen run alone.
+    """
 
     epochs: PositiveInt = 10
-    max_steps: PositiveInt | None = None  # optimiser steps; ends the run before its last epoch
-    max_time: str | None = None  # 90s, 10m, 1.5h
+    max_steps: PositiveInt | None = None
+    max_time: str | None = None
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: PositiveInt = 1
-    deterministic: bool = False  # refuse operations that could differ between two runs
-    gradient_clip: Annotated[float, Range(above=0)] | None = None  # largest L2 norm
-    accumulate: PositiveInt = 1  # batches to one optimiser step
-    early_stopping: PositiveInt | None = None  # epochs without improvement
-    # which epoch is tested; auto: by val_acc, or by val_loss where there are no classes to hit
+    deterministic: bool = False
+    gradient_clip: Annotated[float, Range(above=0)] | None = None
+    accumulate: PositiveInt = 1
+    early_stopping: PositiveInt | None = None
     checkpoint: Literal["auto", "val_acc", "val_loss", "last"] = "auto"
     compile: bool = False
-    checkpoint_every: int | str | None = None  # also within epochs: 500 (steps), 90s, 10m or 1h
-    max_eval_steps: PositiveInt | None = None  # evaluation batches; null reads the whole set
-    test: bool = True  # read the test set at the end; a search reads it for the chosen run alone
+    checkpoint_every: Annotated[int | str | None, Flags(identity=False)] = None
+    max_eval_steps: PositiveInt | None = None
+    test: Annotated[bool, Flags(name="")] = True
 
     def __post_init__(self) -> None:
         seconds(self.max_time)
@@ -71,11 +102,17 @@ class TrainerConfig:
 
 @dataclass(frozen=True)
 class InitConfig:
-    """Which trained weights a run starts from, and which of them stay as they are."""
+    """Which trained weights a run starts from, and which of them stay as they are.
 
-    from_: str | None = None  # a finished run's folder (its best epoch), or a .safetensors or .pth
-    freeze: str | None = None  # a glob of the model's parameter and buffer names: features.*
-    head: Literal["keep", "new"] = "keep"  # new: the last layer begins afresh, for other classes
+    Args:
+        from_: a finished run's folder, whose best epoch is read, or a .safetensors or .pth file.
+        freeze: a glob of the names of parameters and buffers that are not trained: features.*
+        head: new: the last layer is re-initialised, for another number of classes.
+    """
+
+    from_: Annotated[str | None, Flags(name="from-{source}", quote="each")] = None
+    freeze: Annotated[str | None, Flags(quote="each")] = None
+    head: Literal["keep", "new"] = "keep"
 
     def __post_init__(self) -> None:
         if self.from_ is None and (self.freeze is not None or self.head == "new"):
@@ -85,11 +122,17 @@ class InitConfig:
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """Where the runs of one command lie together, and what becomes of failures."""
+    """Where the runs of one command lie together, and what is done about failures.
 
-    name: str | None = None  # null: made from the overrides
-    retry: bool = True  # try failed runs again
-    fail_fast: bool = False  # stop at the first run that fails
+    Args:
+        name: the folder in runs_dir; null: made from the overrides.
+        retry: try failed runs again.
+        fail_fast: stop at the first run that fails.
+    """
+
+    name: str | None = None
+    retry: bool = True
+    fail_fast: bool = False
 
     def __post_init__(self) -> None:
         if self.name is not None and not re.fullmatch(r"[\w.+-]+", self.name):
@@ -98,21 +141,40 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides one run; ``model`` and its like are a name and its options."""
+    """Everything that decides one run; ``model`` and its like are a name and its options.
+
+    Args:
+        model: the architecture and its options.
+        data: the data set and its options.
+        optim: the optimiser and its options.
+        schedule: how the learning rate changes over the run.
+        init: trained weights to start from.
+        loss: what is minimised.
+        trainer: how long, on what and how exactly to train.
+        seed: of the initial weights, the order of the images, augmentation and dropout; the split
+            into training and validation images is the same for every seed.
+        batch_size: images in a batch; trainer.accumulate of them make an optimiser step.
+        runs_dir: the folder of all runs.
+        sweep: where the runs of one command lie, and what is done about failures.
+        rerun: train again beside a finished run.
+        resume: a run's folder to continue from, with its config and its last checkpoint.
+    """
 
     model: dict[str, Any]
-    data: dict[str, Any]
+    data: Annotated[dict[str, Any], DATA_FLAGS]
     optim: dict[str, Any]
     schedule: dict[str, Any]
     init: InitConfig = field(default_factory=InitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    seed: Annotated[int, Range(at_least=0)] = 0
+    seed: Annotated[int, Range(at_least=0), Flags(column="never")] = 0
     batch_size: PositiveInt = 128
-    runs_dir: str = "runs"
-    sweep: SweepConfig = field(default_factory=SweepConfig)
-    rerun: bool = False  # train again beside a finished run
-    resume: str | None = None  # a run folder to go on from
+    runs_dir: Annotated[str, dataclasses.replace(LOCATION, quote="whole")] = "runs"
+    sweep: Annotated[SweepConfig, LOCATION] = field(default_factory=SweepConfig)
+    rerun: Annotated[bool, LOCATION] = False
+    resume: Annotated[
+        str | None, Flags(name="resumed", column="last resort", quote="whole", location=True)
+    ] = None
 
     def to_dict(self) -> dict[str, Any]:
         """The config as config.yaml holds it."""
@@ -142,7 +204,7 @@ def parse(config: Mapping[str, Any]) -> RunConfig:
         if not isinstance(config.get(kind), Mapping):
             raise CnnlabError(f"{kind}={config.get(kind)}: give a name, {kind}=...")
         resolved[kind] = schema.resolve(registry, config[kind])
-    checked: RunConfig = schema.check("", resolved, RunConfig)
+    checked: RunConfig = check("", resolved, RunConfig)
     if checked.task == "reconstruct":
         _refuse_classes(checked)
     return checked

@@ -6,14 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cnnlab.data.loading.augment import Augment
+from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
+Root = Annotated[str | None, Flags(identity=False)]  # of a set that is the same wherever it lies
 SPLIT_SEED = 0  # one fixed split for every run: `seed=` changes training, never the data
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from cnnlab.config.options import RunConfig
 from cnnlab.explain.cost import Cost
-from cnnlab.runs.identity import Identity, identify, run_dir_for
+from cnnlab.runs.identity import Identity, identify
+from cnnlab.runs.locate import run_dir_for
 from cnnlab.runs.run_dir import RunDir
 
 if TYPE_CHECKING:

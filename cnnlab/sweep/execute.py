@@ -16,8 +16,8 @@ import torch
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import claimed
-from cnnlab.runs.identity import outdated
 from cnnlab.runs.job import Job
+from cnnlab.runs.locate import outdated
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of

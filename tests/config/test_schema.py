@@ -107,11 +107,6 @@ def test_refusals_name_key_value_and_way_out(registry, config, message):
         schema.build(registry, config, 0)
 
 
-def test_numbers_that_hydra_parsed_are_taken_for_the_words_that_were_typed():
-    assert schema.check("trainer.precision", 32, Literal["auto", "32"]) == "32"
-    assert schema.check("sweep.name", 2026, str | None) == "2026"
-
-
 def test_kwargs_hide_a_signature():
     def hides(**kwargs: int) -> None: ...
 

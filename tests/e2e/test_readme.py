@@ -32,7 +32,7 @@ def test_the_blocks_were_found():
 def newcomer(tmp_path, monkeypatch):
     """What the README supposes: pictures, a model file, and data sets that can be had."""
 
-    discover()  # before the entries are copied
+    discover()  # before the registry is to be restored
 
     def tiny(self, *_, **__):
         spec = self.spec
@@ -52,9 +52,9 @@ def newcomer(tmp_path, monkeypatch):
             pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "PICS" / kind / f"{i}.png")
     (tmp_path / "my_models.py").write_text(SNIPPETS[0])
-    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield
+    with MODELS.temporary():
+        yield
     ConfigStore.instance().repo["model"].pop("mynet.yaml", None)
 
 

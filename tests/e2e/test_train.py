@@ -154,12 +154,12 @@ def mynet(tmp_path, monkeypatch):
 
     from cnnlab.registry import MODELS
 
-    discover()  # before the entries are copied
+    discover()  # before the registry is to be restored
     name = f"my_models_{abs(hash(str(tmp_path)))}"
     (tmp_path / f"{name}.py").write_text(MODEL)
-    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield name
+    with MODELS.temporary():
+        yield name
     sys.modules.pop(name, None)
     ConfigStore.instance().repo["model"].pop("mynet.yaml", None)
 
@@ -199,22 +199,24 @@ def test_one_impossible_job_of_six_refuses_the_sweep(cnnlab, tmp_path):
 def test_an_edited_model_is_trained_anew_and_says_so(cnnlab, mynet, tmp_path):
     words = ["train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke"]
     cnnlab(*words)
-    with (tmp_path / f"{mynet}.py").open("a") as file:
-        file.write("\n# better now\n")
+    file = tmp_path / f"{mynet}.py"
+    file.write_text(MODEL.replace("x.flatten(1)", "x.flatten(start_dim=1)"))
     answer = cnnlab(*words)
     assert "the code of the model has changed since mynet_synthetic" in answer.err
+    assert len(find_runs(["runs"])) == 2
+    file.write_text(file.read_text().replace("One linear layer", "A layer") + "\n# better now\n")
+    assert "done already" in cnnlab(*words).err
     assert len(find_runs(["runs"])) == 2
 
 
 def test_a_saved_config_never_imports_a_module(cnnlab, mynet, monkeypatch):
     from cnnlab.registry import MODELS
 
-    cnnlab("train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke")
+    with MODELS.temporary():
+        cnnlab("train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke")
     run = only_run("runs")
     assert run.status()["imports"] == [mynet]
     monkeypatch.setenv("CNNLAB_IMPORT", "")
-    entries = {name: entry for name, entry in MODELS._entries.items() if name != "mynet"}
-    monkeypatch.setattr(MODELS, "_entries", entries)
     answer = cnnlab("test", str(run))
     assert answer.code == 2
     assert f"no model 'mynet' here; the run was made with --import {mynet}" in answer.err
@@ -303,13 +305,3 @@ def test_a_list_may_hold_layers_with_arguments(cnnlab):
     layers = "model.layers=[conv 4 3 padding=same, relu, maxpool 2, linear 8, relu]"
     assert cnnlab("train", "model=conv_stack", layers, *QUICK, "trainer=smoke").code == 0
     assert only_run("runs").config()["model"]["layers"][0] == "conv 4 3 padding=same"
-
-
-def test_an_identity_covers_the_files_that_a_model_shares():
-    import cnnlab.models  # noqa: F401
-    from cnnlab.registry import MODELS
-    from cnnlab.runs.identity import _source_files
-
-    files = {file.stem for file in _source_files(MODELS["resnet"].component.__module__, set())}
-    assert {"resnet", "residual", "layers"} <= files
-    assert "mlp" not in files

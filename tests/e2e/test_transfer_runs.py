@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from cnnlab import load_run, train
 from cnnlab.app.compose import compose
 from cnnlab.models import MLP
-from cnnlab.runs.identity import run_name
+from cnnlab.runs.naming import run_name
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.spec import ImageSpec
 from cnnlab.training.assemble import assemble

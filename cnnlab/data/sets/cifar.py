@@ -1,5 +1,6 @@
 """CIFAR: 32x32 colour photographs of 10 or 100 classes, 45,000 / 5,000 / 10,000."""
 
+from cnnlab.data.dataset import Root
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.registry import DATASETS
@@ -48,7 +49,7 @@ class CIFAR10(DownloadedDataset):
     def __init__(
         self,
         *,
-        root: str | None = None,
+        root: Root = None,
         subset: int | None = None,
         augment: Augment = CROP_AND_FLIP,
     ) -> None:

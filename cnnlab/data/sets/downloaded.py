@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import torch
 
-from cnnlab.data.dataset import ImageDataset, Images, Splits, data_root, split, subset_size
+from cnnlab.data.dataset import ImageDataset, Images, Root, Splits, data_root, split, subset_size
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import CnnlabError
 
@@ -37,7 +37,7 @@ class DownloadedDataset(ImageDataset):
     num_val: int = 5000
 
     def __init__(
-        self, *, root: str | None = None, subset: int | None = None, augment: Augment = NO_AUGMENT
+        self, *, root: Root = None, subset: int | None = None, augment: Augment = NO_AUGMENT
     ) -> None:
         self.root = data_root(root)
         self.num_train = subset_size(subset, self.num_images - self.num_val)

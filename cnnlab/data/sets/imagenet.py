@@ -10,6 +10,7 @@ import torch
 from cnnlab.data.dataset import (
     ImageDataset,
     Images,
+    Root,
     Splits,
     data_root,
     digest,
@@ -56,7 +57,7 @@ class ImageNet(ImageDataset):
     def __init__(
         self,
         *,
-        root: str | None = None,
+        root: Root = None,
         size: Annotated[int, Range(at_least=8)] = 224,
         subset: int | None = None,
         augment: Augment = FLIP,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from cnnlab.config import schema
+from cnnlab.config.check import check
 from cnnlab.registry import CnnlabError, Range, nearest
 
 KEY = "hydra.launcher"
@@ -131,5 +132,5 @@ def parse(launcher: str, node: Mapping[str, Any]) -> Options:
         raise CnnlabError(
             f"hydra/launcher={launcher} needs {package}: pip install 'cnnlab[{EXTRAS[package]}]'"
         )
-    options: Options = schema.check(KEY, node, LAUNCHERS[launcher])
+    options: Options = check(KEY, node, LAUNCHERS[launcher])
     return options

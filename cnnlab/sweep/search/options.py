@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
+from cnnlab.config.check import check
 from cnnlab.metrics import LOSS, METRICS
 from cnnlab.registry import CnnlabError, Range, nearest
 
@@ -53,7 +54,7 @@ def parse(node: Mapping[str, Any]) -> SearchOptions:
     for package in ("optuna", "cmaes"):
         if importlib.util.find_spec(package) is None:
             raise CnnlabError(f"hydra/sweeper=optuna needs {package}: pip install 'cnnlab[search]'")
-    options: SearchOptions = schema.check(KEY, node, SearchOptions)
+    options: SearchOptions = check(KEY, node, SearchOptions)
     return options
 
 

@@ -16,9 +16,8 @@ from optuna.distributions import (
     distribution_to_json,
 )
 
+from cnnlab.config.flags import flags
 from cnnlab.registry import CnnlabError
-
-KEPT = ("runs_dir", "sweep", "rerun", "resume")  # these say where runs lie, not what they are
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """What two searches of one study must have in common."""
-        fixed = [word for word in self.fixed if not _is_kept(word.partition("=")[0])]
+        fixed = [word for word in self.fixed if not _is_location(word.partition("=")[0])]
         varied = {
             key: json.loads(distribution_to_json(distribution))
             for key, distribution in self.distributions.items()
@@ -104,7 +103,7 @@ def read_space(overrides: Sequence[Override]) -> Space:
             line = override.input_line
             deleted = override.is_delete() and override.value() is None
             fixed[key] = str(line) if deleted else f"{key}={override.get_value_element_as_str()}"
-        elif _is_kept(name):
+        elif _is_location(name):
             raise CnnlabError(f"{override.input_line}: a search cannot vary {name}")
         else:
             dimensions[key] = _dimension(override)
@@ -116,8 +115,8 @@ def read_space(overrides: Sequence[Override]) -> Space:
     return Space(tuple(fixed.values()), dimensions)
 
 
-def _is_kept(key: str) -> bool:
-    return key.lstrip("+~").split(".")[0] in KEPT
+def _is_location(key: str) -> bool:
+    return flags(key.lstrip("+~")).location
 
 
 def _dimension(override: Override) -> Dimension:
