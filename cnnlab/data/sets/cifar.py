@@ -27,11 +27,13 @@ HUNDRED = """
 class CIFAR10(DownloadedDataset):
     """Photographs of 10 classes. 45,000 / 5,000 / 10,000 images, 32x32x3. No formal licence.
 
-    Random crop with padding 4 and flip by default, as in He et al. 2016.
+    Args:
+        augment: augmentation of training images; by default random crop with padding 4 and flip,
+            as in He et al. 2016.
     """
 
-    # The std is that of all pixels of a channel; (0.2023, 0.1994, 0.2010), often seen, is the mean
-    # of the images' own.
+    # The std over all pixels of a channel. (0.2023, 0.1994, 0.2010), often used elsewhere, is the
+    # mean of the stds of single images.
     spec = ImageSpec(
         3,
         32,
