@@ -9,13 +9,17 @@ import re
 from typing import Any
 
 _ENTRY = re.compile(r"(?P<names>\w+(?:, \w+)*): (?P<text>.*)")
-_SENTENCE_END = re.compile(r"(?<!\bal)\.\s+(?=[A-Z(])")  # not the one of "et al."
+_SENTENCE_END = re.compile(r"(?<!\bal)\.\s+(?=[A-Z\d(])")  # not the one of "et al."
 
 
 def summary(component: Any) -> str:
     """The first sentence of a component's docstring, without its full stop."""
-    paragraph = (inspect.getdoc(component) or "").partition("\n\n")[0]
-    return _SENTENCE_END.split(" ".join(paragraph.split()))[0].rstrip(".")
+    return _SENTENCE_END.split(first_paragraph(component))[0].rstrip(".")
+
+
+def first_paragraph(component: Any) -> str:
+    """The first paragraph of a component's docstring on one line; empty if there is none."""
+    return _plain((inspect.getdoc(component) or "").partition("\n\n")[0])
 
 
 def option_docs(component: Any) -> dict[str, str]:
@@ -47,5 +51,10 @@ def _args_section(docstring: str | None) -> dict[str, str]:
             names = [name.removesuffix("_") for name in entry["names"].split(", ")]
             docs |= dict.fromkeys(names, entry["text"])
         elif line:
-            docs |= {name: f"{docs[name]} {line.strip()}" for name in names}
-    return docs
+            docs |= {name: f"{docs[name]} {line}" for name in names}
+    return {name: _plain(text) for name, text in docs.items()}
+
+
+def _plain(text: str) -> str:
+    """Text on one line, without the backticks of reStructuredText."""
+    return " ".join(text.replace("``", "").split())

@@ -1,4 +1,4 @@
-"""CIFAR: 32x32 colour photographs of 10 or 100 classes, 45,000 / 5,000 / 10,000."""
+"""CIFAR: 32x32 colour photographs of 10 or 100 classes."""
 
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.sets.downloaded import DownloadedDataset
@@ -25,7 +25,8 @@ HUNDRED = """
 
 @DATASETS.register("cifar10", paper=KRIZHEVSKY)
 class CIFAR10(DownloadedDataset):
-    """Photographs of 10 classes. 45,000 / 5,000 / 10,000 images, 32x32x3. No formal licence.
+    """Photographs of 10 classes: 45,000 for training, 5,000 for validation, 10,000 for test.
+    No formal licence.
 
     Args:
         augment: augmentation of training images; by default random crop with padding 4 and flip,
@@ -59,7 +60,9 @@ class CIFAR10(DownloadedDataset):
 
 @DATASETS.register("cifar100", paper=KRIZHEVSKY)
 class CIFAR100(CIFAR10):
-    """Photographs of 100 classes. 45,000 / 5,000 / 10,000 images, 32x32x3. No formal licence."""
+    """Photographs of 100 classes: 45,000 for training, 5,000 for validation, 10,000 for test.
+    No formal licence.
+    """
 
     spec = ImageSpec(
         3,

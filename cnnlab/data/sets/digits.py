@@ -16,7 +16,8 @@ NUM_TRAIN, NUM_VAL, NUM_TEST = 1197, 300, 300
 
 @DATASETS.register("digits", paper="Alpaydin & Kaynak 1998, UCI optical recognition of digits")
 class Digits(ImageDataset):
-    """8x8 handwritten digits, enlarged. 1,197 / 300 / 300 images, size x size x 1. CC BY 4.0.
+    """Handwritten digits of 8x8, enlarged: 1,197 for training, 300 for validation, 300 for test.
+    CC BY 4.0.
 
     The 1,797 images have no official test set: all three parts are stratified, with a fixed seed.
 

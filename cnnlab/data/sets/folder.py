@@ -30,7 +30,7 @@ Labelled = list[tuple[Path, int]]
 
 @DATASETS.register("folder")
 class Folder(ImageDataset):
-    """Pictures in class folders, ROOT/CLASS/*.jpg, or the same below train, val and test.
+    """Your own pictures in class folders, ROOT/CLASS/*.jpg, or the same in train, val and test.
 
     If val or test is missing, it gets 15% of every class's training pictures, at least one, with a
     fixed seed: 70/15/15 if both are missing. Names are read at once, pictures by ``load``.

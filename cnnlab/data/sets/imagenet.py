@@ -33,11 +33,12 @@ USABLE = 0.9  # fraction of the free memory for images: training needs some, too
     paper="Russakovsky et al. 2015, ImageNet large scale visual recognition challenge",
 )
 class ImageNet(ImageDataset):
-    """Photographs of 1000 classes. 1,271,167 / 10,000 / 50,000 images, size x size x 3.
+    """Photographs of 1000 classes: 1,271,167 for training, 10,000 for validation, 50,000 for test.
+    For non-commercial research.
 
     Read from ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG. The official validation images
     are the test set, because the labels of the official test set are not public; our validation
-    images are split off the training images. Terms: for non-commercial research.
+    images are split off the training images.
 
     All images are loaded into memory, 200 GB at 224x224: set ``subset`` or a small ``size``.
 
