@@ -1,4 +1,4 @@
-"""What the registries hold, as tables: names, options with their defaults, papers, variants."""
+"""The listings of `cnnlab models` and `cnnlab data`: options, papers, variants, costs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,9 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cnnlab.app.option_table import (
+    brief,
+    component_rows,
+    field_rows,
+    nested_options,
+    print_heading,
+    print_lines,
+    print_rows,
+)
 from cnnlab.app.overrides import CONF
 from cnnlab.config import schema
-from cnnlab.config.check import type_name
+from cnnlab.config.docs import first_paragraph, summary
 from cnnlab.explain.cost import count
 from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry
 from cnnlab.spec import ImageSpec
@@ -47,28 +56,30 @@ def _size(entry: Entry) -> str:
     try:
         spec = spec or schema.build(DATASETS, {"name": entry.name}).spec
     except CnnlabError:
-        return "size and classes as found"
+        return "size and classes depend on the files"
     return f"images of {spec}, {spec.num_classes} classes"
 
 
 def _print_options(registry: Registry, remark: Callable[[Entry], str] | None = None) -> None:
     console = Console(highlight=False)
     for entry in registry:
-        console.print(f"[bold]{entry.name}[/bold]  {escape(_summary(entry))}")
-        if entry.paper:
-            console.print(f"    [dim]{escape(entry.paper)}[/dim]")
-        if remark is not None:
-            console.print(f"    {remark(entry)}")
-        if entry.task != "classify":
-            console.print(f"    task: {entry.task}")
-        options = schema.options(entry.component).values()
-        width = max((len(_default(option)) for option in options), default=0)
-        for option in options:
-            kind = _kind(option)
-            console.print(f"    {_default(option):<{min(width, 40)}}  [dim]{escape(kind)}[/dim]")
-        for name, config in _variants_of(entry, registry):
-            changes = ", ".join(f"{k}={_brief(v)}" for k, v in config.items() if k != "name")
-            console.print(f"    variant [bold]{name}[/bold]: {escape(changes) or 'the defaults'}")
+        print_heading(console, entry.name, first_paragraph(entry.component))
+        lines = [f"[dim]{escape(entry.paper)}[/dim]"] if entry.paper else []
+        lines += [remark(entry)] if remark is not None else []
+        lines += [f"task: {entry.task}"] if entry.task != "classify" else []
+        print_lines(console, lines)
+        print_rows(console, list(component_rows(registry.kind, entry.component)))
+        print_lines(console, [_variant_line(*variant) for variant in _variants_of(entry, registry)])
+        console.print()
+    nested = dict(pair for entry in registry for pair in nested_options(entry.component))
+    for name, cls in nested.items():
+        print_heading(console, f"{registry.kind}.{name}", summary(cls))
+        print_rows(console, list(field_rows(f"{registry.kind}.{name}.", cls)))
+
+
+def _variant_line(name: str, config: Mapping[str, Any]) -> str:
+    changes = " ".join(f"{key}={brief(value)}" for key, value in config.items() if key != "name")
+    return f"variant [bold]{name}[/bold]: {escape(changes) or 'the defaults'}"
 
 
 def variants(registry: Registry) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -87,33 +98,6 @@ def variants(registry: Registry) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _variants_of(entry: Entry, registry: Registry) -> list[tuple[str, dict[str, Any]]]:
     return [(name, config) for name, config in variants(registry) if config["name"] == entry.name]
-
-
-def _summary(entry: Entry) -> str:
-    """The first sentence of the docstring."""
-    paragraph = (entry.component.__doc__ or "").strip().partition("\n\n")[0]
-    return " ".join(paragraph.split()).partition(". ")[0].rstrip(".")
-
-
-def _default(option: schema.Option) -> str:
-    if option.required:
-        return f"{option.name}=... (must be given)"
-    return f"{option.name}={_brief(schema.to_dict(option.default))}"
-
-
-def _kind(option: schema.Option) -> str:
-    name = type_name(option.annotation)
-    return "true|false" if name == "bool" else name
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, list) and len(value) > 6:
-        return f"[{len(value)} lines]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}"
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
 
 
 def _costs(config: Mapping[str, Any], spec: ImageSpec, source: str) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What every data set is: an ImageSpec known at once, and images that load on demand."""
+"""The base of every data set: an ImageSpec known at once, images loaded on demand, and splits."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
 Root = Annotated[str | None, Flags(identity=False)]  # of a set that is the same wherever it lies
-SPLIT_SEED = 0  # one fixed split for every run: `seed=` changes training, never the data
+SPLIT_SEED = 0  # one fixed split for all runs: `seed=` changes training, never the data
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Splits:
-    """Training, validation and test images; ``digest`` names the first two among the originals."""
+    """Training, validation and test images; ``digest`` identifies the first two by `digest`."""
 
     train: Images
     val: Images
@@ -49,10 +49,10 @@ class ImageDataset(ABC):
     """A named set of images for classification. Constructing one reads no image.
 
     Attributes:
-        spec: what a model needs to know; a class attribute where no option changes it.
-        num_train: training images after the validation split and ``subset``.
-        num_val: validation images.
-        augment: what is done to training images.
+        spec: size, classes and pixel statistics; a class attribute if no option changes it.
+        num_train: number of training images after the validation split and ``subset``.
+        num_val: number of validation images.
+        augment: augmentation of training images.
     """
 
     spec: ImageSpec
@@ -65,7 +65,7 @@ class ImageDataset(ABC):
         """Read, or download and read, all images.
 
         Raises:
-            CnnlabError: files are missing, or are not what they should be.
+            CnnlabError: files are missing or damaged.
         """
 
 
@@ -90,30 +90,30 @@ def subset_size(subset: int | None, available: int) -> int:
 
 
 def stratified_order(labels: Tensor) -> Tensor:
-    """A random order, the same at every call, whose every stretch holds the classes in proportion.
+    """A fixed random order in which every contiguous part has the classes in proportion.
 
     Args:
         labels: int64 (N,).
 
     Returns:
-        int64 (N,), a permutation: each class, shuffled, is dealt out evenly from first to last.
+        int64 (N,), a permutation: each class, shuffled, is spread evenly from first to last.
     """
     values = labels.numpy()
     random = np.random.RandomState(SPLIT_SEED)  # its stream is frozen over NumPy's versions
     shuffled = random.permutation(len(values))
-    place = np.empty(len(values))
+    position = np.empty(len(values))
     for label in np.unique(values):
         members = shuffled[values[shuffled] == label]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    # Ties, as in sets of equal classes, fall in random order: lexsort's last key sorts first.
-    return torch.from_numpy(np.lexsort((random.permutation(len(values)), place)))
+        position[members] = (np.arange(len(members)) + 0.5) / len(members)
+    # Ties, as between classes of equal size, get a random order: lexsort's last key sorts first.
+    return torch.from_numpy(np.lexsort((random.permutation(len(values)), position)))
 
 
 def split(pool: Images, *, num_train: int, num_val: int, test: Images | int) -> Splits:
-    """Split ``pool``, stratified, always alike; whatever ``num_train`` leaves over is not used.
+    """Split ``pool``, stratified and always the same; images beyond ``num_train`` are not used.
 
     Args:
-        test: the official test images, or how many of ``pool`` to set apart where none exist.
+        test: the official test images, or the number to split off ``pool`` if there are none.
     """
     order = stratified_order(pool.labels)
     if isinstance(test, int):

@@ -1,4 +1,4 @@
-"""Picture files as pixels."""
+"""Decoding picture files to pixels."""
 
 import os
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def read_pictures(
     """Decode files on every core: uint8 (N, C, size, size), in their order.
 
     Raises:
-        CnnlabError: a file is no picture, or is damaged.
+        CnnlabError: a file is not a picture, or is damaged.
     """
     pixels = torch.empty((len(paths), channels, size, size), dtype=torch.uint8)
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # PIL decodes outside the GIL
@@ -39,16 +39,16 @@ def read_pictures(
 def read_picture(path: Path, size: int, channels: Literal[1, 3], fit: Fit = "squeeze") -> Tensor:
     """Decode one file and resize it to a square: uint8 (C, size, size).
 
-    Upright as its camera meant it; what is transparent becomes white. ``squeeze`` makes a square
-    of the whole picture, ``crop`` keeps the middle 7/8 of its shorter side: for 224 pixels, the
-    shorter side to 256 and the centre cut out.
+    Rotated by its EXIF orientation; transparent pixels become white. ``squeeze`` resizes the whole
+    picture to a square; ``crop`` keeps the middle 7/8 of its shorter side: for 224 pixels, the
+    shorter side is resized to 256 and the centre cut out.
 
     Raises:
-        CnnlabError: the file is no picture, or is damaged.
+        CnnlabError: the file is not a picture, or is damaged.
     """
     try:
         with Image.open(path) as image:
-            image.draft("RGB", (2 * size, 2 * size))  # JPEG: decode large photographs in part
+            image.draft("RGB", (2 * size, 2 * size))  # decodes large JPEGs in part
             return _to_tensor(ImageOps.exif_transpose(image), size, channels, fit)
     except UNREADABLE as error:
         reason = f"{type(error).__name__}: {error}".replace(f" {str(path)!r}", "")
@@ -56,7 +56,7 @@ def read_picture(path: Path, size: int, channels: Literal[1, 3], fit: Fit = "squ
 
 
 def _to_tensor(image: Image.Image, size: int, channels: Literal[1, 3], fit: Fit) -> Tensor:
-    if image.mode.startswith("I;16"):  # converting would clip at 255 what reaches to 65535
+    if image.mode.startswith("I;16"):  # converting would clip values of 0..65535 at 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")

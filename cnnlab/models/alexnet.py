@@ -1,4 +1,4 @@
-"""AlexNet, as its paper, a slide, torchvision or small images have it: variants in conf/model."""
+"""AlexNet for small images; conf/model has the variants of the paper, a lecture and torchvision."""
 
 from typing import Annotated, Literal
 
@@ -25,28 +25,30 @@ Norm = Literal["none", "lrn", "lrn_after_pool", "batch"]
 class AlexNet(nn.Module):
     """Conv 11x11/4, pool, conv 5x5, pool, three convs 3x3, pool, then fully connected layers.
 
-    The defaults are the network usual for CIFAR: padding 5 in front of the first convolution and
-    2x2 pools keep 32x32 images from vanishing, and one linear layer ends it (2,472,266 parameters
-    at 32x32x3 with 10 classes). 28x28 images are padded by 2. The variants ``alexnet_2012``,
-    ``alexnet_ungrouped`` and ``alexnet_torchvision`` are those for 224 or 227 pixels.
+    The defaults are the network usual for CIFAR: padding 5 in the first convolution and 2x2 pools
+    leave 32x32 images a feature map at the end, and the classifier is one linear layer (2,472,266
+    parameters at 32x32x3 with 10 classes). 28x28 images are padded by 2. The variants
+    ``alexnet_2012``, ``alexnet_ungrouped`` and ``alexnet_torchvision`` take 224 or 227 pixels.
 
     Args:
-        channels: widths of the five convolutions.
-        hidden: widths of the fully connected layers before the last.
-        padding: pixels around the image in front of conv1.
-        pool: side of the pooled windows, always 2 apart; 3 makes them overlap.
-        groups: parts that conv2, conv4 and conv5 are split into: 2 on the two GPUs of 2012.
-        norm: ``lrn`` normalises before the first two pools, as the paper does, ``lrn_after_pool``
-            after them; ``batch`` is batch norm in all five convolutions.
-        dropout: share dropped of each hidden layer; of the features, where there is none.
-        init: ``he`` is He et al. 2015. ``paper`` draws N(0, 0.01), with biases 1 in conv2, conv4,
-            conv5 and the hidden layers, else 0; it takes the paper's many epochs to get going.
+        channels: output channels of the five convolutions; the paper: 96, 256, 384, 384, 256.
+        hidden: units of each fully connected layer before the last; the paper: 4096, 4096.
+        padding: pixels of zeros on each side of the image, in the first convolution.
+        pool: side of the pooling windows, in pixels, with stride 2; 3 makes them overlap (paper).
+        groups: groups of conv2, conv4 and conv5; 2 for the two GPUs of the paper.
+        activation: after every convolution and hidden layer.
+        norm: lrn is local response normalisation before the first two pools (paper),
+            lrn_after_pool after them; batch is batch norm in all five convolutions.
+        dropout: probability of dropping each hidden unit, or each feature if there is no hidden
+            layer; the paper: 0.5.
+        init: he is He et al. 2015. paper draws N(0, 0.01), with biases 1 in conv2, conv4, conv5 and
+            the hidden layers, else 0; the loss then falls only after many epochs.
 
     (N, C, H, W) -> (N, K)
 
     Raises:
         ValueError: not five channel numbers, a width below 1 or not divisible by ``groups``,
-            images that vanish on their way.
+            images too small for the strides and pools.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class AlexNet(nn.Module):
         init: Literal["he", "paper"] = "he",
     ) -> None:
         super().__init__()
-        _refuse_widths(channels, hidden, groups)
+        _check_widths(channels, hidden, groups)
         self.pad, height, width = pad_to_32(spec.height, spec.width)
         rows, columns = (_side_of_features(side, padding, pool) for side in (height, width))
         if rows < 1 or columns < 1:
@@ -86,7 +88,7 @@ class AlexNet(nn.Module):
         self.hidden = nn.Sequential(*head)
         self.classifier = nn.Linear(features, spec.num_classes)
         if init == "paper":
-            self._init_as_in_2012()
+            self._init_as_published()
         else:
             init_weights(self, "he", self.classifier)
 
@@ -101,7 +103,7 @@ class AlexNet(nn.Module):
         features = self.hidden(maps.flatten(1))  # (N, 9216), (N, 4096), (N, 4096)
         return self.classifier(features)  # type: ignore[no-any-return]  # (N, K)
 
-    def _init_as_in_2012(self) -> None:
+    def _init_as_published(self) -> None:
         ones = (*self.conv2, *self.conv4, *self.conv5, *self.hidden)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear) and not layer.weight.is_meta:
@@ -120,7 +122,7 @@ def _conv(
     activation: Activation,
     groups: int = 1,
 ) -> nn.Sequential:
-    """Convolution, batch norm if wanted, activation."""
+    """Convolution, batch norm if ``norm`` is batch, activation."""
     batch_norm = [nn.BatchNorm2d(out_channels)] if norm == "batch" else []
     conv = nn.Conv2d(
         in_channels,
@@ -135,7 +137,7 @@ def _conv(
 
 
 def _pool(size: int, norm: Norm) -> nn.Sequential:
-    """Max pooling, with local response normalisation on the side where it is wanted."""
+    """Max pooling, with local response normalisation before or after it, or without."""
     layers = nn.Sequential()
     if norm == "lrn":
         layers.add_module("norm", local_response_norm())
@@ -162,7 +164,7 @@ def _too_small(spec: ImageSpec, padding: int, pool: int) -> str:
     return f"{message}, with padding={padding} and pool={pool}; padding=5 pool=2 takes 28x28 and up"
 
 
-def _refuse_widths(channels: tuple[int, ...], hidden: tuple[int, ...], groups: int) -> None:
+def _check_widths(channels: tuple[int, ...], hidden: tuple[int, ...], groups: int) -> None:
     if len(channels) != 5:
         raise ValueError(f"channels={list(channels)} must be 5 numbers, one per convolution")
     if min(*channels, *hidden) < 1:

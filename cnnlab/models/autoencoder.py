@@ -1,4 +1,4 @@
-"""The autoencoder: a network that must say again what it sees, through a narrow code."""
+"""The autoencoder: a network that reconstructs its input from a short code."""
 
 from itertools import pairwise
 from typing import Annotated
@@ -17,14 +17,19 @@ from cnnlab.spec import ImageSpec
     paper="Hinton & Salakhutdinov 2006, Reducing the dimensionality of data with neural networks",
 )
 class Autoencoder(nn.Module):
-    """Fully connected layers down to a code, and the same sizes up again to the pixels.
+    """Fully connected layers down to a code, and the same sizes in reverse up to the pixels.
 
-    784-256-128-256-784 on 28x28x1 is the lecture's network (468,368 parameters); ``hidden`` holds
-    the encoder's half, whose last is the code. Every layer but the last has ``activation``; the
-    last is a sigmoid, since it gives pixels. Initialised as Glorot & Bengio 2010, before sigmoids
-    4 times as wide (Bengio 2012, Practical recommendations for gradient-based training).
+    784-256-128-256-784 on 28x28x1 is the lecture's network (468,368 parameters). The last layer is
+    a sigmoid, because its outputs are pixels. Initialised as Glorot & Bengio 2010, in front of
+    sigmoids 4 times as wide (Bengio 2012, Practical recommendations for gradient-based training).
     With ``corruption`` it is a denoising autoencoder (Vincent et al. 2008, Extracting and composing
-    robust features): while it trains, that share of its pixels is black, each image's own.
+    robust features).
+
+    Args:
+        hidden: units of each layer of the encoder; the last one is the code.
+        activation: after every layer but the last, which is a sigmoid.
+        corruption: fraction of the pixels set to black while training, drawn for each image.
+
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
 
     Raises:
@@ -68,9 +73,13 @@ class Autoencoder(nn.Module):
 class EncoderClassifier(nn.Module):
     """Softmax regression on an autoencoder's code: its encoder, and a linear layer to K logits.
 
-    The encoder's weights have the names they have in ``autoencoder``, so ``init.from`` brings them
-    from such a run; with ``init.freeze=encoder.*`` the linear layer alone learns (650 parameters
+    The encoder's weights have the same names as in ``autoencoder``, so ``init.from`` can load them
+    from such a run; with ``init.freeze=encoder.*`` only the linear layer is trained (650 parameters
     on a code of 64). Initialised as ``autoencoder``. (N, C, H, W) -> (N, K)
+
+    Args:
+        hidden: units of each layer of the encoder; the last one is the code.
+        activation: after every layer of the encoder.
 
     Raises:
         ValueError: no hidden layer, or one of less than one unit.

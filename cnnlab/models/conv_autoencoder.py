@@ -1,4 +1,4 @@
-"""The convolutional autoencoder: the same idea with shared kernels instead of full connections."""
+"""The convolutional autoencoder: an autoencoder of convolutions instead of linear layers."""
 
 from typing import Annotated
 
@@ -17,16 +17,15 @@ from cnnlab.spec import ImageSpec
 class ConvAutoencoder(nn.Module):
     """Convolutions 3x3 that halve the map, a linear code, and convolutions that double it again.
 
-    28x28x1 becomes 14x14x16, 7x7x32 and a code of 64 (211,905 parameters). The paper pools by
-    maxima where a stride halves here. The map is doubled by repeating its pixels: transposed
-    convolutions would leave a chequered pattern (Odena et al. 2016). Every layer but the code and
-    the last has ``activation``; the last is a sigmoid, since it gives pixels. Initialised as He et
-    al. 2015.
+    28x28x1 becomes 14x14x16, 7x7x32 and a code of 64 (211,905 parameters). Maps are halved by a
+    stride, in the paper by max pooling, and doubled by repeating pixels: transposed convolutions
+    would leave a chequered pattern (Odena et al. 2016). Initialised as He et al. 2015.
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
 
     Args:
-        channels: maps after each halving.
-        code: length of the code.
+        channels: output channels of each convolution of the encoder; each halves the map.
+        code: units of the code.
+        activation: after every layer but the code and the last, which is a sigmoid.
 
     Raises:
         ValueError: no convolution, one without a map, or more halvings than the image has.

@@ -1,4 +1,4 @@
-"""ConvNeXt: a convolutional network of the present day, built like a transformer."""
+"""ConvNeXt: a convolutional network designed like a transformer."""
 
 from typing import Annotated
 
@@ -18,16 +18,16 @@ class ConvNeXt(nn.Module):
     (28,589,128 parameters at 224x224x3 with 1000 classes).
 
     Args:
-        blocks: how many blocks in each stage.
-        channels: width of each stage.
-        patch: side of the squares, in pixels, that the first convolution cuts the image into.
-        layer_scale: what each block's answer is multiplied by at first, one number per map.
+        blocks: number of blocks in each of the four stages; ConvNeXt-T: 3, 3, 9, 3.
+        channels: channels of each stage; ConvNeXt-T: 96, 192, 384, 768.
+        patch: kernel size and stride of the first convolution, in pixels; the paper: 4.
+        layer_scale: initial value of the trained factor, one per channel, on each block's output.
 
-    Initialised as in the paper's code: weights from N(0, 0.02), cut off at 2, biases 0.
+    Initialised as in the paper's code: weights from N(0, 0.02), truncated at 2, biases 0.
     (N, C, H, W) -> (N, K); 28x28 images are padded to 32x32.
 
     Raises:
-        ValueError: not four stages, a number below 1, images that vanish on their way.
+        ValueError: not four stages, a number below 1, images too small for the strides.
     """
 
     def __init__(
@@ -42,7 +42,9 @@ class ConvNeXt(nn.Module):
         super().__init__()
         for name, numbers in (("blocks", blocks), ("channels", channels)):
             if len(numbers) != 4 or min(numbers) < 1:
-                raise ValueError(f"{name}={list(numbers)} must be 4 numbers from 1 on, one a stage")
+                raise ValueError(
+                    f"{name}={list(numbers)} must be 4 numbers of at least 1, one per stage"
+                )
         self.pad, height, width = pad_to_32(spec.height, spec.width)
         least = 28 if patch == 4 else 8 * patch
         if min(height, width) < 8 * patch:
@@ -106,8 +108,8 @@ class Block(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         pixels = self.depthwise(maps).permute(0, 2, 3, 1)  # (N, H, W, C)
         pixels = self.gelu(self.expand(self.norm(pixels)))  # (N, H, W, 4C)
-        answer: Tensor = self.scale * self.project(pixels)  # (N, H, W, C)
-        return maps + answer.permute(0, 3, 1, 2)
+        residual: Tensor = self.scale * self.project(pixels)  # (N, H, W, C)
+        return maps + residual.permute(0, 3, 1, 2)
 
 
 def _stage(channels: int, num_blocks: int, layer_scale: float) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""DenseNet: every layer of a block sees the maps of all layers before it."""
+"""DenseNet: each layer of a block takes the outputs of all layers before it."""
 
 from typing import Annotated, Literal
 
@@ -15,25 +15,25 @@ _BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
 @MODELS.register("densenet", paper="Huang et al. 2017, Densely connected convolutional networks")
 class DenseNet(nn.Module):
-    """A convolution, dense blocks with halving transitions between them, a linear layer.
+    """A convolution, dense blocks with transitions that halve the map between them, a linear layer.
 
     The defaults are DenseNet-BC-100-12 for CIFAR (769,162 parameters at 32x32x3 with 10 classes);
     ``depth=121 growth_rate=32 stem=imagenet`` is DenseNet-121 (7,978,856 with 1000 classes).
 
     Args:
-        depth: layers with weights. With the small stem three equal blocks share them, so that
-            depth is 6n+4, or 3n+4 without bottlenecks; with ImageNet's 121, 169 or 201.
-        growth_rate: maps that each layer adds (k in the paper).
-        bottleneck: a 1x1 convolution to 4k maps in front of each 3x3 (the B of DenseNet-BC).
-        compression: share of the maps that a transition keeps (0.5 is the C).
-        stem: ``small`` is one 3x3 convolution, ``imagenet`` a 7x7 with stride 2 and a pool.
-        dropout: share dropped after each convolution but the first; the paper takes 0.2 where
-            images are not augmented.
+        depth: number of layers with weights. With stem=small there are three equal blocks, so
+            depth is 6n+4, or 3n+4 without bottlenecks; with stem=imagenet 121, 169 or 201.
+        growth_rate: channels that each layer adds (k in the paper).
+        bottleneck: a 1x1 convolution to 4k channels before each 3x3 (the B of DenseNet-BC).
+        compression: fraction of the channels that a transition keeps (0.5 is the C).
+        stem: small is one 3x3 convolution, imagenet a 7x7 with stride 2 and a max pool.
+        dropout: probability of dropping each activation after every convolution but the first;
+            the paper: 0.2 on data that are not augmented.
 
     Initialised as He et al. 2015. (N, C, H, W) -> (N, K)
 
     Raises:
-        ValueError: a depth that cannot be, images that vanish on their way.
+        ValueError: an impossible depth, images too small for the strides.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class DenseNet(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """[norm, ReLU, conv 1x1 to 4k,] norm, ReLU, conv 3x3 to k maps, added to those that came.
+    """[norm, ReLU, conv 1x1 to 4k,] norm, ReLU, conv 3x3 to k maps, concatenated to the input.
 
     (N, C, H, W) -> (N, C + k, H, W)
     """
@@ -139,8 +139,8 @@ def _layers_per_block(depth: int, stem: str, bottleneck: bool) -> tuple[int, ...
             )
         return _BLOCKS[depth]
     step = 6 if bottleneck else 3
-    num_layers, rest = divmod(depth - 4, step)
-    if rest or num_layers < 1:
+    num_layers, remainder = divmod(depth - 4, step)
+    if remainder or num_layers < 1:
         nearest = step * max(1, round((depth - 4) / step)) + 4
         raise ValueError(
             f"depth={depth} must be {step}n+4 with stem=small and "

@@ -1,4 +1,4 @@
-"""What two or more architectures share: padding, pooling, activations, init.
+"""Layers that two or more architectures use: padding, pooling, activations, initialisation.
 
 Shapes: N batch, C channels, H height, W width.
 """
@@ -30,9 +30,9 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
 
 
 class SamePad2d(nn.Module):
-    """The border of TensorFlow's ``same``: a window then visits ceil(H / S) x ceil(W / S) places.
+    """TensorFlow's ``same`` padding: a window then has ceil(H / S) x ceil(W / S) positions.
 
-    Where the border is odd, the extra row and column come last.
+    If the border is odd, the extra row and column are at the end.
     (N, C, H, W) -> (N, C, H + border, W + border), filled with ``value``.
     """
 
@@ -45,8 +45,8 @@ class SamePad2d(nn.Module):
         return F.pad(maps, (*self._border(width), *self._border(height)), value=self.value)
 
     def _border(self, size: int) -> tuple[int, int]:
-        places = output_size(size, self.kernel_size, self.stride, "same")
-        border = max((places - 1) * self.stride + self.kernel_size - size, 0)
+        positions = output_size(size, self.kernel_size, self.stride, "same")
+        border = max((positions - 1) * self.stride + self.kernel_size - size, 0)
         return border // 2, border - border // 2
 
     def extra_repr(self) -> str:
@@ -54,9 +54,9 @@ class SamePad2d(nn.Module):
 
 
 def pad_to_32(height: int, width: int) -> tuple[nn.Module, int, int]:
-    """The layer that frames sides of 28 to 31 pixels with zeros up to 32, and the size after it.
+    """A layer that pads sides of 28 to 31 pixels with zeros to 32, and the size after it.
 
-    Networks drawn for 32x32 take the 28x28 digits so; every other size is left as it is.
+    So networks designed for 32x32 take 28x28 digits; every other size stays unchanged.
     """
     rows, columns = (32 - size if 28 <= size < 32 else 0 for size in (height, width))
     if rows == columns == 0:
@@ -66,7 +66,7 @@ def pad_to_32(height: int, width: int) -> tuple[nn.Module, int, int]:
 
 
 def _symmetric(kernel_size: int, stride: int, padding: Padding) -> int | None:
-    """The padding as torch's layers take it, or None where `same` depends on the map's size."""
+    """The padding as torch's layers take it, or None if `same` depends on the map's size."""
     if padding == "same":
         return (kernel_size - 1) // 2 if stride == 1 and kernel_size % 2 else None
     return 0 if padding == "valid" else padding
@@ -82,7 +82,7 @@ def conv2d(
     groups: int = 1,
     bias: bool = True,
 ) -> nn.Module:
-    """``nn.Conv2d`` that also knows `same` with a stride and with even kernels."""
+    """``nn.Conv2d`` that also supports `same` with a stride and with even kernels."""
     border = _symmetric(kernel_size, stride, padding)
     conv = nn.Conv2d(
         in_channels, out_channels, kernel_size, stride, border or 0, groups=groups, bias=bias
@@ -94,33 +94,34 @@ def conv2d(
 
 
 class MinPool2d(nn.MaxPool2d):
-    """The smallest value of each window. (N, C, H, W) -> (N, C, H', W'). Padding never wins."""
+    """The smallest value of each window, without padding. (N, C, H, W) -> (N, C, H', W')"""
 
     def forward(self, maps: Tensor) -> Tensor:
         return -super().forward(-maps)  # type: ignore[no-any-return]
 
 
 class SameAvgPool2d(nn.AvgPool2d):
-    """Average of what each window sees of the map, under `same` padding."""
+    """Average pooling with `same` padding: the mean of the pixels of each window within the map."""
 
     def __init__(self, kernel_size: int, stride: int) -> None:
         super().__init__(kernel_size, stride)
         self.pad = SamePad2d(kernel_size, stride)
 
     def forward(self, maps: Tensor) -> Tensor:
-        seen = super().forward(self.pad(torch.ones_like(maps[:1, :1])))  # share of each window
-        return super().forward(self.pad(maps)) / seen
+        # The fraction of each window that lies within the map.
+        coverage = super().forward(self.pad(torch.ones_like(maps[:1, :1])))
+        return super().forward(self.pad(maps)) / coverage
 
 
 def pool2d(
     kind: Pool, kernel_size: int, stride: int | None = None, padding: Padding = "valid"
 ) -> nn.Module:
-    """Max, average or min pooling; ``stride`` is the kernel's size unless given.
+    """Max, average or min pooling; ``stride`` is ``kernel_size`` by default.
 
-    Padding is never part of the answer: an average is taken over the pixels that exist.
+    Padding does not contribute: an average is taken over the pixels within the map.
 
     Raises:
-        ValueError: a padding of more than half the kernel, whose windows would hold nothing.
+        ValueError: a padding of more than half the kernel, so that windows would be empty.
     """
     stride = kernel_size if stride is None else stride
     border = _symmetric(kernel_size, stride, padding)
@@ -180,14 +181,14 @@ def init_weights(
 
     ``he``: g^2 = 2, for rectifiers (He et al. 2015, Delving deep into rectifiers).
     ``lecun``: g^2 = 1, for tanh (LeCun et al. 1998, Efficient backprop).
-    A ``classifier`` named here gets a tenth of that variance, so that training starts from nearly
-    even odds: with large first logits a deep network without batch norm can diverge.
+    The ``classifier`` gets a tenth of that variance, so that training starts from nearly uniform
+    probabilities: with large initial logits a deep network without batch norm can diverge.
     """
     nonlinearity: Literal["relu", "linear"] = "relu" if rule == "he" else "linear"
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             if layer.weight.is_meta:
-                continue  # there is nothing to draw, and torch would take a second to find out
+                continue  # it has no data, and torch would need a second to find that out
             nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
             if layer is classifier:
                 layer.weight.data *= 0.1**0.5

@@ -1,4 +1,4 @@
-"""LeNet-5 as it is coded today: full connections to C3, plain pooling, a linear output."""
+"""LeNet-5 as it is usually coded today: full connections to C3, plain pooling, a linear output."""
 
 from torch import Tensor, nn
 
@@ -22,9 +22,14 @@ class LeNet5(nn.Module):
     """Conv 6, pool, conv 16, pool, then 120, 84 and K units; layers named as in figure 2.
 
     61,706 parameters and 416,520 MACs at 32x32x1 with 10 classes; 28x28 images are padded by 2.
-    The paper has scaled_tanh and averaging (with two trained numbers per map, left out here);
-    ReLU and max pooling, the defaults, learn faster. Initialised as LeCun et al. 1998, Efficient
-    backprop. (N, C, H, W) -> (N, K); C5 has a weight for each of the H' x W' places that remain.
+    Initialised as LeCun et al. 1998, Efficient backprop. (N, C, H, W) -> (N, K); C5 has a weight
+    for each of the H' x W' positions of S4.
+
+    Args:
+        activation: after every convolution and hidden layer; the paper: scaled_tanh. relu trains
+            faster.
+        pool: the kind of 2x2 pooling; the paper: avg, there with a trained coefficient and bias
+            per map, which `lenet5_1998` has.
 
     Raises:
         ValueError: images with a side of less than 16 pixels.

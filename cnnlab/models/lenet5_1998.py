@@ -1,4 +1,4 @@
-"""LeNet-5 as it was printed in 1998: partial connections, trained subsampling, an RBF output."""
+"""LeNet-5 as published in 1998: partial connections, trained subsampling, an RBF output."""
 
 import torch
 import torch.nn.functional as F
@@ -8,8 +8,8 @@ from cnnlab.models.layers import ScaledTanh, pad_to_32
 from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
 
-# Table I: the maps of S2 that each of C3's first six maps sees, and each of its next nine.
-# The last one sees all.
+# Table I: the maps of S2 that are inputs of each of C3's first six maps, and of its next nine.
+# The last map of C3 takes all six.
 _THREE = [(0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)]
 _FOUR = [(0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5)]
 _FOUR += [(0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)]

@@ -1,4 +1,4 @@
-"""The multilayer perceptron: what there was before convolutions, and what they are held against."""
+"""The multilayer perceptron: the baseline that convolutional networks are compared with."""
 
 from typing import Annotated
 
@@ -13,11 +13,16 @@ from cnnlab.spec import ImageSpec
     "mlp", paper="Rumelhart et al. 1986, Learning representations by back-propagating errors"
 )
 class MLP(nn.Module):
-    """Fully connected layers on the flattened pixels; it sees no neighbourhood.
+    """Fully connected layers on the flattened pixels.
 
     784-256-256-10 on 28x28x1 is the lecture's network (269,322 parameters). Each hidden layer is
-    linear, batch norm, activation, dropout; ``hidden=[]`` is softmax regression.
-    Initialised as He et al. 2015. (N, C, H, W) -> (N, K)
+    linear, batch norm, activation, dropout. Initialised as He et al. 2015. (N, C, H, W) -> (N, K)
+
+    Args:
+        hidden: units of each hidden layer; an empty list is softmax regression.
+        activation: after every hidden layer.
+        dropout: probability of dropping each hidden unit while training.
+        batch_norm: batch norm before each activation; the linear layer then has no bias.
 
     Raises:
         ValueError: a hidden layer of less than one unit.

@@ -1,4 +1,4 @@
-"""Residual blocks: of two and of three convolutions, and with the activations in front."""
+"""Residual blocks: of two and of three convolutions, and pre-activated."""
 
 from typing import Literal
 
@@ -27,10 +27,10 @@ class PadShortcut(nn.Module):
 def shortcut_layer(
     kind: Shortcut, in_channels: int, out_channels: int, stride: int, *, norm: bool = True
 ) -> nn.Module | None:
-    """What carries a block's input past it: the identity wherever the shape stays.
+    """The shortcut of a block: the identity if the shape does not change.
 
-    Where it changes: ``A``, `PadShortcut`, or ``B``, a 1x1 convolution (with batch norm if
-    ``norm``). ``none`` gives None: a plain network, which has no shortcuts at all.
+    If it does: ``A`` is `PadShortcut`, ``B`` a 1x1 convolution (with batch norm if ``norm``).
+    ``none`` returns None: a plain network without shortcuts.
     """
     if kind == "none":
         return None
@@ -69,8 +69,8 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """ReLU(conv1x1-BN-ReLU-conv3x3-BN-ReLU-conv1x1-BN + shortcut) (He et al. 2016, fig. 5 right).
 
-    ``inner`` is the width of the first two convolutions. ``stride_on`` is the convolution that
-    strides: 1 in the paper (v1), 2 in nearly all code since (v1.5).
+    ``inner`` is the width of the first two convolutions. ``stride_on`` is the convolution with
+    the stride: 1 in the paper (v1), 2 in nearly all code since (v1.5).
     (N, C_in, H, W) -> (N, C_out, ceil(H / stride), ceil(W / stride))
     """
 
@@ -105,8 +105,8 @@ class Bottleneck(nn.Module):
 class PreActBlock(nn.Module):
     """BN-ReLU-conv3x3-BN-ReLU-conv3x3 + shortcut: nothing after the sum (He et al. 2016b, fig. 1).
 
-    In the ``first`` block of a stage the shortcut, too, starts behind BN-ReLU (the paper's
-    appendix); a projection has no batch norm. ``dropout`` lies between the convolutions
+    In the ``first`` block of a stage the shortcut, too, starts after BN-ReLU (the paper's
+    appendix); a projection has no batch norm. ``dropout`` is between the convolutions
     (Zagoruyko & Komodakis 2016). (N, C_in, H, W) -> (N, C_out, ceil(H / stride), ceil(W / stride))
     """
 

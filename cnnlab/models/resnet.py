@@ -12,16 +12,19 @@ from cnnlab.spec import ImageSpec
 
 @MODELS.register("resnet", paper="He et al. 2016, Deep residual learning for image recognition")
 class ResNet(nn.Module):
-    """ResNet of section 4.2, made for CIFAR: a 3x3 convolution, then n blocks at each of
+    """ResNet of section 4.2, designed for CIFAR: a 3x3 convolution, then n blocks at each of
     16, 32 and 64 channels, global average pooling and one linear layer.
 
-    ``depth`` counts the weighted layers, 6n+2: 20, 32, 44, 56, 110, 1202. ``shortcut`` says how a
-    stage's first block matches shapes: A pads with zeros (the paper's choice here; ResNet-20 has
-    269,722 parameters), B projects by 1x1 convolutions (272,474), and none leaves every shortcut
-    out: the plain network that the paper holds against its own. ``preactivation`` puts batch norm
-    and ReLU in front of each convolution (He et al. 2016b, Identity mappings in deep residual
-    networks). Initialised as He et al. 2015, Delving deep into rectifiers.
-    (N, C, H, W) -> (N, K)
+    ResNet-20 has 269,722 parameters at 32x32x3 with 10 classes. Initialised as He et al. 2015,
+    Delving deep into rectifiers. (N, C, H, W) -> (N, K)
+
+    Args:
+        depth: number of layers with weights, 6n+2; the paper: 20, 32, 44, 56, 110 and 1202.
+        shortcut: how the first block of a stage matches shapes. A pads the new channels with zeros
+            (paper), B projects by a 1x1 convolution; none leaves out all shortcuts, which is the
+            paper's plain network.
+        preactivation: batch norm and ReLU before each convolution (He et al. 2016b, Identity
+            mappings in deep residual networks).
 
     Raises:
         ValueError: depth is not 6n+2.
@@ -36,8 +39,8 @@ class ResNet(nn.Module):
         preactivation: bool = False,
     ) -> None:
         super().__init__()
-        num_blocks, rest = divmod(depth - 2, 6)
-        if rest or num_blocks < 1:
+        num_blocks, remainder = divmod(depth - 2, 6)
+        if remainder or num_blocks < 1:
             nearest = 6 * max(1, round((depth - 2) / 6)) + 2
             raise ValueError(
                 f"depth={depth} must be 6n+2 (20, 32, 44, 56, 110); the nearest is {nearest}"

@@ -24,14 +24,22 @@ NUM_BLOCKS = {
 class ResNetImageNet(nn.Module):
     """ResNet of table 1: four stages of 64 to 512 channels, then average pooling and one layer.
 
-    ``depth`` 18 and 34 have blocks of two 3x3 convolutions; 50, 101 and 152 have bottlenecks,
-    which end in four times the channels. ``version``: v1, as published, strides in a bottleneck's
-    first 1x1 convolution, v1.5 in its 3x3 (ResNet-50: 3,857,973,248 and 4,089,184,256 MACs at
-    224x224). ``stem``: imagenet is a 7x7 convolution and a pool, each of stride 2; small is one
-    3x3 convolution of stride 1, for small images (ResNet-18: 11,173,962 parameters for CIFAR-10).
-    ``shortcut`` is as in `ResNet`: none is the paper's plain network. ``width`` multiplies the
-    bottlenecks' 3x3 convolutions (Zagoruyko & Komodakis 2016). Initialised as He et al. 2015.
+    ResNet-50 has 3,857,973,248 MACs as v1 and 4,089,184,256 as v1.5 at 224x224; ResNet-18 with the
+    small stem has 11,173,962 parameters for CIFAR-10. Initialised as He et al. 2015.
     (N, C, H, W) -> (N, K)
+
+    Args:
+        depth: number of layers with weights. 18 and 34 have blocks of two 3x3 convolutions; 50, 101
+            and 152 have bottlenecks, which end in four times the channels.
+        version: which convolution of a bottleneck has the stride: v1, as published, the first 1x1;
+            v1.5, as in most code since, the 3x3.
+        stem: imagenet is a 7x7 convolution and a max pool, each with stride 2; small is one 3x3
+            convolution with stride 1, for small images.
+        shortcut: how the first block of a stage matches shapes. A pads the new channels with zeros,
+            B projects by a 1x1 convolution (paper); none leaves out all shortcuts, which is the
+            paper's plain network.
+        width: factor on the channels of the bottlenecks' 3x3 convolutions (Zagoruyko & Komodakis
+            2016).
 
     Raises:
         ValueError: a width other than 1 where there are no bottlenecks.

@@ -1,4 +1,4 @@
-"""VGG: nothing but 3x3 convolutions and 2x2 pools, up to 19 layers deep."""
+"""VGG: 3x3 convolutions and 2x2 pools, up to 19 layers deep."""
 
 from typing import Annotated, Literal
 
@@ -23,14 +23,14 @@ class VGG(nn.Module):
     linear layer at its end, 14,728,266 at 32x32x3 with 10.
 
     Args:
-        depth: layers with weights, where two hidden fully connected ones are counted.
-        batch_norm: after each convolution; younger than the paper.
-        hidden: widths of the fully connected layers before the last. Not given, they are the
-            paper's 4096 and 4096 for images from 224 pixels on, and none for smaller ones.
-        dropout: share dropped of each hidden layer.
+        depth: number of layers with weights, counting two hidden fully connected ones.
+        batch_norm: batch norm after each convolution; not in the paper.
+        hidden: units of each fully connected layer before the last. null is 4096, 4096 (paper) for
+            images of at least 224 pixels, and no hidden layer for smaller ones.
+        dropout: probability of dropping each hidden unit while training.
 
     Initialised as He et al. 2015. The paper started its deep networks from the trained layers of
-    VGG-11, itself drawn from N(0, 0.01), for want of a rule that gets them going.
+    VGG-11, drawn from N(0, 0.01), because that rule was not yet known.
     (N, C, H, W) -> (N, K); 28x28 images are padded to 32x32.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Wide residual networks: fewer layers than ResNet's, and many times the channels."""
+"""Wide residual networks: fewer layers than a ResNet, and several times its channels."""
 
 from typing import Annotated
 
@@ -14,10 +14,14 @@ from cnnlab.spec import ImageSpec
 class WideResNet(nn.Module):
     """WRN-depth-width: n pre-activated blocks at each of 16, 32 and 64 times ``width`` channels.
 
-    ``depth`` is 6n+4, since the paper counts the three projections: 16-4 has 2,748,890
-    parameters at 3 channels and 10 classes, 28-10 has 36,479,194. ``dropout`` lies between the
-    two convolutions of a block (the paper: 0.3). Initialised as He et al. 2015.
-    (N, C, H, W) -> (N, K)
+    WRN-16-4 has 2,748,890 parameters at 3 channels and 10 classes, WRN-28-10 has 36,479,194.
+    Initialised as He et al. 2015. (N, C, H, W) -> (N, K)
+
+    Args:
+        depth: number of layers with weights, 6n+4; as in the paper, the three projections count.
+        width: factor on the channels 16, 32 and 64 of the three stages.
+        dropout: probability of dropping each activation between the two convolutions of a block;
+            the paper: 0.3.
 
     Raises:
         ValueError: depth is not 6n+4.
@@ -32,8 +36,8 @@ class WideResNet(nn.Module):
         dropout: Annotated[float, Range(at_least=0, below=1)] = 0.0,
     ) -> None:
         super().__init__()
-        num_blocks, rest = divmod(depth - 4, 6)
-        if rest or num_blocks < 1:
+        num_blocks, remainder = divmod(depth - 4, 6)
+        if remainder or num_blocks < 1:
             nearest = 6 * max(1, round((depth - 4) / 6)) + 4
             raise ValueError(f"depth={depth} must be 6n+4 (16, 28, 40); the nearest is {nearest}")
         self.conv = nn.Conv2d(spec.channels, 16, 3, padding=1, bias=False)

@@ -1,9 +1,8 @@
-"""Optimisers, registered: parameters come from the program, everything else is configuration.
+"""The registered optimisers: the program passes the parameters, all else is configuration.
 
-All parameters form one group, so weight decay falls on biases and normalisation too, as in the
-papers whose recipes are repeated here. ``backbone_lr`` is a factor on ``lr`` for everything but the
-last layer, for weights that come trained. Fused: one kernel updates all parameters, which on a CPU
-takes a quarter of the time.
+All parameters form one group, so weight decay also applies to biases and normalisation, as in the
+papers that are reproduced here. Fused: one kernel updates all parameters, which on a CPU takes a
+quarter of the time.
 """
 
 from collections.abc import Iterable
@@ -14,9 +13,9 @@ from torch import nn, optim
 
 from cnnlab.registry import OPTIMIZERS, Range
 
-Rate = Annotated[float, Range(above=0)]
-Decay = Annotated[float, Range(at_least=0)]
-Share = Annotated[float, Range(at_least=0, below=1)]
+Positive = Annotated[float, Range(above=0)]
+WeightDecay = Annotated[float, Range(at_least=0)]
+DecayRate = Annotated[float, Range(at_least=0, below=1)]
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,11 @@ Parameters = Iterable[nn.Parameter] | HeadAndBackbone
 
 
 def _groups(params: Parameters, lr: float, backbone_lr: float) -> list[dict[str, Any]]:
-    """torch's parameter groups, the head's first."""
+    """Parameter groups for torch, the head's first."""
     if isinstance(params, HeadAndBackbone):
         return [{"params": params.head}, {"params": params.backbone, "lr": lr * backbone_lr}]
     if backbone_lr != 1:
-        raise ValueError(f"backbone_lr={backbone_lr:g} needs head and backbone told apart")
+        raise ValueError(f"backbone_lr={backbone_lr:g} needs a network with head and backbone")
     return [{"params": list(params)}]
 
 
@@ -45,16 +44,24 @@ def _groups(params: Parameters, lr: float, backbone_lr: float) -> list[dict[str,
 def sgd(
     params: Parameters,
     *,
-    lr: Rate = 0.05,
-    backbone_lr: Rate = 1.0,
-    momentum: Share = 0.9,
-    weight_decay: Decay = 5e-4,
+    lr: Positive = 0.05,
+    backbone_lr: Positive = 1.0,
+    momentum: DecayRate = 0.9,
+    weight_decay: WeightDecay = 5e-4,
     nesterov: bool = False,
 ) -> optim.Optimizer:
     """Stochastic gradient descent with momentum.
 
+    Args:
+        lr: base learning rate; the schedule multiplies it.
+        backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
+            weights.
+        momentum: decay of the velocity per optimiser step; 0 is off.
+        weight_decay: coefficient of the L2 penalty, added to the gradient.
+        nesterov: Nesterov's momentum.
+
     Raises:
-        ValueError: Nesterov's step without momentum.
+        ValueError: Nesterov's momentum with momentum=0.
     """
     if nesterov and momentum == 0:
         raise ValueError("nesterov=true needs momentum above 0, such as momentum=0.9")
@@ -72,14 +79,24 @@ def sgd(
 def adam(
     params: Parameters,
     *,
-    lr: Rate = 1e-3,
-    backbone_lr: Rate = 1.0,
-    beta1: Share = 0.9,
-    beta2: Share = 0.999,
-    eps: Rate = 1e-8,
-    weight_decay: Decay = 0.0,
+    lr: Positive = 1e-3,
+    backbone_lr: Positive = 1.0,
+    beta1: DecayRate = 0.9,
+    beta2: DecayRate = 0.999,
+    eps: Positive = 1e-8,
+    weight_decay: WeightDecay = 0.0,
 ) -> optim.Optimizer:
-    """Adam; its weight decay is an L2 penalty, scaled like every other gradient."""
+    """Adam, with weight decay as an L2 penalty.
+
+    Args:
+        lr: base learning rate; the schedule multiplies it.
+        backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
+            weights.
+        beta1: decay of the gradient's running mean per optimiser step.
+        beta2: decay of the squared gradient's running mean per optimiser step.
+        eps: added to the denominator.
+        weight_decay: coefficient of the L2 penalty, added to the gradient and so rescaled with it.
+    """
     return optim.Adam(
         _groups(params, lr, backbone_lr),
         lr=lr,
@@ -96,14 +113,25 @@ def adam(
 def adamw(
     params: Parameters,
     *,
-    lr: Rate = 1e-3,
-    backbone_lr: Rate = 1.0,
-    beta1: Share = 0.9,
-    beta2: Share = 0.999,
-    eps: Rate = 1e-8,
-    weight_decay: Decay = 1e-2,
+    lr: Positive = 1e-3,
+    backbone_lr: Positive = 1.0,
+    beta1: DecayRate = 0.9,
+    beta2: DecayRate = 0.999,
+    eps: Positive = 1e-8,
+    weight_decay: WeightDecay = 1e-2,
 ) -> optim.Optimizer:
-    """Adam with decoupled weight decay."""
+    """Adam with decoupled weight decay.
+
+    Args:
+        lr: base learning rate; the schedule multiplies it.
+        backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
+            weights.
+        beta1: decay of the gradient's running mean per optimiser step.
+        beta2: decay of the squared gradient's running mean per optimiser step.
+        eps: added to the denominator.
+        weight_decay: fraction of each weight, times the learning rate, subtracted per optimiser
+            step.
+    """
     return optim.AdamW(
         _groups(params, lr, backbone_lr),
         lr=lr,
@@ -118,14 +146,24 @@ def adamw(
 def rmsprop(
     params: Parameters,
     *,
-    lr: Rate = 1e-3,
-    backbone_lr: Rate = 1.0,
-    alpha: Share = 0.9,
-    eps: Rate = 1e-8,
-    momentum: Share = 0.0,
-    weight_decay: Decay = 0.0,
+    lr: Positive = 1e-3,
+    backbone_lr: Positive = 1.0,
+    alpha: DecayRate = 0.9,
+    eps: Positive = 1e-8,
+    momentum: DecayRate = 0.0,
+    weight_decay: WeightDecay = 0.0,
 ) -> optim.Optimizer:
-    """RMSprop: the gradient over the root of its mean square, decaying by ``alpha`` a step."""
+    """RMSprop: the gradient divided by the root of its running mean square.
+
+    Args:
+        lr: base learning rate; the schedule multiplies it.
+        backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
+            weights.
+        alpha: decay of the running mean square per optimiser step.
+        eps: added to the denominator.
+        momentum: decay of the velocity per optimiser step; 0 is off.
+        weight_decay: coefficient of the L2 penalty, added to the gradient.
+    """
     return optim.RMSprop(
         _groups(params, lr, backbone_lr),
         lr=lr,

@@ -1,7 +1,7 @@
-"""Learning rate schedules, registered: lengths in epochs, worked out in optimiser steps.
+"""The registered learning rate schedules: configured in epochs, computed in optimiser steps.
 
-A schedule is a pure function of the step, so nothing of it need be saved, and a run resumed with
-more epochs follows the longer schedule from where it stands. Only Plateau remembers anything.
+A schedule is a pure function of the step, so checkpoints need not save it, and a run resumed with
+more epochs continues on the longer schedule. Only Plateau has a state.
 """
 
 import math
@@ -29,25 +29,25 @@ class Schedule:
         self.steps_per_epoch = steps_per_epoch
 
     def factor(self, step: int) -> float:
-        """What the base learning rate is multiplied by at ``step``, 0-based."""
+        """The factor on the base learning rate at ``step``, 0-based."""
         raise NotImplementedError
 
     def check_length(self, steps: int) -> None:
-        """Refuse a plan that reaches past ``steps``, all those of the run's epochs.
+        """Check that the whole schedule happens within ``steps``, those of the run's epochs.
 
         Raises:
-            ValueError: some of it lies there, where it would never happen.
+            ValueError: part of it is past the end, where it would never happen.
         """
 
     def epoch_end(self, row: Mapping[str, float]) -> None:
-        """Hear of a finished epoch's metrics, such as ``val_loss``."""
+        """Take the metrics of a finished epoch, such as ``val_loss``, into account."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold: nothing, for a function of the step."""
+        """The state that a checkpoint saves: empty for a function of the step."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back ``state_dict()``."""
+        """Restore the result of ``state_dict()``."""
 
 
 @SCHEDULES.register("constant")
@@ -60,7 +60,12 @@ class Constant(Schedule):
 
 @SCHEDULES.register("step")
 class Step(Schedule):
-    """Times ``gamma`` every so many epochs."""
+    """Multiplies the learning rate by ``gamma`` at regular intervals.
+
+    Args:
+        every: epochs between two drops; fractions are allowed.
+        gamma: factor of each drop.
+    """
 
     def __init__(
         self,
@@ -80,10 +85,15 @@ class Step(Schedule):
 
 @SCHEDULES.register("multistep")
 class MultiStep(Schedule):
-    """Times ``gamma`` at each milestone, after a constant warm-up at ``warmup_factor``.
+    """Multiplies the learning rate by ``gamma`` at each milestone, after a constant warm-up.
 
-    ``milestones`` and ``warmup`` count epochs, of which fractions are fine, or optimiser steps,
-    the "iterations" of papers.
+    Args:
+        milestones: when the learning rate drops, in ``unit``, such as 80 and 120.
+        unit: of milestones and warmup: epochs, with fractions allowed, or optimiser steps, the
+            "iterations" of papers.
+        gamma: factor of each drop.
+        warmup: length of the warm-up, in ``unit``; 0 is off.
+        warmup_factor: factor on the base learning rate during the warm-up.
     """
 
     def __init__(
@@ -99,7 +109,9 @@ class MultiStep(Schedule):
     ) -> None:
         super().__init__(total_steps, steps_per_epoch)
         if milestones != sorted(milestones) or min(milestones, default=0) < 0:
-            raise ValueError(f"milestones={milestones} must rise, such as {_rising(milestones)}")
+            raise ValueError(
+                f"milestones={milestones} must increase, such as {_increasing(milestones)}"
+            )
         self.unit = unit
         self.unit_steps = steps_per_epoch if unit == "epochs" else 1
         self.milestones = [round(milestone * self.unit_steps) for milestone in milestones]
@@ -116,19 +128,24 @@ class MultiStep(Schedule):
         for milestone in self.milestones:
             if milestone >= steps:
                 raise ValueError(
-                    f"milestone {milestone / self.unit_steps:g} lies past the end of the {end}"
+                    f"milestone {milestone / self.unit_steps:g} is past the end of the {end}"
                 )
         if self.warmup >= steps:
             raise ValueError(f"warmup={self.warmup / self.unit_steps:g} is as long as the {end}")
 
 
-def _rising(milestones: list[float]) -> list[float]:
+def _increasing(milestones: list[float]) -> list[float]:
     return sorted(abs(milestone) for milestone in milestones)
 
 
 @SCHEDULES.register("cosine", paper="Loshchilov & Hutter 2017, SGDR, without restarts")
 class Cosine(Schedule):
-    """Rises linearly for ``warmup_epochs``, then falls as half a cosine to ``final_factor``."""
+    """Rises linearly in a warm-up, then falls as half a cosine.
+
+    Args:
+        warmup_epochs: length of the warm-up, in epochs; fractions are allowed, 0 is off.
+        final_factor: factor on the base learning rate at the end of the run.
+    """
 
     def __init__(
         self,
@@ -152,16 +169,20 @@ class Cosine(Schedule):
         if self.warmup >= steps:
             raise ValueError(
                 f"warmup_epochs={self.warmup / self.steps_per_epoch:g} is as long as the run of "
-                f"{steps / self.steps_per_epoch:g} epochs; give less"
+                f"{steps / self.steps_per_epoch:g} epochs; it must be shorter"
             )
 
 
 @SCHEDULES.register("onecycle", paper="Smith & Topin 2018, Super-convergence")
 class OneCycle(Schedule):
-    """Climbs to the base learning rate over ``warmup`` of the run, then falls to nearly nothing.
+    """Rises to the base learning rate, then falls to nearly zero, both as half a cosine.
 
-    Both slopes are half cosines; the run begins at 1 / ``start_divisor`` of the base learning
-    rate and ends at 1 / ``end_divisor`` of that. Momentum stays as it is.
+    Momentum is constant.
+
+    Args:
+        warmup: fraction of the run in which the learning rate rises.
+        start_divisor: the run starts at the base learning rate divided by this.
+        end_divisor: the run ends at the starting learning rate divided by this.
     """
 
     def __init__(
@@ -191,9 +212,13 @@ def _half_cosine(start: float, end: float, done: float) -> float:
 
 @SCHEDULES.register("plateau")
 class Plateau(Schedule):
-    """Times ``gamma`` after more than ``patience`` epochs without a better ``metric``.
+    """Multiplies the learning rate by ``gamma`` once a metric has stopped improving.
 
-    Better means by the relative ``threshold``.
+    Args:
+        metric: the metric of the validation images that is watched.
+        patience: epochs without an improvement before the learning rate drops.
+        gamma: factor of each drop.
+        threshold: smallest relative change of the metric that counts as an improvement.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ def numbered(count: int, classes: int) -> Images:
     return Images(index.to(torch.uint8).view(-1, 1, 1, 1), index % classes)
 
 
-def test_carve_gives_disjoint_stratified_sorted_parts() -> None:
+def test_split_gives_disjoint_stratified_sorted_parts() -> None:
     splits = split(numbered(200, 4), num_train=100, num_val=40, test=20)
     seen = [part.pixels.flatten().tolist() for part in (splits.train, splits.val, splits.test)]
     assert [len(part) for part in seen] == [100, 40, 20]

@@ -115,9 +115,9 @@ def test_a_recipe_may_be_looked_at_for_three_steps(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["schedule.milestones=[32000,70000]"], "milestone 70000 lies past the end of the run of"),
-        (["trainer.epochs=100"], "milestone 48000 lies past the end of the run of 35100 steps"),
-        (["schedule.unit=epochs"], "milestone 32000 lies past the end of the run of 183 epochs"),
+        (["schedule.milestones=[32000,70000]"], "milestone 70000 is past the end of the run of"),
+        (["trainer.epochs=100"], "milestone 48000 is past the end of the run of 35100 steps"),
+        (["schedule.unit=epochs"], "milestone 32000 is past the end of the run of 183 epochs"),
         (["schedule.warmup=64233"], "warmup=64233 is as long as the run of 64233 steps"),
         (["batch_size=50000"], "batch_size=50000 is larger than the training set"),
     ],

@@ -105,7 +105,7 @@ def test_impossible_convolutions_are_refused():
         ConvAutoencoder(MNIST, channels=(4,) * 6)
 
 
-def test_corruption_blackens_that_share_of_the_pixels_while_training_only():
+def test_corruption_blackens_that_fraction_of_the_pixels_while_training_only():
     spec = ImageSpec(3, 20, 20, 10, mean=(0.1, 0.2, 0.5), std=(0.2, 0.4, 0.5))
     model = Autoencoder(spec, hidden=(4,), corruption=0.6)
     seen: list[torch.Tensor] = []

@@ -68,11 +68,15 @@ def test_weights_are_those_of_the_paper_s_code():
             {"patch": 4},
             "patch=4 needs images of at least 28x28, not 27x64",
         ),
-        (CIFAR10, {"blocks": (2, 2)}, "blocks=[2, 2] must be 4 numbers from 1 on, one a stage"),
+        (
+            CIFAR10,
+            {"blocks": (2, 2)},
+            "blocks=[2, 2] must be 4 numbers of at least 1, one per stage",
+        ),
         (
             CIFAR10,
             {"channels": (8, 0, 8, 8)},
-            "channels=[8, 0, 8, 8] must be 4 numbers from 1 on, one a stage",
+            "channels=[8, 0, 8, 8] must be 4 numbers of at least 1, one per stage",
         ),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
+from registered_models import OURS, REQUIRED
 
 from cnnlab import models
 from cnnlab.registry import MODELS
@@ -21,16 +22,10 @@ SPECS = [
     ImageSpec(3, 48, 64, 100),
 ]
 ONLY = {"lenet5_1998": SPECS[:1]}  # the others of these specs it refuses
-REQUIRED = {
-    "conv_stack": {"layers": ["conv 8 3 padding=same", "batchnorm", "relu", "maxpool 2"]},
-    "torchvision": {"arch": "shufflenet_v2_x0_5"},
-    "timm": {"arch": "mobilenetv3_small_050"},
-}
 NAMES = (
     "alexnet autoencoder conv_autoencoder conv_stack convnext densenet encoder_classifier lenet5 "
     "lenet5_1998 mlp resnet resnet_imagenet timm torchvision vgg wide_resnet"
 )
-OURS = [entry for entry in MODELS if entry.component.__module__.startswith("cnnlab.models.")]
 INSTALLED = [
     pytest.param(
         entry,

@@ -5,7 +5,7 @@ import functools
 import pytest
 import torch
 import torch.nn.functional as F
-from test_every_model import OURS, REQUIRED
+from registered_models import OURS, REQUIRED
 
 from cnnlab.app.listing import variants
 from cnnlab.app.overrides import CONF

@@ -1,4 +1,4 @@
-"""torchvision's and timm's networks under this roof."""
+"""torchvision's and timm's networks as models of this package."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import nn
 
 from cnnlab.config import schema
 from cnnlab.models import timm_model, torchvision_model
-from cnnlab.models.external import borrow
+from cnnlab.models.external import build_external
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.spec import ImageSpec
 
@@ -104,9 +104,9 @@ def test_what_cannot_be_built_without_memory_is_built_and_then_emptied():
         return nn.Linear(2, 3)
 
     with torch.device("meta"):
-        assert borrow("a", ["a"], CIFAR10, build).weight.is_meta
+        assert build_external("a", ["a"], CIFAR10, build).weight.is_meta
         assert on_meta("regnet_y_400mf", CIFAR10).fc.weight.is_meta
-    assert not borrow("a", ["a"], CIFAR10, build).weight.is_meta
+    assert not build_external("a", ["a"], CIFAR10, build).weight.is_meta
 
 
 @pytest.mark.slow

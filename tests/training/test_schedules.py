@@ -101,14 +101,14 @@ def test_all_but_plateau_keep_no_state() -> None:
             lambda: Cosine(70, 7, warmup_epochs=10).check_length(70),
             "warmup_epochs=10 is as long as the run of 10 epochs",
         ),
-        (lambda: MultiStep(70, 7, milestones=[5, 2]), r"must rise, such as \[2, 5\]"),
+        (lambda: MultiStep(70, 7, milestones=[5, 2]), r"must increase, such as \[2, 5\]"),
         (
             lambda: MultiStep(70, 7, milestones=[5, 10]).check_length(70),
-            "milestone 10 lies past the end of the run of 10 epochs",
+            "milestone 10 is past the end of the run of 10 epochs",
         ),
         (
             lambda: MultiStep(70, 7, milestones=[5, 71], unit="steps").check_length(70),
-            "milestone 71 lies past the end of the run of 70 steps",
+            "milestone 71 is past the end of the run of 70 steps",
         ),
         (
             lambda: MultiStep(70, 7, milestones=[], warmup=10.5).check_length(70),

@@ -1,7 +1,7 @@
-"""Random changes of training images, whole batches at a time on the training device.
+"""Random augmentation of training images, whole batches at a time on the training device.
 
-Every draw comes from torch's global generator of that device, so that seeding it per step makes
-the augmentation a function of the step. Nothing here waits for the device.
+All random numbers come from torch's global generator of that device, so that seeding it per step
+makes the augmentation a function of the step. Nothing here synchronises with the device.
 """
 
 from dataclasses import dataclass
@@ -19,20 +19,21 @@ from cnnlab.registry import Range
 
 @dataclass(frozen=True)
 class Augment:
-    """Which augmentations are on; each is off by default.
+    """Random changes of the training images; each is off by default.
 
-    Attributes:
+    Args:
         crop: pixels of black padding on each side, out of which an H x W window is cut at random.
-        flip: mirror half of the images left to right.
+        flip: mirror each image left to right with probability 0.5.
         cutout: side, in pixels, of a square set to the mean (DeVries & Taylor 2017); its centre
-            lies anywhere in the image, so it may be cut off at a border.
-        mixup: alpha of Beta(alpha, alpha), the share kept of an image blended with another
-            (Zhang et al. 2018).
-        cutmix: alpha likewise, the share of area kept of an image into which a box of another is
-            pasted (Yun et al. 2019). With mixup on as well, each image draws one of the two.
+            is anywhere in the image, so it may be cut off at a border. 0 is off.
+        mixup: alpha of Beta(alpha, alpha), the distribution of lambda, the weight of an image
+            blended with another (Zhang et al. 2018). 0 is off.
+        cutmix: alpha of Beta(alpha, alpha), the distribution of lambda, the fraction of an image's
+            area that remains when a box of another is pasted into it (Yun et al. 2019). 0 is off.
+            With mixup on as well, one of the two is drawn for each image.
         color: standard deviation of three random numbers per image, which times the principal
             components of ImageNet's colours are added to its pixels (Krizhevsky et al. 2012,
-            section 4.1, who took 0.1). For images of red, green and blue.
+            section 4.1: 0.1). For images of red, green and blue. 0 is off.
     """
 
     crop: Annotated[int, Range(at_least=0)] = 0
@@ -71,7 +72,7 @@ def augment_batch(
 
     Returns:
         inputs, float32 (N, C, H, W), and targets: the labels (N,), or with mixup or cutmix the
-        shares of each class, float32 (N, K), rows summing to 1.
+        weight of each class, float32 (N, K), rows summing to 1.
     """
     count, device = len(pixels), pixels.device
     mirrored = torch.rand(count, device=device) < 0.5 if augment.flip else None
@@ -90,7 +91,7 @@ def augment_batch(
         side = torch.full((count,), augment.cutout, device=device)
         inputs.mul_(~box(inputs.shape[2:], centre, side, side))
     if augment.mixup or augment.cutmix:
-        return mix(inputs, labels, share_kept(inputs, augment), num_classes)
+        return mix(inputs, labels, mix_lambda(inputs, augment), num_classes)
     return inputs, labels
 
 
@@ -134,7 +135,7 @@ def box(size: torch.Size, centre: Tensor, height: Tensor, width: Tensor) -> Tens
 
     Args:
         size: (H, W).
-        centre: (2, N) in [0, 1): row and column, as a share of H and W.
+        centre: (2, N) in [0, 1): row and column, as a fraction of H and W.
         height, width: int64 (N,), pixels.
 
     Returns:
@@ -150,46 +151,46 @@ def box(size: torch.Size, centre: Tensor, height: Tensor, width: Tensor) -> Tens
     return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
 
 
-def share_kept(inputs: Tensor, augment: Augment) -> Tensor:
-    """Draw what part of each pixel stays with its own image: (N, 1, 1, 1) or (N, 1, H, W).
+def mix_lambda(inputs: Tensor, augment: Augment) -> Tensor:
+    """Draw the weight of each image's own pixels: (N, 1, 1, 1) or (N, 1, H, W), in 0..1.
 
-    Mixup keeps one share everywhere; cutmix keeps everything outside a box and nothing inside.
+    Mixup has one weight for the whole image; cutmix has 1 outside a box and 0 inside.
     """
     count, device = len(inputs), inputs.device
 
-    def share(alpha: float) -> Tensor:
+    def draw(alpha: float) -> Tensor:
         concentration = torch.full((count,), alpha, device=device)
         return Beta(concentration, concentration, validate_args=False).sample()
 
     if not augment.cutmix:
-        return share(augment.mixup).view(-1, 1, 1, 1)
-    side = (1 - share(augment.cutmix)).sqrt()
+        return draw(augment.mixup).view(-1, 1, 1, 1)
+    side = (1 - draw(augment.cutmix)).sqrt()
     size = inputs.shape[2:]
     centre = torch.rand(2, count, device=device)
     pasted = box(size, centre, (side * size[0]).long(), (side * size[1]).long())
     if not augment.mixup:
         return (~pasted).float()
-    blended = share(augment.mixup).view(-1, 1, 1, 1)
+    blended = draw(augment.mixup).view(-1, 1, 1, 1)
     chosen = torch.rand(count, device=device).view(-1, 1, 1, 1) < 0.5
     return torch.where(chosen, blended, (~pasted).float())
 
 
-def mix(inputs: Tensor, labels: Tensor, kept: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+def mix(inputs: Tensor, labels: Tensor, lam: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
     """Blend each image, and its target, with another of the batch.
 
     Args:
         inputs: (N, C, H, W).
         labels: int64 (N,).
-        kept: the share of each pixel that stays, (N, 1, 1, 1) or (N, 1, H, W).
+        lam: weight of each image's own pixels, (N, 1, 1, 1) or (N, 1, H, W).
 
     Returns:
-        (N, C, H, W) and float32 (N, K): classes by the share that their images have.
+        (N, C, H, W) and float32 (N, K): classes weighted by the mean ``lam`` of their image.
     """
     partner = torch.randperm(len(inputs), device=inputs.device)
     classes = torch.arange(num_classes, device=labels.device)
     targets = (labels.unsqueeze(1) == classes).float()  # (N, K)
-    own = kept.mean(dim=(1, 2, 3)).unsqueeze(1)  # (N, 1)
+    own = lam.mean(dim=(1, 2, 3)).unsqueeze(1)  # (N, 1)
     return (
-        torch.lerp(inputs.index_select(0, partner), inputs, kept),
+        torch.lerp(inputs.index_select(0, partner), inputs, lam),
         torch.lerp(targets.index_select(0, partner), targets, own),
     )

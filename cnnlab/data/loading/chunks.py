@@ -1,7 +1,7 @@
-"""Which images the next optimiser steps see: a function of (seed, epoch, step) alone.
+"""Which images the next optimiser steps use: a function of (seed, epoch, step) alone.
 
-Lightning costs about a millisecond per step, so it is handed chunks of steps. Where a chunk
-begins and ends never changes a result.
+Lightning costs about a millisecond per step, so it gets chunks of steps. Where a chunk begins and
+ends never changes a result.
 """
 
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ def steps_per_epoch(num_train: int, batch_size: int, accumulate: int = 1) -> int
 
 @dataclass
 class Position:
-    """Where training stands: ``step`` optimiser steps of ``epoch`` (0-based) are done.
+    """The progress of training: ``step`` optimiser steps of ``epoch`` (0-based) are done.
 
-    The one truth that the loader, the schedule, the seeds and the checkpoints read. ``seconds``
-    is the wall time spent in training and validation so far, over all sessions of the run.
+    The loader, the schedule, the seeds and the checkpoints all read it here. ``seconds`` is the
+    wall time of training and validation so far, over all sessions of the run.
     """
 
     steps_per_epoch: int
@@ -50,14 +50,14 @@ class Position:
 
     @property
     def steps_this_epoch(self) -> int:
-        """Where this epoch ends: its steps, or fewer where ``max_steps`` falls into it."""
+        """Optimiser steps of this epoch: fewer if ``max_steps`` is within it."""
         if self.max_steps is None:
             return self.steps_per_epoch
         return min(self.steps_per_epoch, self.max_steps - self.epoch * self.steps_per_epoch)
 
     @property
     def out_of_time(self) -> bool:
-        """True once ``max_seconds`` are spent."""
+        """True once ``max_seconds`` have passed."""
         return self.max_seconds is not None and self.seconds >= self.max_seconds
 
     @property
@@ -81,7 +81,7 @@ class ChunkLoader:
 
     It has no length, because Lightning would fix the number of chunks once. A chunk lasts about
     ``chunk_seconds`` (None: no limit) and at most ``chunk_steps``, so that the progress bar, time
-    limits and Ctrl-C are met soon; no chunk runs past a multiple of ``cut_every`` global steps.
+    limits and Ctrl-C react soon; no chunk runs past a multiple of ``cut_every`` global steps.
     With several devices each takes its ``rank``-th part of every batch.
     """
 
@@ -107,14 +107,14 @@ class ChunkLoader:
         position = self.position
         epoch, step = position.epoch, position.step
         order = self._order(epoch)
-        # Lightning fetches one chunk ahead: what is done is read from the position, not from here.
-        seen = position.global_step, position.seconds
+        # Lightning fetches one chunk ahead, so the steps done are read from the position.
+        last = position.global_step, position.seconds
         while step < position.steps_this_epoch and not position.out_of_time:
-            if position.global_step > seen[0]:
-                self._steps_per_second = (position.global_step - seen[0]) / max(
-                    position.seconds - seen[1], 1e-9
+            if position.global_step > last[0]:
+                self._steps_per_second = (position.global_step - last[0]) / max(
+                    position.seconds - last[1], 1e-9
                 )
-                seen = position.global_step, position.seconds
+                last = position.global_step, position.seconds
             steps = min(self._length(epoch, step), position.steps_this_epoch - step)
             yield Chunk(epoch, step, order[step : step + steps], self.batches)
             step += steps

@@ -1,4 +1,4 @@
-"""Batches out of memory, by index, and an order of images that depends on the seed alone."""
+"""Batches from memory, by index, and an order of images that depends on the seed alone."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ from cnnlab.spec import ImageSpec
 
 
 class MemoryBatches:
-    """Images held on ``device`` as uint8; called with indices, gives a batch ready for a network.
+    """Images as uint8 on ``device``; called with indices, returns a batch for a network.
 
     Random augmentation draws from torch's global generator of ``device``.
     """
@@ -54,15 +54,14 @@ def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
 
 
 def step_seed(seed: int, epoch: int, step: int) -> int:
-    """What to seed torch with before a step, so that its randomness depends on nothing else."""
+    """The seed for torch before a step, so that its random numbers depend on nothing else."""
     return _hash("step", seed, epoch, step)
 
 
 def seed_generators(value: int, device: torch.device) -> None:
     """Seed torch's global generators of the CPU and of ``device``.
 
-    As ``torch.manual_seed`` for what a step draws from, in 2 microseconds instead of 200: that
-    one asks every kind of device there might be.
+    In 2 microseconds; ``torch.manual_seed`` takes 200, because it seeds every kind of device.
     """
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
@@ -73,6 +72,6 @@ def seed_generators(value: int, device: torch.device) -> None:
 
 
 def _hash(*parts: int | str) -> int:
-    """63 bits, the same on every machine; near inputs give unrelated outputs."""
+    """A hash of 63 bits, the same on every machine."""
     text = "/".join(map(str, parts))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

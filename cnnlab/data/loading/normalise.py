@@ -1,4 +1,4 @@
-"""Pixels to the numbers that networks see."""
+"""From pixels to normalised inputs of networks."""
 
 import torch
 from torch import Tensor

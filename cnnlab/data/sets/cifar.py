@@ -1,4 +1,4 @@
-"""CIFAR: 32x32 colour photographs of 10 or 100 classes, 45,000 / 5,000 / 10,000."""
+"""CIFAR: 32x32 colour photographs of 10 or 100 classes."""
 
 from cnnlab.data.dataset import Root
 from cnnlab.data.loading.augment import Augment
@@ -26,13 +26,16 @@ HUNDRED = """
 
 @DATASETS.register("cifar10", paper=KRIZHEVSKY)
 class CIFAR10(DownloadedDataset):
-    """Photographs of 10 classes. 45,000 / 5,000 / 10,000 images, 32x32x3. No formal licence.
+    """Photographs of 10 classes: 45,000 for training, 5,000 for validation, 10,000 for test.
+    No formal licence.
 
-    Random crop with padding 4 and flip by default, as in He et al. 2016.
+    Args:
+        augment: augmentation of training images; by default random crop with padding 4 and flip,
+            as in He et al. 2016.
     """
 
-    # The std is that of all pixels of a channel; (0.2023, 0.1994, 0.2010), often seen, is the mean
-    # of the images' own.
+    # The std over all pixels of a channel. (0.2023, 0.1994, 0.2010), often used elsewhere, is the
+    # mean of the stds of single images.
     spec = ImageSpec(
         3,
         32,
@@ -58,7 +61,9 @@ class CIFAR10(DownloadedDataset):
 
 @DATASETS.register("cifar100", paper=KRIZHEVSKY)
 class CIFAR100(CIFAR10):
-    """Photographs of 100 classes. 45,000 / 5,000 / 10,000 images, 32x32x3. No formal licence."""
+    """Photographs of 100 classes: 45,000 for training, 5,000 for validation, 10,000 for test.
+    No formal licence.
+    """
 
     spec = ImageSpec(
         3,

@@ -16,18 +16,18 @@ NUM_TRAIN, NUM_VAL, NUM_TEST = 1197, 300, 300
 
 @DATASETS.register("digits", paper="Alpaydin & Kaynak 1998, UCI optical recognition of digits")
 class Digits(ImageDataset):
-    """8x8 handwritten digits, enlarged. 1,197 / 300 / 300 images, size x size x 1. CC BY 4.0.
+    """Handwritten digits of 8x8, enlarged: 1,197 for training, 300 for validation, 300 for test.
+    CC BY 4.0.
 
-    There is no official test set among the 1,797 images: all three parts are stratified, by a
-    fixed seed.
+    The 1,797 images have no official test set: all three parts are stratified, with a fixed seed.
 
     Args:
-        size: H and W, pixels, to which the 8x8 images are enlarged bilinearly.
-        subset: training images used; all where not given.
-        augment: off by default: a mirrored digit is none.
+        size: H and W in pixels, to which the 8x8 images are enlarged bilinearly.
+        subset: number of training images used, stratified; null is all.
+        augment: augmentation of training images; off by default.
     """
 
-    # Of the training images at 32x32; from 12x12 on they differ by less than 2%.
+    # Mean and std of the training images at 32x32; from 12x12 on they differ by less than 2%.
     spec = ImageSpec(1, 32, 32, 10, tuple("0123456789"), mean=(0.3055,), std=(0.3245,))
 
     def __init__(
@@ -42,7 +42,7 @@ class Digits(ImageDataset):
         self.augment = augment
 
     def load(self) -> Splits:
-        from sklearn.datasets import load_digits  # here, since importing it takes a second
+        from sklearn.datasets import load_digits  # here, because importing it takes a second
 
         source = load_digits()
         strokes = torch.from_numpy(source.images).float().unsqueeze(1)  # (1797, 1, 8, 8), 0..16

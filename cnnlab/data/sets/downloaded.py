@@ -1,4 +1,4 @@
-"""Data sets that torchvision downloads, verifies and reads; we hold the images and the split."""
+"""Data sets that torchvision downloads, verifies and reads; the split is made here."""
 
 import contextlib
 import http.client
@@ -20,15 +20,21 @@ from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import CnnlabError
 
 TIMEOUT = 10.0  # seconds that a server may stay silent
-# All that torchvision raises for files that are absent, cut short or not what their name says.
+# All that torchvision raises for files that are missing, truncated or of another format.
 UNREADABLE = (OSError, RuntimeError, ValueError, AssertionError, EOFError)
 
 
 class DownloadedDataset(ImageDataset):
     """A data set with an official test set, named as in ``torchvision.datasets``.
 
-    Validation images are carved from the official training images. A subclass states its spec
-    and where its files lie; its own name is torchvision's.
+    Validation images are split off the official training images. A subclass sets its spec and the
+    names of its files; its class name is torchvision's.
+
+    Args:
+        root: folder with the files, laid out as torchvision does; null is $CNNLAB_DATA, or else
+            ~/.cache/cnnlab.
+        subset: number of training images used, stratified; null is all.
+        augment: augmentation of training images; off by default.
     """
 
     folder: ClassVar[str]  # below root, laid out as torchvision does
@@ -66,7 +72,7 @@ class DownloadedDataset(ImageDataset):
                 raise ValueError(f"images of {tuple(pixels.shape[1:])}, not {self.spec.shape}")
             return Images(pixels, torch.as_tensor(source.targets, dtype=torch.int64))
 
-        with ThreadPoolExecutor(2) as threads:  # each half verifies checksums, which takes a core
+        with ThreadPoolExecutor(2) as threads:  # verifying checksums is slow
             train, test = threads.map(read, (True, False))
         if len(train) != self.num_images:
             raise ValueError(f"{len(train)} training images, not {self.num_images}")
@@ -79,7 +85,7 @@ class DownloadedDataset(ImageDataset):
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.root, prefix=".download-") as scratch:
-                with _impatient(), _quiet():
+                with _socket_timeout(), _quiet():
                     self._read(Path(scratch), download=True)
                 target.mkdir(parents=True, exist_ok=True)
                 for name in self.files:
@@ -90,15 +96,15 @@ class DownloadedDataset(ImageDataset):
                     path.rmdir()
             reason = [type(error).__name__, *str(error).strip().splitlines()][-1]
             raise CnnlabError(
-                f"{type(self).__name__} is not, or not whole, in {self.root} and cannot be "
+                f"{type(self).__name__} is missing or incomplete in {self.root} and cannot be "
                 f"downloaded ({reason})\nexpected are {self.folder}/{{{','.join(self.files)}}} "
                 "below data.root or CNNLAB_DATA; data=digits needs no download"
             ) from None
 
 
 @contextlib.contextmanager
-def _impatient() -> Iterator[None]:
-    """torchvision waits for a silent server without end."""
+def _socket_timeout() -> Iterator[None]:
+    """Limit the wait for a silent server; torchvision sets no limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:
@@ -109,7 +115,7 @@ def _impatient() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """torchvision draws progress bars; a terminal shows them, a log would fill with them."""
+    """Show torchvision's progress bars on a terminal only; they would fill a log."""
     if sys.stderr.isatty():
         yield
     else:

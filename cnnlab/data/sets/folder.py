@@ -1,4 +1,4 @@
-"""A person's own pictures: one folder per class."""
+"""Pictures of one's own: one folder per class."""
 
 import os
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from cnnlab.data.picture import SUFFIXES, read_pictures
 from cnnlab.registry import DATASETS, Range
 from cnnlab.spec import ImageSpec
 
-CARVED = 0.15  # share of each class that validation, and likewise test, takes where not given
+SPLIT_FRACTION = 0.15  # of each class, for validation, and as many for test, if missing
 PART_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 Classes = dict[str, list[Path]]
 Labelled = list[tuple[Path, int]]
@@ -30,20 +30,20 @@ Labelled = list[tuple[Path, int]]
 
 @DATASETS.register("folder")
 class Folder(ImageDataset):
-    """Pictures in class folders, ROOT/CLASS/*.jpg, or the same below train, val and test.
+    """Your own pictures in class folders, ROOT/CLASS/*.jpg, or the same in train, val and test.
 
-    Where val or test is missing, each takes 15% of every class's training pictures, at least one,
-    by a fixed seed: 70/15/15 where neither exists. Names are read at once, pictures by ``load``.
+    If val or test is missing, it gets 15% of every class's training pictures, at least one, with a
+    fixed seed: 70/15/15 if both are missing. Names are read at once, pictures by ``load``.
 
     Args:
-        root: the folder.
-        size: H and W, pixels, to which whole pictures are resized, whatever their proportions.
+        root: folder with the class folders, or with train, val and test.
+        size: H and W in pixels, to which whole pictures are resized, whatever their aspect ratio.
         channels: 3 for colour, 1 for grey.
-        subset: training pictures used, stratified; all where not given.
-        augment: off by default.
+        subset: number of training pictures used, stratified; null is all.
+        augment: augmentation of training pictures; off by default.
 
     Raises:
-        ValueError: no such folder, under 2 classes, or a class with under 3 pictures.
+        ValueError: no such folder, fewer than 2 classes, or a class with fewer than 3 pictures.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Folder(ImageDataset):
         parts = find_parts(self.root)
         names = tuple(sorted(parts["train"]))
         check_counts(self.root, parts)
-        self.parts = carve_missing(names, parts)
+        self.parts = split_missing(names, parts)
         self.channels = channels
         # Known before any picture is decoded, and the same for every split: -1..1.
         half = (0.5,) * channels
@@ -83,19 +83,23 @@ class Folder(ImageDataset):
 
 
 def find_parts(root: Path) -> dict[str, Classes]:
-    """The pictures of each class, by part; all are ``train`` where there are no such folders."""
+    """The pictures of each class, by part; all are ``train`` if there are no such folders."""
     if not root.is_dir():
         raise ValueError(f"root={root}: there is no folder {root.absolute()}")
     folders = subfolders(root)
     parts = {PART_NAMES[f.name]: f for f in folders if f.name in PART_NAMES}
-    # A class may well be called 'train': then it stands beside classes of other names.
+    # A class may be called 'train' too: then there are classes of other names beside it.
     if "train" not in parts or len(parts) < len(folders):
         parts = {"train": root}
     return {part: {f.name: pictures_below(f) for f in subfolders(at)} for part, at in parts.items()}
 
 
 def check_counts(root: Path, parts: dict[str, Classes]) -> None:
-    """Refuse what cannot be split: train, val and test need a picture of each class."""
+    """Check that train, val and test can each have a picture of every class.
+
+    Raises:
+        ValueError: they cannot.
+    """
     train = parts["train"]
     if len(train) < 2:
         raise ValueError(
@@ -107,7 +111,7 @@ def check_counts(root: Path, parts: dict[str, Classes]) -> None:
         if unknown:
             raise ValueError(f"root={root}: class '{unknown[0]}' is in {part} but not in train")
         if not any(classes.values()):
-            raise ValueError(f"root={root}: {part} holds no pictures")
+            raise ValueError(f"root={root}: {part} has no pictures")
     needed = 1 + sum(part not in parts for part in ("val", "test"))  # in train
     for name in sorted(train):
         found = len(train[name])
@@ -117,8 +121,8 @@ def check_counts(root: Path, parts: dict[str, Classes]) -> None:
             raise ValueError(f"root={root}: class '{name}' needs {few}, found {found}")
 
 
-def carve_missing(names: Sequence[str], parts: dict[str, Classes]) -> dict[str, Labelled]:
-    """Files and labels of train, val and test, those not given carved from train, by class."""
+def split_missing(names: Sequence[str], parts: dict[str, Classes]) -> dict[str, Labelled]:
+    """Files and labels of train, val and test, missing parts split off train, class by class."""
     missing = [part for part in ("val", "test") if part not in parts]
     split: dict[str, Labelled] = {"train": [], "val": [], "test": []}
     for label, name in enumerate(names):
@@ -126,9 +130,9 @@ def carve_missing(names: Sequence[str], parts: dict[str, Classes]) -> dict[str, 
             if part != "train":
                 split[part] += [(path, label) for path in classes.get(name, ())]
         files = parts["train"][name]
-        # Each class by itself, so that pictures added to one leave the others' split alone.
+        # Class by class, so that pictures added to one class do not change the split of others.
         order = np.random.RandomState(SPLIT_SEED).permutation(len(files)).tolist()
-        count = max(1, round(CARVED * len(files)))
+        count = max(1, round(SPLIT_FRACTION * len(files)))
         for part in missing:
             split[part] += [(files[i], label) for i in sorted(order[:count])]
             order = order[count:]

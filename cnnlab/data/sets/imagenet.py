@@ -1,4 +1,4 @@
-"""ImageNet, from the folders in which a person keeps it: nothing here downloads it."""
+"""ImageNet, read from local folders; it is not downloaded."""
 
 import os
 from dataclasses import replace
@@ -26,7 +26,7 @@ from cnnlab.spec import ImageSpec
 MEMINFO = Path("/proc/meminfo")
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container or a cluster's job
 FLIP = Augment(flip=True)
-USABLE = 0.9  # share of the free memory that images may take: training needs some, too
+USABLE = 0.9  # fraction of the free memory for images: training needs some, too
 
 
 @DATASETS.register(
@@ -34,20 +34,22 @@ USABLE = 0.9  # share of the free memory that images may take: training needs so
     paper="Russakovsky et al. 2015, ImageNet large scale visual recognition challenge",
 )
 class ImageNet(ImageDataset):
-    """Photographs of 1000 classes. 1,271,167 / 10,000 / 50,000 images, size x size x 3.
+    """Photographs of 1000 classes: 1,271,167 for training, 10,000 for validation, 50,000 for test.
+    For non-commercial research.
 
     Read from ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG. The official validation images
-    are the test set, since the labels of the official test set are not public; ours are carved
-    from the training images. Terms: for research, not for trade.
+    are the test set, because the labels of the official test set are not public; our validation
+    images are split off the training images.
 
-    All images are held in memory, 200 GB of them at 224x224: give ``subset`` or a small ``size``.
+    All images are loaded into memory, 200 GB at 224x224: set ``subset`` or a small ``size``.
 
     Args:
-        root: the folder that holds train and val; $CNNLAB_DATA/imagenet where not given.
-        size: H and W, pixels: 224, or AlexNet's 227. The middle of a picture is kept: its shorter
-            side is resized to 8/7 of the size, 256 for 224, and the centre is cut out.
-        subset: training images used, stratified; all where not given.
-        augment: flips only, unless told.
+        root: folder with train and val; null is $CNNLAB_DATA/imagenet, or else
+            ~/.cache/cnnlab/imagenet.
+        size: H and W in pixels: 224, or 227 for AlexNet. The shorter side of a picture is resized
+            to 8/7 of it, 256 for 224, and the centre is cut out.
+        subset: number of training images used, stratified; null is all.
+        augment: augmentation of training images; flips only by default.
     """
 
     spec = ImageSpec(3, 224, 224, 1000, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -71,13 +73,13 @@ class ImageNet(ImageDataset):
         pool, test = self._find("train"), self._find("val")
         if len(pool) < self.num_val + self.num_train:
             raise CnnlabError(
-                f"{self.root / 'train'} holds {len(pool):,} pictures, too few for the "
+                f"{self.root / 'train'} has {len(pool):,} pictures, too few for the "
                 f"{self.num_val:,} of validation and {self.num_train:,} of training"
             )
-        self._refuse_too_much(self.num_val + len(test))
+        self._check_memory(self.num_val + len(test))
         order = stratified_order(torch.tensor([label for _, label in pool]))
-        places = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
-        val, train = ([pool[i] for i in part.sort().values.tolist()] for part in places)
+        parts = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
+        val, train = ([pool[i] for i in part.sort().values.tolist()] for part in parts)
         listing = ([path.relative_to(self.root).as_posix() for path, _ in p] for p in (train, val))
         return Splits(self._read(train), self._read(val), self._read(test), digest(*listing))
 
@@ -87,24 +89,24 @@ class ImageNet(ImageDataset):
         classes = subfolders(folder) if folder.is_dir() else []
         if len(classes) != self.spec.num_classes:
             raise CnnlabError(
-                f"ImageNet is not, or not whole, in {self.root}: {part} has {len(classes)} of "
+                f"ImageNet is missing or incomplete in {self.root}: {part} has {len(classes)} of "
                 f"{self.spec.num_classes} class folders\nexpected are {{train,val}}/CLASS/*.JPEG "
                 "below data.root or CNNLAB_DATA/imagenet; data=digits needs no files"
             )
         return [(path, i) for i, name in enumerate(classes) for path in pictures_below(name)]
 
-    def _refuse_too_much(self, num_evaluation: int) -> None:
-        """Before hours of decoding: refuse images that will not fit into memory."""
+    def _check_memory(self, num_evaluation: int) -> None:
+        """Refuse images that do not fit into memory, before hours of decoding."""
         free = free_memory()
-        room = int((free or 0) * USABLE) // self.spec.num_features - num_evaluation
-        if free is None or self.num_train <= room:
+        max_train = int((free or 0) * USABLE) // self.spec.num_features - num_evaluation
+        if free is None or self.num_train <= max_train:
             return
         total = self.num_train + num_evaluation
-        way_out = f"data.subset={room} or less, or " if room >= 1000 else ""
+        smaller = f"data.subset={max_train} or less, or " if max_train >= 1000 else ""
         raise CnnlabError(
             f"{total:,} images of {self.spec} take {total * self.spec.num_features / 1e9:,.1f} GB "
             f"of memory and {free / 1e9:,.1f} GB are free\n"
-            f"give {way_out}a data.size below {self.spec.height}; "
+            f"set {smaller}a data.size below {self.spec.height}; "
             f"validation and test images alone are {num_evaluation:,}"
         )
 
@@ -114,14 +116,14 @@ class ImageNet(ImageDataset):
 
 
 def free_memory() -> int | None:
-    """Bytes that can still be had without swapping; None where the system does not tell."""
+    """Bytes that are available without swapping; None if the system does not say."""
     try:
         lines = MEMINFO.read_text().splitlines()
         available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
         return int(min(available * 1024, _cgroup_limit()))
     except (OSError, StopIteration):
         pass
-    try:  # not Linux: what is installed is the least that can be said
+    try:  # not Linux: the installed memory is an upper bound
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None

@@ -1,4 +1,4 @@
-"""The MNIST family: 28x28 grey images of 10 classes, 55,000 / 5,000 / 10,000."""
+"""The MNIST family: 28x28 grey images of 10 classes."""
 
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.registry import DATASETS
@@ -7,7 +7,9 @@ from cnnlab.spec import ImageSpec
 
 @DATASETS.register("mnist", paper="LeCun, Cortes & Burges 1998, The MNIST database")
 class MNIST(DownloadedDataset):
-    """Handwritten digits. 55,000 / 5,000 / 10,000 images, 28x28x1. CC BY-SA 3.0."""
+    """Handwritten digits: 55,000 for training, 5,000 for validation, 10,000 for test.
+    CC BY-SA 3.0.
+    """
 
     spec = ImageSpec(1, 28, 28, 10, tuple("0123456789"), mean=(0.1307,), std=(0.3081,))
     folder = "MNIST/raw"
@@ -36,7 +38,9 @@ FASHION = (
 
 @DATASETS.register("fashion_mnist", paper="Xiao, Rasul & Vollgraf 2017, Fashion-MNIST")
 class FashionMNIST(MNIST):
-    """Zalando's articles of clothing. 55,000 / 5,000 / 10,000 images, 28x28x1. MIT licence."""
+    """Zalando's articles of clothing: 55,000 for training, 5,000 for validation, 10,000 for test.
+    MIT licence.
+    """
 
     spec = ImageSpec(1, 28, 28, 10, FASHION, mean=(0.2860,), std=(0.3530,))
     folder = "FashionMNIST/raw"
@@ -49,7 +53,9 @@ KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
     "kmnist", paper="Clanuwat et al. 2018, Deep learning for classical Japanese literature"
 )
 class KMNIST(MNIST):
-    """Cursive hiragana. 55,000 / 5,000 / 10,000 images, 28x28x1. CC BY-SA 4.0."""
+    """Cursive hiragana: 55,000 for training, 5,000 for validation, 10,000 for test.
+    CC BY-SA 4.0.
+    """
 
     spec = ImageSpec(1, 28, 28, 10, KUZUSHIJI, mean=(0.1918,), std=(0.3483,))
     folder = "KMNIST/raw"

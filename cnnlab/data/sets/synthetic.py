@@ -1,4 +1,4 @@
-"""Generated images that a network can learn: for tests, of any size."""
+"""Generated images of any size that a network can learn, for tests."""
 
 import math
 from typing import Annotated
@@ -11,23 +11,27 @@ from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import DATASETS, Range
 from cnnlab.spec import ImageSpec
 
-ORIENTATIONS = 10  # so many classes differ by angle alone; further ones have finer stripes
+ORIENTATIONS = 10  # number of classes that differ by angle alone; further ones by width too
 Count = Annotated[int, Range(at_least=1)]
 
 
 @DATASETS.register("synthetic")
 class Synthetic(ImageDataset):
-    """Gratings in noise: a class is an angle of stripes and how fine they are.
+    """Gratings in noise: a class is an angle and a width of stripes.
 
-    Where the stripes lie is random, so that no pixel tells anything by itself: convolutions learn
-    it at once, a linear model never.
+    The phase of the stripes is random, so that a single pixel says nothing about the class:
+    convolutions learn it at once, a linear model never.
 
     Args:
-        size: H and W, pixels.
-        channels: C; all show one grating, each in its own strength and noise.
-        num_classes: K; up to 10 are easy, and each further 10 have narrower stripes.
-        num_train, num_val, num_test: images of each part, stratified.
-        noise: standard deviation of the noise, where 1 is black to white.
+        size: H and W in pixels.
+        channels: number of channels; all show one grating, with a strength and noise of their own.
+        num_classes: number of classes; each further 10 have narrower stripes.
+        num_train: number of training images, stratified.
+        num_val: number of validation images, stratified.
+        num_test: number of test images, stratified.
+        noise: standard deviation of the noise, where 1 is the range from black to white.
+        subset: number of training images used, stratified; null is all.
+        augment: augmentation of training images; off by default.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class Synthetic(ImageDataset):
     ) -> None:
         half = (0.5,) * channels
         names = tuple(f"grating {label}" for label in range(num_classes))
-        # The grey that the gratings swing about, and their spread.
+        # The mean grey of the gratings, and their standard deviation.
         self.spec = ImageSpec(
             channels, size, size, num_classes, names, mean=half, std=(0.28,) * channels
         )
@@ -58,7 +62,7 @@ class Synthetic(ImageDataset):
     def load(self) -> Splits:
         labels = torch.arange(self.num_images) % self.spec.num_classes
         generator = torch.Generator().manual_seed(0)
-        # In parts, since floating-point images take four times the memory of what they become.
+        # In parts, because float32 images take four times the memory of uint8.
         pixels = torch.cat([self._draw(part, generator) for part in torch.split(labels, 256)])
         pool = Images(pixels, labels)
         return split(pool, num_train=self.num_train, num_val=self.num_val, test=self.num_test)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from cnnlab.models.layers import init_weights
-from cnnlab.models.stack.layers import BUILDERS, Signal
+from cnnlab.models.stack.builders import BUILDERS, Signal
 from cnnlab.models.stack.lines import parse_line
 from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
@@ -13,20 +13,23 @@ from cnnlab.spec import ImageSpec
 class ConvStack(nn.Module):
     """The layers of a list of lines, one after the other, and then a linear layer to K logits.
 
-    ``layers`` holds lines such as (default padding `valid`, default pooling stride the kernel)::
+    Lines are written such as (default padding `valid`, default pooling stride the kernel)::
 
         conv 64 4 stride=2 padding=1    conv 32 3 padding=same groups=4 bias=false
         maxpool 3 stride=2              avgpool 2, minpool 2, globalavgpool
         residual 64 stride=2            two 3x3 convolutions with batch norm, and a shortcut
-        batchnorm, lrn, dropout 0.5     relu, tanh, gelu, ... (every activation of `layers`)
-        flatten, linear 128             linear flattens a map by itself
+        batchnorm, lrn, dropout 0.5     relu, tanh, gelu, ... (every activation)
+        flatten, linear 128             linear also flattens a map
 
-    The last layer is the program's, so that a stack serves any number of classes; no lines at all
-    are softmax regression. Modules are named by line: ``layers.1_conv``. Initialised as He et al.
-    2015. (N, C, H, W) -> (N, K)
+    The last linear layer is added for any number of classes; an empty list is softmax regression.
+    Modules are named by line: ``layers.1_conv``. Initialised as He et al. 2015.
+    (N, C, H, W) -> (N, K)
+
+    Args:
+        layers: one line per layer, such as "conv 64 3 stride=2 padding=same".
 
     Raises:
-        ValueError: a line that is not understood or does not fit, with its number and text.
+        ValueError: a line that is not valid or does not fit its input, with its number and text.
     """
 
     def __init__(self, spec: ImageSpec, *, layers: list[str]) -> None:

@@ -1,7 +1,7 @@
-"""One line of a network's text, ``conv 64 4 stride=2``, read by its builder's signature.
+"""Parsing one line of a conv_stack, ``conv 64 4 stride=2``, by its builder's signature.
 
-The first parameter of a builder comes from the program. Positional ones are the line's bare
-values, in order; keyword-only ones are its ``name=value`` parts; ``Annotated`` gives bounds.
+The first parameter of a builder is passed by the program. Positional ones are the line's bare
+values, in order; keyword-only ones are its ``name=value`` parts; ``Annotated`` sets bounds.
 """
 
 import inspect
@@ -16,10 +16,10 @@ _NUMBER = {int: "a whole number", float: "a number"}
 
 
 def parse_line(text: str, builders: Mapping[str, Builder]) -> tuple[str, dict[str, Value]]:
-    """The line's word, and the arguments for ``builders[word]``.
+    """The line's first word, and the arguments for ``builders[word]``.
 
     Raises:
-        ValueError: what is wrong with the line, and how it is written.
+        ValueError: what is wrong with the line, and how it should be written.
     """
     if not text.split():
         raise ValueError(f"is empty (one of: {', '.join(sorted(builders))})")
@@ -29,48 +29,48 @@ def parse_line(text: str, builders: Mapping[str, Builder]) -> tuple[str, dict[st
     parameters = list(inspect.signature(builders[word]).parameters.values())[1:]
     hints = get_type_hints(builders[word], include_extras=True)
     try:
-        given = _assign(parts, parameters)
-        return word, {name: _read(name, value, hints[name]) for name, value in given.items()}
+        texts = _assign(parts, parameters)
+        return word, {name: _parse_value(name, text, hints[name]) for name, text in texts.items()}
     except ValueError as error:
         raise ValueError(f"{error}; write '{usage(word, builders[word])}'") from None
 
 
 def usage(word: str, builder: Builder) -> str:
-    """How a line is written: ``conv CHANNELS KERNEL stride=1 padding=valid``."""
-    shown = [word]
+    """The syntax of a line: ``conv CHANNELS KERNEL stride=1 padding=valid``."""
+    words = [word]
     for parameter in list(inspect.signature(builder).parameters.values())[1:]:
         if parameter.default is inspect.Parameter.empty:
-            shown.append(parameter.name.upper())
+            words.append(parameter.name.upper())
         else:
             default = "KERNEL" if parameter.default is None else str(parameter.default).lower()
-            shown.append(f"{parameter.name}={default}")
-    return " ".join(shown)
+            words.append(f"{parameter.name}={default}")
+    return " ".join(words)
 
 
 def _assign(parts: list[str], parameters: list[inspect.Parameter]) -> dict[str, str]:
-    """Parameter name -> the text given for it."""
+    """Parameter name -> its text in the line."""
     names = [parameter.name for parameter in parameters]
     bare = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    given: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for part in parts:
         name, is_named, value = part.partition("=")
         if not is_named:
-            free = [candidate for candidate in bare if candidate not in given]
+            free = [candidate for candidate in bare if candidate not in texts]
             if not free:
                 raise ValueError(f"'{part}' is one value too many")
             name, value = free[0], part
         if name not in names:
             raise ValueError(f"no argument '{name}'{nearest(name, names)}")
-        if name in given:
-            raise ValueError(f"{name} is given twice")
-        given[name] = value
+        if name in texts:
+            raise ValueError(f"{name} is set twice")
+        texts[name] = value
     for parameter in parameters:
-        if parameter.default is inspect.Parameter.empty and parameter.name not in given:
+        if parameter.default is inspect.Parameter.empty and parameter.name not in texts:
             raise ValueError(f"{parameter.name} is missing")
-    return given
+    return texts
 
 
-def _read(name: str, text: str, hint: Any) -> Value:
+def _parse_value(name: str, text: str, hint: Any) -> Value:
     """The text as its annotated type: a word of a Literal, true or false, or a number in bounds."""
     kind, *bounds = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     kinds = get_args(kind) or (kind,)

@@ -14,7 +14,7 @@ from cnnlab.registry import CnnlabError, Range, nearest
 
 KEY = "hydra.launcher"
 Positive = Annotated[int, Range(at_least=1)]
-Share = Annotated[float, Range(above=0)]
+PositiveFloat = Annotated[float, Range(above=0)]
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,17 @@ class InProcess:
 
 @dataclass(frozen=True)
 class Parallel:
-    """Several jobs at a time on this machine."""
+    """Several jobs at a time on this machine.
 
-    n_jobs: int = -1  # jobs at a time; -1: one a core, on GPUs as many as they have slots
-    gpus_per_job: Share | None = None  # 0.5: two jobs share a GPU; null: trainer.devices
-    threads_per_job: Positive | None = None  # null: cores divided by jobs
+    Args:
+        n_jobs: number of jobs at a time; -1 is one per core, or as many as the GPUs have room for.
+        gpus_per_job: GPUs of each job; 0.5 lets two jobs share one, null is trainer.devices.
+        threads_per_job: CPU threads of each job; null is the cores divided by the jobs.
+    """
+
+    n_jobs: int = -1
+    gpus_per_job: PositiveFloat | None = None
+    threads_per_job: Positive | None = None
 
     def __post_init__(self) -> None:
         if self.n_jobs < 1 and self.n_jobs != -1:
@@ -46,49 +52,84 @@ class Joblib(Parallel):
 
 @dataclass(frozen=True)
 class SubmititLocal(Parallel):
-    """A new process for every job, as on a cluster."""
+    """A new process for every job, as on a cluster.
 
-    timeout_min: Positive = 60 * 24 * 7  # a job then saves and makes room; half a minute before
+    Args:
+        timeout_min: minutes that a job may take; half a minute before, it saves and ends.
+    """
+
+    timeout_min: Positive = 60 * 24 * 7
 
 
 @dataclass(frozen=True)
 class SubmititSlurm:
-    """A SLURM job array. What is not named here goes into ``additional_parameters``."""
+    """A SLURM job array.
+
+    Args:
+        partition: SLURM partition; null is the cluster's default.
+        account: account that is charged; null is the cluster's default.
+        qos: quality of service; null is the cluster's default.
+        constraint: features that a node must have, such as a100; null is any node.
+        timeout_min: time limit of a job, in minutes; the job is resubmitted as long as it advances.
+        signal_delay_s: seconds before the time limit at which a job saves, to be resubmitted.
+        cpus_per_task: cores of each job, also its CPU threads.
+        gpus_per_node: GPUs of each job; null requests none.
+        mem_gb: memory of each job, in GB; null is the cluster's default.
+        array_parallelism: number of jobs of the array at a time.
+        setup: shell lines that run before a job, such as "module load cuda".
+        additional_parameters: any other option of sbatch, by its long name.
+    """
 
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
     timeout_min: Positive = 60
-    signal_delay_s: Positive = 120  # a job saves so long before its time is over, and goes on anew
-    cpus_per_task: Positive = 4  # also the threads of a job
-    gpus_per_node: Annotated[int, Range(at_least=0)] | None = None  # null: asks for none
-    mem_gb: Share | None = None
-    array_parallelism: Positive = 256  # jobs at a time
-    setup: tuple[str, ...] = ()  # shell lines before a job: module load cuda
+    signal_delay_s: Positive = 120
+    cpus_per_task: Positive = 4
+    gpus_per_node: Annotated[int, Range(at_least=0)] | None = None
+    mem_gb: PositiveFloat | None = None
+    array_parallelism: Positive = 256
+    setup: tuple[str, ...] = ()
     additional_parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RayInit:
-    """What ``ray.init`` is told; the most used of it."""
+    """The most used arguments of ``ray.init``.
 
-    address: str | None = None  # auto, or ray://HOST:10001; null starts Ray on this machine
-    num_cpus: Positive | None = None  # of a Ray started here
+    Args:
+        address: auto, or ray://HOST:10001; null starts Ray on this machine.
+        num_cpus: cores of a Ray started on this machine; null is all.
+        num_gpus: GPUs of a Ray started on this machine; null is all.
+    """
+
+    address: str | None = None
+    num_cpus: Positive | None = None
     num_gpus: Annotated[int, Range(at_least=0)] | None = None
 
 
 @dataclass(frozen=True)
 class RayRemote:
-    """What one job asks of the cluster."""
+    """The resources that one job requests from the cluster.
 
-    num_cpus: Share = 1.0  # also the threads of a job, at least one
-    num_gpus: Annotated[float, Range(at_least=0)] | None = None  # 0.5; null: trainer.devices
+    Args:
+        num_cpus: cores of each job, also its CPU threads (at least one).
+        num_gpus: GPUs of each job; 0.5 lets two jobs share one, null is trainer.devices.
+    """
+
+    num_cpus: PositiveFloat = 1.0
+    num_gpus: Annotated[float, Range(at_least=0)] | None = None
 
 
 @dataclass(frozen=True)
 class RayNode:
-    """The two halves of a Ray launch."""
+    """Ray itself, and each job on it.
+
+    Args:
+        init: arguments of ``ray.init``.
+        remote: resources of each job.
+    """
 
     init: RayInit = RayInit()
     remote: RayRemote = RayRemote()
@@ -96,7 +137,11 @@ class RayNode:
 
 @dataclass(frozen=True)
 class Ray:
-    """Tasks on a Ray of this machine, or on a cluster whose hosts share the runs' folder."""
+    """Tasks of Ray on this machine, or on a cluster whose hosts share the runs' folder.
+
+    Args:
+        ray: arguments of Ray.
+    """
 
     ray: RayNode = RayNode()
 

@@ -16,15 +16,27 @@ COSTS = ("macs", "params", "train_seconds")
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How to search. Where the study lies and how many trials it has may be changed later."""
+    """How to search. ``n_trials`` and ``storage`` may be changed when a search continues.
 
-    n_trials: Annotated[int, Range(at_least=1)] = 20  # in all, over every start of the command
+    Args:
+        n_trials: number of trials in total, over all starts of the same command.
+        sampler: how the next trial is chosen: tpe is a tree-structured Parzen estimator, cma-es an
+            evolution strategy for one objective, nsga2 a genetic algorithm for several.
+        pruner: how bad trials are stopped while they train: asha is successive halving, median
+            stops those below the median of the trials so far.
+        objectives: columns of result.json to optimise; with several the result is a Pareto front.
+        n_jobs: number of trials passed to the launcher at a time.
+        seed: seed of the sampler.
+        storage: URL of a database for the study; null is a file in the sweep's folder.
+    """
+
+    n_trials: Annotated[int, Range(at_least=1)] = 20
     sampler: Literal["tpe", "random", "grid", "cma-es", "nsga2"] = "tpe"
-    pruner: Literal["none", "asha", "median"] = "none"  # stops bad trials while they train
-    objectives: tuple[str, ...] = ("val_acc",)  # columns of result.json
-    n_jobs: Annotated[int, Range(at_least=1)] = 1  # trials handed to the launcher at once
+    pruner: Literal["none", "asha", "median"] = "none"
+    objectives: tuple[str, ...] = ("val_acc",)
+    n_jobs: Annotated[int, Range(at_least=1)] = 1
     seed: Annotated[int, Range(at_least=0)] = 0
-    storage: str | None = None  # a database's URL; null: a file in the sweep's folder
+    storage: str | None = None
 
     def __post_init__(self) -> None:
         metrics = (LOSS, *(metric for metric in METRICS.values() if metric.is_primary))

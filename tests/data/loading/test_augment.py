@@ -11,7 +11,7 @@ from cnnlab.data.loading.augment import (
     color_shift,
     crop,
     mix,
-    share_kept,
+    mix_lambda,
 )
 from cnnlab.data.loading.normalise import Normalise
 from cnnlab.spec import ImageSpec
@@ -127,35 +127,35 @@ def test_mixup_blends_evenly_and_cutmix_pastes() -> None:
 
 def test_with_both_each_image_draws_one() -> None:
     torch.manual_seed(0)
-    kept = share_kept(torch.zeros(1000, 1, 8, 8), Augment(mixup=1.0, cutmix=1.0))
-    pasted = ((kept == 0) | (kept == 1)).flatten(1).all(1)
-    even = (kept == kept[:, :, :1, :1]).flatten(1).all(1)
+    lam = mix_lambda(torch.zeros(1000, 1, 8, 8), Augment(mixup=1.0, cutmix=1.0))
+    pasted = ((lam == 0) | (lam == 1)).flatten(1).all(1)
+    even = (lam == lam[:, :, :1, :1]).flatten(1).all(1)
     assert (pasted | even).all()
     assert abs(int((pasted & ~even).sum()) - 500) < 70
 
 
-def test_mixup_share_follows_beta() -> None:
+def test_mixup_lambda_follows_beta() -> None:
     torch.manual_seed(0)
-    kept = share_kept(torch.zeros(20_000, 1, 1, 1), Augment(mixup=0.5))
-    assert abs(float(kept.mean()) - 0.5) < 0.01
-    assert abs(float(kept.var()) - 1 / (4 * (2 * 0.5 + 1))) < 0.003  # Beta(a, a): 1 / (4(2a + 1))
+    lam = mix_lambda(torch.zeros(20_000, 1, 1, 1), Augment(mixup=0.5))
+    assert abs(float(lam.mean()) - 0.5) < 0.01
+    assert abs(float(lam.var()) - 1 / (4 * (2 * 0.5 + 1))) < 0.003  # Beta(a, a): 1 / (4(2a + 1))
 
 
-def test_cutmix_area_follows_its_share() -> None:
+def test_cutmix_area_follows_its_lambda() -> None:
     """alpha 1: the box's area before clipping is uniform, so half of the image on average."""
     torch.manual_seed(0)
-    kept = share_kept(torch.zeros(20_000, 1, 64, 64), Augment(cutmix=1.0))
+    lam = mix_lambda(torch.zeros(20_000, 1, 64, 64), Augment(cutmix=1.0))
     # Clipping a box of side s about a uniform centre keeps s - s^2/4 of each side.
-    share = torch.rand(400_000).sqrt()
-    expected = 1 - float((share - share**2 / 4).square().mean())
-    assert abs(float(kept.mean()) - expected) < 0.02
+    side = torch.rand(400_000).sqrt()  # as a fraction of the image's
+    expected = 1 - float((side - side**2 / 4).square().mean())
+    assert abs(float(lam.mean()) - expected) < 0.02
 
 
 def test_mix_of_two_known_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "randperm", lambda _, device: torch.tensor([1, 0], device=device))
     inputs = torch.tensor([0.0, 8.0]).view(2, 1, 1, 1)
-    kept = torch.tensor([0.75, 0.25]).view(2, 1, 1, 1)
-    mixed, targets = mix(inputs, torch.tensor([0, 2]), kept, num_classes=3)
+    lam = torch.tensor([0.75, 0.25]).view(2, 1, 1, 1)
+    mixed, targets = mix(inputs, torch.tensor([0, 2]), lam, num_classes=3)
     assert mixed.flatten().tolist() == [2.0, 2.0]
     assert targets.tolist() == [[0.75, 0.0, 0.25], [0.75, 0.0, 0.25]]
 

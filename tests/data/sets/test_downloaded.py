@@ -148,10 +148,10 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     write_mnist(raw)
     (raw / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03 cut short")
-    with pytest.raises(CnnlabError, match="not whole"):
+    with pytest.raises(CnnlabError, match="incomplete"):
         data.MNIST(root=str(tmp_path)).load()
     write_mnist(raw, train=59)
-    with pytest.raises(CnnlabError, match="not whole"):
+    with pytest.raises(CnnlabError, match="incomplete"):
         data.MNIST(root=str(tmp_path)).load()
     assert {path.name for path in tmp_path.rglob("*")} == {"MNIST", "raw", *data.MNIST.files}
 

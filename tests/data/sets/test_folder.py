@@ -59,7 +59,7 @@ def test_all_three_parts_given_are_kept(tmp_path: Path) -> None:
     assert [len(p) for p in (splits.train, splits.val, splits.test)] == [10, 6, 4]
 
 
-def test_val_is_carved_from_train_when_only_test_is_given(tmp_path: Path) -> None:
+def test_val_is_split_off_train_when_only_test_is_given(tmp_path: Path) -> None:
     for name in ("a", "b"):
         put(tmp_path / "train" / name, 20)
         put(tmp_path / "test" / name, 7)
@@ -137,7 +137,7 @@ def test_constructing_decodes_nothing(tmp_path: Path) -> None:
             {"train/cat": 5, "train/dog": 5, "val/bird": 5},
             "class 'bird' is in val but not in train",
         ),
-        ({"train/cat": 5, "train/dog": 5, "test/dog": 0}, "test holds no pictures"),
+        ({"train/cat": 5, "train/dog": 5, "test/dog": 0}, "test has no pictures"),
     ],
 )
 def test_refusals(tmp_path: Path, counts: dict[str, int], message: str) -> None:

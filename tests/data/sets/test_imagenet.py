@@ -77,7 +77,7 @@ def test_missing_folders_are_named_with_what_is_expected(tmp_path: Path) -> None
     with pytest.raises(CnnlabError) as refusal:
         ImageNet(root=str(tmp_path)).load()
     assert str(refusal.value) == (
-        f"ImageNet is not, or not whole, in {tmp_path}: train has 0 of 1000 class folders\n"
+        f"ImageNet is missing or incomplete in {tmp_path}: train has 0 of 1000 class folders\n"
         "expected are {train,val}/CLASS/*.JPEG below data.root or CNNLAB_DATA/imagenet; "
         "data=digits needs no files"
     )
@@ -86,7 +86,7 @@ def test_missing_folders_are_named_with_what_is_expected(tmp_path: Path) -> None
 def test_too_few_pictures_are_counted(small: Path) -> None:
     for picture in (small / "train" / "n03").iterdir():
         picture.unlink()
-    with pytest.raises(CnnlabError, match="holds 30 pictures, too few for the 8 of validation and"):
+    with pytest.raises(CnnlabError, match="has 30 pictures, too few for the 8 of validation and"):
         ImageNet(root=str(small)).load()
     assert len(ImageNet(root=str(small), size=8, subset=22).load().train) == 22
 
@@ -101,7 +101,7 @@ def test_more_than_fits_is_refused_before_it_is_read(
         ImageNet(root=str(small)).load()
     assert str(refusal.value) == (
         "52 images of 224x224x3 take 0.0 GB of memory and 0.0 GB are free\n"
-        "give a data.size below 224; validation and test images alone are 20"
+        "set a data.size below 224; validation and test images alone are 20"
     )
 
 
@@ -109,14 +109,14 @@ def test_the_largest_subset_that_fits_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("cnnlab.data.sets.imagenet.free_memory", lambda: 32 * 10**9)
     data = ImageNet()
     with pytest.raises(CnnlabError) as refusal:
-        data._refuse_too_much(60_000)
+        data._check_memory(60_000)
     assert str(refusal.value) == (
         "1,331,167 images of 224x224x3 take 200.4 GB of memory and 32.0 GB are free\n"
-        "give data.subset=131326 or less, or a data.size below 224; "
+        "set data.subset=131326 or less, or a data.size below 224; "
         "validation and test images alone are 60,000"
     )
-    ImageNet(subset=131_326)._refuse_too_much(60_000)
-    ImageNet(size=32)._refuse_too_much(60_000)
+    ImageNet(subset=131_326)._check_memory(60_000)
+    ImageNet(size=32)._check_memory(60_000)
 
 
 def test_free_memory_is_what_linux_calls_available(

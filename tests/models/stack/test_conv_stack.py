@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cnnlab.models import ConvStack
 from cnnlab.models.layers import MinPool2d, output_size
-from cnnlab.models.stack.layers import BUILDERS
+from cnnlab.models.stack.builders import BUILDERS
 from cnnlab.models.stack.lines import parse_line, usage
 from cnnlab.spec import ImageSpec
 
@@ -163,24 +163,23 @@ def test_no_lines_are_softmax_regression():
         ),
         (
             ["maxpool 2 kernel=3"],
-            "line 1 'maxpool 2 kernel=3': kernel is given twice; "
+            "line 1 'maxpool 2 kernel=3': kernel is set twice; "
             "write 'maxpool KERNEL stride=KERNEL padding=valid'",
         ),
         (
             ["dropout 1"],
-            "line 1 'dropout 1': share=1 must be a number at least 0 and below 1; "
-            "write 'dropout SHARE'",
+            "line 1 'dropout 1': p=1 must be a number at least 0 and below 1; write 'dropout P'",
         ),
         (
             ["dropout nan"],
-            "line 1 'dropout nan': share=nan must be a number at least 0 and below 1; "
-            "write 'dropout SHARE'",
+            "line 1 'dropout nan': p=nan must be a number at least 0 and below 1; "
+            "write 'dropout P'",
         ),
         (
             ["flatten", "conv 8 3"],
-            "line 2 'conv 8 3': needs a map, not the row of 3072 numbers from line 1",
+            "line 2 'conv 8 3': needs a map, not the vector of 3072 numbers from line 1",
         ),
-        (["linear 8", "lrn"], "line 2 'lrn': needs a map, not the row of 8 numbers from line 1"),
+        (["linear 8", "lrn"], "line 2 'lrn': needs a map, not the vector of 8 numbers from line 1"),
         (
             ["conv 8 3 groups=3"],
             "line 1 'conv 8 3 groups=3': groups=3 must divide the channels, 3 and 8",
@@ -188,7 +187,7 @@ def test_no_lines_are_softmax_regression():
         (
             ["conv 8 3 padding=3"],
             "line 1 'conv 8 3 padding=3': padding=3 must be below kernel 3, "
-            "or a window sees nothing but the border",
+            "or a window would hold only padding",
         ),
         (
             ["maxpool 3 padding=2"],
@@ -207,7 +206,7 @@ def test_usage_is_a_line_that_parses_once_its_capitals_are_numbers():
         line = usage(word, builder).replace("=KERNEL", "=2")
         for name in ("CHANNELS", "KERNEL", "UNITS"):
             line = line.replace(name, "4")
-        assert parse_line(line.replace("SHARE", "0.5"), BUILDERS)[0] == word
+        assert parse_line(line.replace("P", "0.5"), BUILDERS)[0] == word
 
 
 whole = st.integers(1, 6)

@@ -1,7 +1,8 @@
-"""The layers that a line of a conv_stack can name, each a function from line to module.
+"""The builders of a conv_stack's layers: each turns the arguments of a line into a module.
 
-A builder's first parameter is what reaches the line; the rest is how the line is written
-(`stack_lines`). It gives the module and the shape of its output, without N.
+A builder's first parameter is the signal that enters the line; its other parameters are the
+arguments of the line, read by `stack.lines`. It returns the module and the shape of its output,
+without N.
 """
 
 import math
@@ -25,39 +26,49 @@ from cnnlab.models.residual import BasicBlock
 from cnnlab.models.stack.lines import Builder
 from cnnlab.registry import Range
 
-_COUNTS = Range(at_least=1, at_most=65536)  # more is a slip of the finger
+_COUNTS = Range(at_least=1, at_most=65536)  # more is a typing error
 Count = Annotated[int, _COUNTS]
 Border = Annotated[Padding, Range(at_least=0)]
-Shape = tuple[int, ...]  # (C, H, W) of a map, (F,) of numbers in a row
+Shape = tuple[int, ...]  # (C, H, W) of a map, (F,) of a vector
 Built = tuple[nn.Module, Shape]
 
 
 @dataclass(frozen=True)
 class Signal:
-    """What reaches a line: its shape without N, and where it comes from, in words."""
+    """The input of a line: its shape without N, and which line it is the output of, in words."""
 
     shape: Shape
     origin: str  # "from line 4", "of the input"
 
     @property
     def num_features(self) -> int:
-        """Numbers in it."""
+        """Numbers in it, C * H * W or F."""
         return math.prod(self.shape)
 
     def as_map(self) -> tuple[int, int, int]:
-        """(C, H, W), or a refusal where `flatten` or `linear` came before."""
+        """(C, H, W).
+
+        Raises:
+            ValueError: it is a vector, the output of a `flatten` or `linear`.
+        """
         if len(self.shape) == 1:
-            raise ValueError(f"needs a map, not the row of {self.shape[0]} numbers {self.origin}")
+            raise ValueError(
+                f"needs a map, not the vector of {self.shape[0]} numbers {self.origin}"
+            )
         channels, height, width = self.shape
         return channels, height, width
 
     def slide(self, kernel: int, stride: int, padding: Padding) -> tuple[int, int]:
-        """(H, W) after a window of that kernel, or a refusal where it does not fit."""
+        """(H, W) after a window of that kernel.
+
+        Raises:
+            ValueError: the window does not fit.
+        """
         _, height, width = self.as_map()
         if isinstance(padding, int) and padding >= kernel:
             raise ValueError(
                 f"padding={padding} must be below kernel {kernel}, "
-                "or a window sees nothing but the border"
+                "or a window would hold only padding"
             )
         rows, columns = (output_size(size, kernel, stride, padding) for size in (height, width))
         if rows < 1 or columns < 1:
@@ -137,8 +148,8 @@ def _linear(signal: Signal, units: Count) -> Built:
     return nn.Sequential(nn.Flatten(), linear) if len(signal.shape) > 1 else linear, (units,)
 
 
-def _dropout(signal: Signal, share: Annotated[float, Range(at_least=0, below=1)]) -> Built:
-    return nn.Dropout(share), signal.shape
+def _dropout(signal: Signal, p: Annotated[float, Range(at_least=0, below=1)]) -> Built:
+    return nn.Dropout(p), signal.shape
 
 
 BUILDERS: dict[str, Builder] = {
