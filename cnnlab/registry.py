@@ -3,10 +3,9 @@
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 Component = TypeVar("Component", bound=Callable[..., Any])
-Task = Literal["classify", "reconstruct"]
 
 
 class CnnlabError(Exception):
@@ -46,7 +45,7 @@ class Entry:
 
     name: str
     component: Callable[..., Any]
-    task: Task
+    task: str  # what a model is for: a name in TASKS
     paper: str
     packages: tuple[str, ...]  # optional extras that must be installed
 
@@ -59,7 +58,7 @@ class Registry:
         self._entries: dict[str, Entry] = {}
 
     def register(
-        self, name: str, *, task: Task = "classify", paper: str = "", packages: Iterable[str] = ()
+        self, name: str, *, task: str = "classify", paper: str = "", packages: Iterable[str] = ()
     ) -> Callable[[Component], Component]:
         """Enter a class or function under ``name``. Its keyword-only arguments are its config.
 
@@ -107,3 +106,6 @@ MODELS = Registry("model")
 DATASETS = Registry("data")
 OPTIMIZERS = Registry("optim")
 SCHEDULES = Registry("schedule")
+TASKS = Registry("task")
+CALLBACKS = Registry("callbacks")
+LOGGERS = Registry("logger")

@@ -9,7 +9,7 @@ from cnnlab.app.errors import COMPOSING_ERRORS, refusal
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.prepare import prepare, typed
 from cnnlab.config import schema
-from cnnlab.config.options import GROUPS, RunConfig, TrainerConfig, run_defaults
+from cnnlab.config.options import GROUPS, LISTS, RunConfig, TrainerConfig, run_defaults
 from cnnlab.discovery import discover
 from cnnlab.registry import CnnlabError
 
@@ -40,6 +40,11 @@ def register_configs() -> None:
     for kind, registry in GROUPS.items():
         for entry in registry:
             store.store(group=kind, name=entry.name, node=schema.defaults(entry), provider="cnnlab")
+    for kind, registry in LISTS.items():
+        for entry in registry:
+            options = {key: o for key, o in schema.defaults(entry).items() if key != "name"}
+            place = f"{kind}.{entry.name}"
+            store.store(group=kind, name=entry.name, node=options, package=place, provider="cnnlab")
     node = run_defaults()
     del node["trainer"]
     store.store(name="run", node=node, provider="cnnlab")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnlab.config.options import GROUPS
+from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.identity import VOLATILE
 from cnnlab.runs.run_dir import RunDir
@@ -69,11 +69,23 @@ def expand_resume(words: Sequence[str]) -> list[str]:
         if key.startswith("init."):
             raise CnnlabError(f"{key}={given[key]}: resume goes on with the weights of {run.name}")
     base = [f"{kind}={choices.get(kind, config[kind]['name'])}" for kind in GROUPS]
+    for kind in LISTS:  # an older config has neither, and keeps the defaults
+        if kind in config and kind not in given:
+            base.append(f"{kind}=[{','.join(config[kind])}]")
     place = {"runs_dir": str(run.path.parent.parent), "sweep.name": run.path.parent.name}
     settings = {
         key: value
         for key, value in _leaves(config)
-        if not key.endswith(".name") and key.split(".")[0] not in (*VOLATILE, "resume")
+        if not key.endswith(".name") and key.split(".")[0] not in (*VOLATILE, *LISTS, "resume")
+    }
+    if "trainer.max_steps" in given:  # the epochs follow from it
+        settings.pop("trainer.epochs", None)
+    settings |= {
+        f"{kind}.{key}": value
+        for kind in LISTS
+        if kind not in given
+        for key, value in _leaves(config.get(kind, {}))
+        if value != {}
     }
     changed_groups = tuple(f"{kind}." for kind in GROUPS if kind in given)
     base += [

@@ -14,7 +14,7 @@ from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.search.options import SearchOptions
 from cnnlab.sweep.search.options import parse as parse_options
-from cnnlab.training.assemble import preflight
+from cnnlab.training.assemble import preflight, resolve_epochs
 
 
 def prepare(composed: DictConfig, context: HydraConf) -> Job:
@@ -26,10 +26,10 @@ def prepare(composed: DictConfig, context: HydraConf) -> Job:
     choices = {
         str(group): str(choice)
         for group, choice in context.runtime.choices.items()
-        if not str(group).startswith("hydra/") and choice is not None
+        if not str(group).startswith("hydra/") and isinstance(choice, str)
     }
     try:
-        checked = typed(composed)
+        checked = resolve_epochs(typed(composed))
         cost = preflight(checked)
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
@@ -75,7 +75,7 @@ def _resume_in_place(config: RunConfig) -> RunConfig:
     if identify(unchanged).to_dict() == source.status().get("identity") and not source.is_done:
         return unchanged
     epochs = len(source.metrics()) if source.metrics_file.is_file() else 0
-    if config.trainer.epochs <= epochs:
+    if config.epochs <= epochs:
         raise CnnlabError(
             f"resume={source}: it has trained {epochs} epochs; give trainer.epochs above {epochs}"
         )

@@ -8,18 +8,23 @@ from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
 from cnnlab.registry import (
+    CALLBACKS,
     DATASETS,
+    LOGGERS,
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
     CnnlabError,
     Range,
     Registry,
-    Task,
 )
+from cnnlab.task import Task, task_named
 
 PositiveInt = Annotated[int, Range(at_least=1)]
 GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES)}
+# Groups of which several may be chosen, or none: logger=[tensorboard,csv]
+LISTS: dict[str, Registry] = {r.kind: r for r in (LOGGERS, CALLBACKS)}
+DEFAULT_EPOCHS = 10  # where neither trainer.epochs nor trainer.max_steps says how long to train
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class LossConfig:
 class TrainerConfig:
     """How long, on what and how exactly a run trains."""
 
-    epochs: PositiveInt = 10
+    epochs: PositiveInt | None = None  # null: as many as max_steps needs, else 10
     max_steps: PositiveInt | None = None  # optimiser steps; ends the run before its last epoch
     max_time: str | None = None  # 90s, 10m, 1.5h
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
@@ -44,7 +49,7 @@ class TrainerConfig:
     gradient_clip: Annotated[float, Range(above=0)] | None = None  # largest L2 norm
     accumulate: PositiveInt = 1  # batches to one optimiser step
     early_stopping: PositiveInt | None = None  # epochs without improvement
-    # which epoch is tested; auto: by val_acc, or by val_loss where there are no classes to hit
+    # which epoch is tested; auto: by the task's own metric, val_acc of a classifier
     checkpoint: Literal["auto", "val_acc", "val_loss", "last"] = "auto"
     compile: bool = False
     checkpoint_every: int | str | None = None  # also within epochs: 500 (steps), 90s, 10m or 1h
@@ -113,6 +118,9 @@ class RunConfig:
     sweep: SweepConfig = field(default_factory=SweepConfig)
     rerun: bool = False  # train again beside a finished run
     resume: str | None = None  # a run folder to go on from
+    # by name, each with its options; a config.yaml without them is from when all had this one
+    logger: dict[str, dict[str, Any]] = field(default_factory=lambda: {"tensorboard": {}})
+    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The config as config.yaml holds it."""
@@ -121,14 +129,19 @@ class RunConfig:
     @property
     def task(self) -> Task:
         """What the model is for."""
-        return MODELS[self.model["name"]].task
+        return task_named(MODELS[self.model["name"]].task)
 
     @property
-    def metric(self) -> Literal["val_acc", "val_loss", "last"]:
-        """What the best epoch is chosen by."""
-        if self.trainer.checkpoint != "auto":
-            return self.trainer.checkpoint
-        return "val_acc" if self.task == "classify" else "val_loss"
+    def metric(self) -> str:
+        """What the best epoch is chosen by: a column such as ``val_acc``, or ``last``."""
+        checkpoint = self.trainer.checkpoint
+        return self.task.metric if checkpoint == "auto" else checkpoint
+
+    @property
+    def epochs(self) -> int:
+        """``trainer.epochs`` of a config in which it is resolved."""
+        assert self.trainer.epochs is not None
+        return self.trainer.epochs
 
 
 def parse(config: Mapping[str, Any]) -> RunConfig:
@@ -142,28 +155,25 @@ def parse(config: Mapping[str, Any]) -> RunConfig:
         if not isinstance(config.get(kind), Mapping):
             raise CnnlabError(f"{kind}={config.get(kind)}: give a name, {kind}=...")
         resolved[kind] = schema.resolve(registry, config[kind])
+    for kind, registry in LISTS.items():
+        if kind in config:
+            resolved[kind] = _resolve_list(registry, config[kind])
     checked: RunConfig = schema.check("", resolved, RunConfig)
-    if checked.task == "reconstruct":
-        _refuse_classes(checked)
+    checked.task.check(checked.to_dict())
     return checked
 
 
-def _refuse_classes(config: RunConfig) -> None:
-    """Refuse what has a meaning for classes alone, where pixels are what is learnt."""
-    augment = config.data.get("augment")
-    values = {
-        "loss.label_smoothing": config.loss.label_smoothing,
-        "loss.class_weights": config.loss.class_weights,
-        "data.augment.mixup": getattr(augment, "mixup", 0),
-        "data.augment.cutmix": getattr(augment, "cutmix", 0),
-        "trainer.checkpoint": config.trainer.checkpoint,
-        "schedule.metric": config.schedule.get("metric"),
-    }
-    for key, value in values.items():
-        if value not in (0, "none", "auto", "last", "val_loss", None):
-            raise CnnlabError(
-                f"{key}={value}: model={config.model['name']} reconstructs pixels, without classes"
-            )
+def _resolve_list(registry: Registry, chosen: Any) -> dict[str, dict[str, Any]]:
+    """The options of each chosen component, complete and checked, by its name."""
+    kind = registry.kind
+    if not isinstance(chosen, Mapping) or not all(isinstance(o, Mapping) for o in chosen.values()):
+        raise CnnlabError(f"{kind}={chosen}: give a list of names, {kind}=[...]")
+    found = {}
+    for name, options in chosen.items():
+        component = {**options, "name": name}
+        found[str(name)] = schema.resolve(registry, component, f"{kind}.{name}")
+        del found[str(name)]["name"]
+    return found
 
 
 def run_defaults() -> dict[str, Any]:
@@ -173,6 +183,7 @@ def run_defaults() -> dict[str, Any]:
         f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
         for f in fields
     }
+    values |= {kind: {} for kind in LISTS}  # what is chosen of them comes from their groups
     return dict(schema.to_dict(values))
 
 

@@ -15,7 +15,7 @@ from cnnlab.registry import DATASETS, MODELS
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import weights_identity
 
-VOLATILE = ("runs_dir", "sweep", "rerun")  # where a run lies, not what it is
+VOLATILE = ("runs_dir", "sweep", "rerun", "logger")  # where a run lies, not what it is
 LONGEST_NAME = 120
 QUOTES = "'\""
 
@@ -42,6 +42,8 @@ def identify(config: RunConfig) -> Identity:
     essential = config.to_dict()
     for key in VOLATILE:
         essential.pop(key)
+    if not essential["callbacks"]:
+        essential.pop("callbacks")
     essential["trainer"].pop("checkpoint_every")  # how often it is saved changes no result
     root = schema.options(DATASETS[config.data["name"]].component).get("root")
     if root is not None and not root.required:  # a standard set is the same wherever it lies

@@ -14,7 +14,8 @@ from cnnlab.sweep.search.options import SearchOptions
 class Job:
     """A checked config, the names that were chosen for it, what identifies it, and its cost.
 
-    ``trial`` holds the options of the search that the job is a trial of.
+    ``trial`` holds the options of the search that the job is a trial of, ``title`` what stands
+    before its lines on the terminal; ``verbose`` lets Lightning speak too.
     """
 
     config: RunConfig
@@ -23,6 +24,8 @@ class Job:
     identity: Identity
     cost: Cost
     trial: SearchOptions | None = None
+    title: str = ""
+    verbose: bool = False
 
     def folder(self) -> RunDir:
         """Where the job's run lies or will lie."""

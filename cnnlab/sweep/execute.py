@@ -1,6 +1,7 @@
 """Run a checked job in its folder, under a claim; whatever comes of it is written there."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import shutil
@@ -21,8 +22,8 @@ from cnnlab.runs.identity import outdated
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import FAILED
-from cnnlab.training.chunked_task import TrainingDivergedError
 from cnnlab.training.isolation import isolated
+from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import run_in_processes
 from cnnlab.training.run import run
 from cnnlab.training.stopping import Pruned, Stopped
@@ -98,14 +99,7 @@ def _train(job: Job, folder: RunDir, title: str) -> str:
             if devices > 1:
                 run_in_processes(folder, devices, title=title, verbose=verbose)
             else:
-                run(
-                    job.config,
-                    folder,
-                    model=job.choices["model"],
-                    title=title,
-                    verbose=verbose,
-                    callbacks=callbacks,
-                )
+                run(dataclasses.replace(job, title=title, verbose=verbose), folder, callbacks)
         except BaseException as error:
             state = _state(error)
             _record_failure(folder, error, state, title)

@@ -1,15 +1,15 @@
-"""last.ckpt and best.ckpt: whole training states, written aside and renamed."""
+"""last.ckpt and best.ckpt: whole training states, written under another name and renamed."""
 
 import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
-from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
 
 
@@ -19,7 +19,8 @@ class RunCheckpoint(Checkpoint):
     Both load with ``weights_only=True``.
 
     Args:
-        keep: which epoch ``best.ckpt`` holds: highest ``val_acc``, lowest ``val_loss``, ``last``.
+        keep: which epoch ``best.ckpt`` holds: that with the best ``val_acc``, ``val_loss``
+            or another column, or the ``last``.
         every: write last.ckpt also within epochs, at multiples of so many optimiser steps.
         every_seconds: the same by the clock.
         stop: asks for a last save in the middle of things.
@@ -32,7 +33,7 @@ class RunCheckpoint(Checkpoint):
         self,
         folder: Path,
         *,
-        keep: Literal["val_acc", "val_loss", "last"] = "val_acc",
+        keep: str = "val_acc",
         every: int | None = None,
         every_seconds: float | None = None,
         stop: StopRequest | None = None,
@@ -51,7 +52,7 @@ class RunCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
     ) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         position = pl_module.position
         # An epoch's last step is saved after its validation, which must not be skipped.
         if position.finished:
@@ -64,10 +65,10 @@ class RunCheckpoint(Checkpoint):
         self._stop_if_asked()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Lightning calls this after the task's own, so the position has moved to the next epoch.
-        assert isinstance(pl_module, ChunkedTask)
+        # Lightning calls this after the module's own, so the position has moved to the next epoch.
+        assert isinstance(pl_module, TrainingModule)
         row = pl_module.row
-        value = row.get("val_acc", row["val_loss"]) if self.keep == "last" else row[self.keep]
+        value = row[pl_module.task.metric if self.keep == "last" else self.keep]
         best = self._better(value)
         if best:
             self.best = {"epoch": row["epoch"], "value": value}

@@ -43,14 +43,19 @@ def run_in_processes(folder: RunDir, devices: int, *, title: str, verbose: bool)
 
 def main() -> None:
     """What each process does."""
+    from cnnlab.runs.identity import identify
+    from cnnlab.runs.job import Job
+    from cnnlab.training.assemble import preflight
     from cnnlab.training.run import run
 
     path, title, verbose = sys.argv[1:]
     discover()
     folder = RunDir(path)
     config = parse(folder.config())
-    model = folder.status()["choices"]["model"]
-    run(config, folder, model=model, title=title, verbose=bool(verbose))
+    choices = folder.status()["choices"]
+    identity, cost = identify(config), preflight(config)
+    job = Job(config, choices, folder.name, identity, cost, title=title, verbose=bool(verbose))
+    run(job, folder)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.module import TrainingModule
 
 
 class Progress(Callback):
@@ -29,7 +29,7 @@ class Progress(Callback):
         self._validation = ""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         stream = self.stream or sys.stderr
         if not trainer.is_global_zero or not stream.isatty():
             return
@@ -52,7 +52,7 @@ class Progress(Callback):
     def on_train_batch_end(self, _: pl.Trainer, pl_module: pl.LightningModule, *_rest: Any) -> None:
         if self._bar is None:
             return
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         self._bar.update(
             self._bar.task_ids[0],
             description=self._description(pl_module.position.epoch),
@@ -62,7 +62,7 @@ class Progress(Callback):
         )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         row = pl_module.row
         train, validation = _numbers(row, "train"), "  " + _numbers(row, "val")
         self._validation = validation
@@ -95,5 +95,8 @@ class Progress(Callback):
 def _numbers(row: dict[str, float], prefix: str) -> str:
     """Such as "val loss 0.1234 acc 98.10%"."""
     text = f"{prefix} loss {row[f'{prefix}_loss']:.4f}"
-    accuracy = row.get(f"{prefix}_acc")
-    return text if accuracy is None else f"{text} acc {accuracy:.2%}"
+    for column, value in row.items():
+        name = column.removeprefix(f"{prefix}_")
+        if name not in (column, "loss"):
+            text += f" {name} {value:.2%}" if name == "acc" else f" {name} {value:.4f}"
+    return text

@@ -90,9 +90,10 @@ def _refuse_real_numbers(space: Space, error: CnnlabError) -> None:
 
 
 def _refuse_what_cannot_be_measured(job: Job, options: SearchOptions) -> None:
-    if job.config.task == "reconstruct" and "val_acc" in options.objectives:
+    task = job.config.task
+    if "val_acc" in options.objectives and "val_acc" not in task.val_columns:
         raise CnnlabError(
-            f"{KEY}.objectives: model={job.config.model['name']} has no val_acc; val_loss"
+            f"{KEY}.objectives: model={job.config.model['name']} has no val_acc; {task.metric}"
         )
     if options.pruner != "none" and job.config.trainer.devices > 1:
         raise CnnlabError(f"{KEY}.pruner={options.pruner} needs trainer.devices=1")
