@@ -15,6 +15,7 @@ from cnnlab.bench.epoch_clock import EpochClock
 from cnnlab.bench.timing import Contender, alternate, ratio, table
 from cnnlab.bench.workload import Against, Workload, choose
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.training.assemble import Assembly
 from cnnlab.training.isolation import isolated
 from cnnlab.training.wiring import wire
 
@@ -58,7 +59,7 @@ def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
 
     @isolated()
     def train_ours() -> float:
-        return time_ours(workload) / epochs
+        return time_ours(workload.assemble(), workload) / epochs
 
     @isolated()
     def train_standard() -> float:
@@ -87,13 +88,13 @@ def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
     return {**first, "ours": train_ours, "bare": train_bare, AGAIN: train_bare}
 
 
-def time_ours(workload: Workload) -> float:
-    """Train as a run does, with all that it records, in a folder that is then removed.
+def time_ours(parts: Assembly, workload: Workload) -> float:
+    """Train ``parts.model`` as a run does, with all that it records, in a temporary folder.
 
     Returns:
         seconds without start-up.
     """
-    parts, clock = workload.assemble(), EpochClock()
+    clock = EpochClock()
     with tempfile.TemporaryDirectory() as folder:
         wiring = wire(
             workload.config,

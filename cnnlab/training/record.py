@@ -39,7 +39,7 @@ def record(outcome: Outcome) -> None:
             logger.log_hyperparams(options, final)
         else:
             logger.log_hyperparams(options)
-            logger.log_metrics(final)
+            logger.log_metrics(final, step=result["epochs"])
         logger.finalize("success")
     outcome.run_dir.write_result(result)
 
