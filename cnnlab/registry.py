@@ -12,6 +12,10 @@ class CnnlabError(Exception):
     """A mistake that its maker can mend: one or two lines, shown without a traceback."""
 
 
+class CompositionError(CnnlabError):
+    """An override that cannot be read, or names a group, choice or option that does not exist."""
+
+
 @dataclass(frozen=True)
 class Range:
     """Bounds of a number, written into a signature: ``lr: Annotated[float, Range(above=0)]``."""

@@ -144,8 +144,8 @@ def test_every_yaml_composes(monkeypatch, tmp_path):
     import hydra
     from omegaconf import OmegaConf
 
+    from cnnlab.app.compose import register_configs
     from cnnlab.app.overrides import CONF
-    from cnnlab.app.train import register_configs
     from cnnlab.config.options import parse
     from cnnlab.discovery import discover
 

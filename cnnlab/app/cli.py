@@ -35,7 +35,7 @@ def main() -> None:
         print(f"cnnlab: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\ncnnlab: interrupted; the same command goes on from here", file=sys.stderr)
+        print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
         sys.exit(130)
 
 
@@ -58,7 +58,9 @@ def _cnnlab(
 def train(
     context: typer.Context,
     imports: Imports = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Let Lightning talk.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show Lightning's own messages.")
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Print the jobs, their cost and time; train nothing.")
     ] = False,
@@ -68,18 +70,20 @@ def train(
     Takes Hydra's overrides and flags; cnnlab train --help shows every option. With --plan it only
     prints what it would do, and about how long that would take.
     """
-    from cnnlab.app import train as launch
-    from cnnlab.app.outcome import print_outcome
+    from cnnlab.app import train as command
+    from cnnlab.app.flags import read_flags
     from cnnlab.discovery import discover
 
     discover(imports or [])
-    flags, words = launch.split_flags(context.args)
-    if not set(flags) <= {"-m", "--multirun"}:
-        launch.show(words, flags)
+    flags, words = read_flags(context.args)
+    if flags.questions:
+        command.show(words, flags.questions)
     elif plan:
-        launch.plan(words, multirun=bool(flags))
+        command.plan(words, multirun=flags.multirun)
     else:
-        runs = launch.train(words, multirun=bool(flags), verbose=verbose)
+        runs = command.train(words, multirun=flags.multirun, verbose=verbose)
+        from cnnlab.app.outcome import print_outcome
+
         if not print_outcome(runs):
             raise typer.Exit(1)
 

@@ -4,8 +4,6 @@ Each shell's script passes the words typed so far to ``cnnlab complete``; Hydra'
 cannot be used because they do not understand a subcommand.
 """
 
-import contextlib
-import io
 from collections.abc import Sequence
 from typing import Literal
 
@@ -61,23 +59,12 @@ def candidates(words: Sequence[str], commands: Sequence[str]) -> list[str]:
 
 
 def _overrides(words: Sequence[str]) -> list[str]:
-    from hydra._internal.core_plugins.bash_completion import BashCompletion
-    from hydra._internal.hydra import Hydra
-    from hydra._internal.utils import create_automatic_config_search_path
-    from hydra.core.global_hydra import GlobalHydra
-
+    from cnnlab.app.compose import register_configs
+    from cnnlab.app.hydra_bridge import complete_overrides
     from cnnlab.app.overrides import CONF
-    from cnnlab.app.train import register_configs
     from cnnlab.discovery import discover
 
     discover()
     register_configs()
-    try:
-        search_path = create_automatic_config_search_path(None, None, str(CONF))
-        hydra = Hydra.create_main_hydra2(task_name="train", config_search_path=search_path)
-        engine = BashCompletion(hydra.config_loader)
-        with contextlib.redirect_stdout(io.StringIO()):
-            line = " ".join(word for word in words if not word.startswith("-") or word == words[-1])
-            return sorted(engine._query(config_name="config", line=line))
-    finally:
-        GlobalHydra.instance().clear()
+    line = " ".join(word for word in words if not word.startswith("-") or word == words[-1])
+    return complete_overrides(str(CONF), line)

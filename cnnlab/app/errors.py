@@ -1,5 +1,6 @@
 """Hydra's composing errors in one or two lines: the value, what is allowed, the nearest name."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 
@@ -13,30 +14,43 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from cnnlab.config import schema
 from cnnlab.config.options import GROUPS
-from cnnlab.registry import CnnlabError, nearest
+from cnnlab.registry import CnnlabError, CompositionError, nearest
 
 COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
 
 
-def refusal(error: BaseException) -> CnnlabError:
-    """The refusal that a composing error amounts to."""
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn Hydra's and OmegaConf's errors into ours.
+
+    Raises:
+        CompositionError: in place of any of theirs.
+    """
+    try:
+        yield
+    except COMPOSING_ERRORS as error:
+        raise composition_error(error) from error
+
+
+def composition_error(error: BaseException) -> CompositionError:
+    """One of Hydra's or OmegaConf's errors in one or two lines."""
     for cause in _chain(error):
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
             group, _, name = cause.missing_cfg_file.rpartition("/")
-            return CnnlabError(
+            return CompositionError(
                 f"no {group or 'config'} '{name}'{nearest(name, cause.options or [])}"
             )
         if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
-            return CnnlabError(_unknown_key(cause))
+            return CompositionError(_unknown_key(cause))
     text = str(error)
     if isinstance(error, OverrideParseException):
-        return CnnlabError(f"cannot read '{error.override}': {text.splitlines()[0]}")
+        return CompositionError(f"cannot read '{error.override}': {text.splitlines()[0]}")
     if text.startswith("Ambiguous value"):
         word = text.split("'")[1]
-        return CnnlabError(f"{word} is several values: add -m to sweep over them")
+        return CompositionError(f"{word} is several values: add -m to sweep over them")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     kind = "" if isinstance(error, ConfigCompositionException) else f"{type(error).__name__}: "
-    return CnnlabError(kind + "\n".join(lines[:2]))
+    return CompositionError(kind + "\n".join(lines[:2]))
 
 
 def as_chosen(error: CnnlabError, choices: Mapping[str, str]) -> CnnlabError:

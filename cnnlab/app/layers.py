@@ -1,4 +1,4 @@
-"""What `cnnlab layers` answers: the table of a configured model, or of a few written layers."""
+"""``cnnlab layers``: the layer table of a configured model, or of layers written as lines."""
 
 import re
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
     for word in words:
         if not _OVERRIDE.match(word):
             raise CnnlabError(
-                f"'{word}' is no option=value; if it is a layer, say of what image: --input 28x28x1"
+                f"'{word}' is not option=value; for a layer also give the image: --input 28x28x1"
             )
     names = {kind: name for kind in ("model", "data") if (name := _name(kind, words))}
     try:
@@ -69,7 +69,7 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
 
 
 def _name(kind: str, words: Sequence[str]) -> str:
-    """The model or data set as it was given, the last time."""
+    """The name of the model or data set in the words, the last one."""
     return next((w.partition("=")[2] for w in reversed(words) if w.startswith(f"{kind}=")), "")
 
 
@@ -86,7 +86,9 @@ def _written(lines: Sequence[str], spec: ImageSpec) -> nn.Module:
         )
     for line in lines:
         if _OVERRIDE.match(line):
-            raise CnnlabError(f"'{line}' is no layer; without --input, options make up a model")
+            raise CnnlabError(
+                f"'{line}' is not a layer; to show a configured model leave out --input"
+            )
     try:
         with torch.device("meta"):
             return ConvStack(spec, layers=list(lines)).layers

@@ -1,4 +1,4 @@
-"""What a training command says at its end: where the runs lie, what they reached, what failed."""
+"""The summary of a training command: where the runs are, their results, what failed."""
 
 from collections.abc import Sequence
 
@@ -38,19 +38,19 @@ def _print_one(run: RunDir, console: Console) -> None:
     if "num_test" not in result:  # trainer.test=false
         measure = metric_of(result)
         value = f"{measure.show(result[f'val_{measure.column}'])}"
-        reached = f"not tested; validation {measure.name} {value} at epoch {result['best_epoch']}"
+        scores = f"not tested; validation {measure.name} {value} at epoch {result['best_epoch']}"
     elif metric_of(result) is ACCURACY:
-        reached = (
+        scores = (
             f"test accuracy {result['test_acc']:.2%}, macro-F1 {result['test_macro_f1']:.2%} "
             f"{images} with validation accuracy {result['val_acc']:.2%}"
         )
     else:
-        reached = (
+        scores = (
             f"test error {result['test_loss']:.5f} per pixel "
             f"{images} with validation error {result['val_loss']:.5f}"
         )
     console.print(
-        f"{reached}; {result['train_seconds']:.1f} s of training in {result['precision']} "
+        f"{scores}; {result['train_seconds']:.1f} s of training in {result['precision']} "
         f"on {result['accelerator']}",
         highlight=False,
     )

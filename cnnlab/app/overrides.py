@@ -1,4 +1,4 @@
-"""Command-line words before Hydra reads them: where configs lie, quoting, going on from a run."""
+"""Override words before Hydra parses them: quoting, and ``resume=RUN`` written out."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from cnnlab.runs.run_dir import RunDir
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 PATH_KEYS = ("resume", "runs_dir", "data.root")
-SWEPT_KEYS = ("init.from", "init.freeze")  # paths and patterns of which several may be given
+SWEPT_KEYS = ("init.from", "init.freeze")  # paths and patterns of which several may be typed
 
 
 def quote(value: Any) -> str:
@@ -31,7 +31,7 @@ def quote(value: Any) -> str:
 
 
 def quote_values(words: Sequence[str]) -> list[str]:
-    """Quote what would mean something else to Hydra: paths, and ``=`` inside a list's items."""
+    """Quote what Hydra would read differently: paths, and ``=`` inside a list's items."""
     return [_quote_value(word) for word in words]
 
 
@@ -49,51 +49,53 @@ def _quote_value(word: str) -> str:
 
 
 def expand_resume(words: Sequence[str]) -> list[str]:
-    """Replace ``resume=RUN`` by everything that RUN's config says, under the user's overrides.
+    """Replace ``resume=RUN`` by all options of RUN's config, with the user's overrides on top.
 
     Raises:
-        CnnlabError: RUN is no run, or another model, data set or start is asked for.
+        CnnlabError: RUN is not a run, or another model, data set or weights are asked for.
     """
-    given = dict(word.partition("=")[::2] for word in words if "=" in word)
-    if "resume" not in given or given["resume"] in ("", "null"):
+    typed = dict(word.partition("=")[::2] for word in words if "=" in word)
+    if "resume" not in typed or typed["resume"] in ("", "null"):
         return list(words)
-    run = RunDir.open(given["resume"].strip("'\""))
+    run = RunDir.open(typed["resume"].strip("'\""))
     config, choices = run.config(), run.status().get("choices", {})
     for kind in ("model", "data"):
-        if kind in given:
+        if kind in typed:
             raise CnnlabError(
-                f"{kind}={given[kind]}: resume goes on with {config[kind]['name']}, "
+                f"{kind}={typed[kind]}: resume continues with {config[kind]['name']}, "
                 f"the {kind} of {run.name}"
             )
-    for key in given:
+    for key in typed:
         if key.startswith("init."):
-            raise CnnlabError(f"{key}={given[key]}: resume goes on with the weights of {run.name}")
+            raise CnnlabError(
+                f"{key}={typed[key]}: resume continues with the weights of {run.name}"
+            )
     base = [f"{kind}={choices.get(kind, config[kind]['name'])}" for kind in GROUPS]
     for kind in LISTS:  # an older config has neither, and keeps the defaults
-        if kind in config and kind not in given:
+        if kind in config and kind not in typed:
             base.append(f"{kind}=[{','.join(config[kind])}]")
-    place = {"runs_dir": str(run.path.parent.parent), "sweep.name": run.path.parent.name}
+    location = {"runs_dir": str(run.path.parent.parent), "sweep.name": run.path.parent.name}
     settings = {
         key: value
         for key, value in _leaves(config)
         if not key.endswith(".name") and key.split(".")[0] not in (*VOLATILE, *LISTS, "resume")
     }
-    if "trainer.max_steps" in given:  # the epochs follow from it
+    if "trainer.max_steps" in typed:  # the epochs follow from it
         settings.pop("trainer.epochs", None)
     settings |= {
         f"{kind}.{key}": value
         for kind in LISTS
-        if kind not in given
+        if kind not in typed
         for key, value in _leaves(config.get(kind, {}))
         if value != {}
     }
-    changed_groups = tuple(f"{kind}." for kind in GROUPS if kind in given)
+    changed_groups = tuple(f"{kind}." for kind in GROUPS if kind in typed)
     base += [
         f"{key}={quote(value)}"
-        for key, value in {**settings, **place}.items()
-        if key not in given and not key.startswith(changed_groups)
+        for key, value in {**settings, **location}.items()
+        if key not in typed and not key.startswith(changed_groups)
     ]
-    base = [word for word in base if word.partition("=")[0] not in given]
+    base = [word for word in base if word.partition("=")[0] not in typed]
     return base + list(words)
 
 
@@ -103,22 +105,3 @@ def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-VALUED_FLAGS = {
-    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp"),
-    *("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"),
-}
-
-
-def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hydra's flags, each followed by its value, and the overrides.
-
-    Hydra's own parser refuses overrides on both sides of a flag.
-    """
-    flags: list[str] = []
-    overrides: list[str] = []
-    for word in words:
-        takes = bool(flags) and flags[-1] in VALUED_FLAGS and "=" not in word
-        (flags if word.startswith("-") or takes else overrides).append(word)
-    return flags, overrides

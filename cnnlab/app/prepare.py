@@ -3,47 +3,40 @@
 import dataclasses
 from collections.abc import Iterable
 
-from hydra.conf import HydraConf
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from cnnlab.app.errors import as_chosen
+from cnnlab.app.errors import as_chosen, plain_errors
 from cnnlab.config.options import RunConfig, parse
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.identity import identify, run_name
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.sweep.search.options import SearchOptions
-from cnnlab.sweep.search.options import parse as parse_options
 from cnnlab.training.assemble import preflight, resolve_epochs
 
 
-def prepare(composed: DictConfig, context: HydraConf) -> Job:
+def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
     """Check a composed config as a whole: types, bounds, geometry, sizes. Writes nothing.
+
+    Args:
+        overrides: what it was composed of; its run is named after them.
 
     Raises:
         CnnlabError: the run cannot be.
     """
     choices = {
         str(group): str(choice)
-        for group, choice in context.runtime.choices.items()
+        for group, choice in composed.hydra.runtime.choices.items()
         if not str(group).startswith("hydra/") and isinstance(choice, str)
     }
     try:
-        checked = resolve_epochs(typed(composed))
-        cost = preflight(checked)
+        config = resolve_epochs(typed(composed))
+        cost = preflight(config)
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
-    overrides = key_values(context.overrides.task)
-    checked = _resume_in_place(checked)
-    name = run_name(choices, overrides)
-    return Job(checked, choices, name, identify(checked), cost, _trial(context))
-
-
-def _trial(context: HydraConf) -> SearchOptions | None:
-    node = OmegaConf.to_container(context.sweeper, resolve=True)
-    if not isinstance(node, dict) or node.get("trial") is None:
-        return None
-    return parse_options({str(key): value for key, value in node.items()})
+    config = _resume_in_place(config)
+    name = run_name(choices, key_values(overrides))
+    return Job.of(config, choices, name, cost)
 
 
 def typed(composed: DictConfig) -> RunConfig:
@@ -52,16 +45,19 @@ def typed(composed: DictConfig) -> RunConfig:
     Raises:
         CnnlabError: as ``config.parse`` does.
     """
-    config = OmegaConf.to_container(composed, resolve=True)
+    with open_dict(composed):
+        own = composed.copy()
+        own.pop("hydra", None)
+    with plain_errors():
+        config = OmegaConf.to_container(own, resolve=True)
     assert isinstance(config, dict)
-    config.pop("hydra", None)
     return parse({str(key): value for key, value in config.items()})
 
 
-def key_values(words: Iterable[str]) -> list[tuple[str, str]]:
-    """Override words as pairs; flags and Hydra's own keys are left out."""
-    pairs = [word.lstrip("+~").partition("=")[::2] for word in words if "=" in word]
-    return [(key, value) for key, value in pairs if not key.startswith(("hydra", "-"))]
+def key_values(overrides: Iterable[Override]) -> list[tuple[str, str]]:
+    """What was overridden, as typed."""
+    words = [str(override.input_line) for override in overrides]
+    return [word.lstrip("+~").partition("=")[::2] for word in words if "=" in word]
 
 
 def _resume_in_place(config: RunConfig) -> RunConfig:

@@ -1,223 +1,189 @@
-"""What Hydra calls: one job; and, from our sweepers and launchers, the jobs of a sweep or search.
+"""A sweep or a search: every job composed and checked before the first one is run."""
 
-What comes of it is kept in ``SESSION``, where the command that called Hydra finds it.
-"""
-
+import dataclasses
 import itertools
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Glob, Override
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.app.errors import COMPOSING_ERRORS, refusal
-from cnnlab.app.prepare import prepare
-from cnnlab.discovery import discover
+from cnnlab.app.command import Command
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import FAILED, STOPPED
-from cnnlab.sweep.execute import StopSweep, execute
-from cnnlab.sweep.launchers.dispatch import Assignment
-from cnnlab.sweep.launchers.dispatch import dispatch as dispatch_jobs
-from cnnlab.sweep.launchers.options import Options
-from cnnlab.sweep.search.options import SearchOptions
+from cnnlab.sweep.launchers import options as launchers
+from cnnlab.sweep.search import options as search
 
-Compose = Callable[[list[str]], DictConfig]
+if TYPE_CHECKING:
+    from cnnlab.sweep.search.space import Space
 
-
-@dataclass
-class Session:
-    """What the present call of Hydra is for, and what it has come to."""
-
-    is_plan: bool = False  # print what would be done, and do nothing
-    words: list[str] = field(default_factory=list)  # the overrides of a sweep, without Hydra's own
-    folders: list[Path] = field(default_factory=list)
-    refusal: CnnlabError | None = None
-    jobs: dict[tuple[str, ...], tuple[Job, RunDir]] = field(default_factory=dict)  # by words
-    count: int = 0  # of the jobs that a sweep or search launches
+Grid = list[list[Override]]  # the overrides of each job
 
 
-SESSION = Session()
-
-
-def job(composed: DictConfig) -> str:
-    """What Hydra runs for one job; its folder, which tells all that came of it, is returned.
-
-    A sweep comes here by Hydra's own launchers only; by ours it goes through ``hand_out``.
-    """
-    discover()  # a worker process begins with empty registries
-    context = HydraConfig.get()
-    is_single = context.mode == RunMode.RUN
-    try:
-        prepared = prepare(composed, context)
-    except CnnlabError as error:
-        if not is_single:
-            raise
-        SESSION.refusal = error  # not through Hydra, which would print its own lines about it
-        return ""
-    if SESSION.is_plan:
-        _print_plan([prepared], None)
-        return ""
-    folder = prepared.folder()
-    if is_single:
-        SESSION.folders.append(folder.path)
-    state = execute(prepared, folder, folder.name)
-    if state in STOPPED:
-        raise KeyboardInterrupt
-    if state in FAILED and prepared.config.sweep.fail_fast:
-        raise StopSweep
-    return str(folder)
-
-
-def hand_out(jobs: Sequence[Sequence[str]], first: int, options: Options) -> None:
-    """Launch jobs that have been checked, under the launcher with these options.
+def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
+    """Check the jobs, run what is not done; the runs' folders in the order of the jobs.
 
     Raises:
-        KeyboardInterrupt, StopSweep, CnnlabError: as ``launchers.hand_out`` does.
+        CnnlabError: a job is refused; nothing was started.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; checkpoints have been saved.
     """
-    assignments = []
-    for number, words in enumerate(jobs, first):
-        prepared, folder = SESSION.jobs.pop(tuple(words))
-        title = f"{number + 1}/{SESSION.count} {folder.name}"
-        if prepared.trial is not None:
-            title = f"trial {number} of {SESSION.count} {folder.name}"
-        assignments.append(Assignment(prepared, folder, title))
-    dispatch_jobs(assignments, options)
+    node = command.composed_options()
+    launcher = _launcher(node)
+    if node.runtime.choices["hydra/sweeper"] == "optuna":
+        return _search(command, search.parse(_plain(node.sweeper)), launcher, verbose=verbose)
+    jobs = unique(check_jobs(command))
+    todo = [job for job in jobs if not job.run_dir.is_done]
+    if len(todo) < len(jobs):
+        print(f"{len(jobs) - len(todo)} of {len(jobs)} jobs are already done", file=sys.stderr)
+    titled = [
+        dataclasses.replace(job, title=f"{number}/{len(todo)} {job.run_dir.name}", verbose=verbose)
+        for number, job in enumerate(todo, 1)
+    ]
+    from cnnlab.sweep.launchers.dispatch import dispatch  # loads lightning
+
+    dispatch(titled, launcher)
+    return [job.run_dir for job in jobs]
 
 
-def expand(overrides: Sequence[Override]) -> list[list[str]]:
-    """The jobs of a grid, each a list of words; the last override turns fastest.
+def plan_sweep(command: Command) -> None:
+    """Print the jobs of a sweep or what a search would cost.
 
     Raises:
-        CnnlabError: an override is no grid.
+        CnnlabError: a job is refused.
     """
-    axes: dict[str, list[str]] = {}
-    for override in overrides:
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            axes[key] = [f"{key}={override.get_value_element_as_str()}"]
-        elif override.is_discrete_sweep():
-            axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        else:
-            raise CnnlabError(f"{override.input_line}: a grid needs a list, choice, range or glob")
-    return [list(words) for words in itertools.product(*axes.values())]
-
-
-def admit(
-    jobs: Sequence[list[str]],
-    compose: Compose,
-    overrides: Sequence[Override],
-    launcher: Options | None,
-) -> list[list[str]]:
-    """Compose and check every job of a sweep; return those that still have to run.
-
-    Of a plan none has to. ``launcher`` is None where it is not one of ours.
-
-    Raises:
-        CnnlabError: a job is refused; all the refused ones are listed, and nothing is written.
-    """
-    by_glob = any(o.key_or_group == "model" and isinstance(o.value(), Glob) for o in overrides)
-    refused: dict[str, str] = {}  # by the job's words
-    left_out: dict[str, str] = {}
-    checked: list[Job] = []
-    seen: set[str] = set()
-    todo: list[list[str]] = []
-    for words in jobs:
-        try:
-            composed = compose(words)
-            prepared = prepare(composed, composed.hydra)
-            if by_glob and MODELS[prepared.config.model["name"]].task != "classify":
-                raise CnnlabError("model is no classifier")
-        except (CnnlabError, *COMPOSING_ERRORS) as error:
-            message = str(error if isinstance(error, CnnlabError) else refusal(error))
-            if by_glob and message.startswith("model"):
-                left_out[next(w for w in words if w.startswith("model="))] = message
-            else:
-                refused[" ".join(_shown(words))] = message
-            continue
-        checked.append(prepared)
-        if prepared.identity.key in seen:
-            continue
-        seen.add(prepared.identity.key)
-        folder = prepared.folder()
-        SESSION.folders.append(folder.path)
-        if not folder.is_done:
-            SESSION.jobs[tuple(words)] = prepared, folder
-            todo.append(words)
-    if refused or not seen:
-        if len(jobs) == len(refused) and len(set(refused.values())) == 1:
-            raise CnnlabError(next(iter(refused.values())))  # nothing that is swept makes it so
-        lines = [f"{what}: {why}" for what, why in (refused or left_out).items()]
-        raise CnnlabError(
-            f"{len(lines)} of {len(jobs)} jobs refused; nothing was started\n  "
-            + "\n  ".join(lines)
-        )
-    for model, why in left_out.items():
-        print(f"left out {model}: {why}", file=sys.stderr)
-    if SESSION.is_plan:
-        _print_plan(checked, launcher)
-        return []
-    if len(todo) < len(seen):
-        print(f"{len(seen) - len(todo)} of {len(seen)} jobs are done already", file=sys.stderr)
-    SESSION.count = len(todo)
-    return todo
-
-
-def search(
-    overrides: Sequence[Override],
-    options: SearchOptions,
-    compose: Compose,
-    run_jobs: Callable[[list[list[str]], int], object],
-    launcher: Options | None,
-) -> None:
-    """Search by Optuna where a sweep would walk a grid; what it chooses is the command's outcome.
-
-    Raises:
-        CnnlabError: the search is refused, and nothing was started.
-    """
-    from cnnlab.sweep.search.search import check_corners
-    from cnnlab.sweep.search.search import search as run_search
-    from cnnlab.sweep.search.space import read_space
-    from cnnlab.sweep.search.study import count_finished
-
-    def checked(words: list[str]) -> Job:
-        composed = compose(words)
-        prepared = prepare(composed, composed.hydra)
-        SESSION.jobs[tuple(words)] = prepared, prepared.folder()
-        return prepared
-
-    space = read_space(overrides)
-    if SESSION.is_plan:
-        from cnnlab.sweep.plan.search import print_search_plan
-
-        ends = check_corners(space, options, checked)
-        parallel = min(options.n_jobs, _at_a_time(launcher, ends * options.n_jobs))
-        finished = count_finished(ends[0].folder().path.parent, options)
-        print_search_plan(ends, options.n_trials, finished, parallel)
-        return
-    SESSION.count = options.n_trials
-    chosen = run_search(space, options, checked, run_jobs)
-    SESSION.folders = [run.path for run in chosen]
-
-
-def _shown(words: Sequence[str]) -> list[str]:
-    return [word for word in words if not word.startswith(("sweep.name=", "runs_dir="))]
-
-
-def _print_plan(jobs: Sequence[Job], launcher: Options | None) -> None:
-    from cnnlab.sweep.plan.plan import make_plan
-    from cnnlab.sweep.plan.table import print_plan
-
-    print("measuring a few steps of each configuration ...", file=sys.stderr)
-    print_plan(make_plan(jobs, _at_a_time(launcher, jobs)))
-
-
-def _at_a_time(launcher: Options | None, jobs: Sequence[Job]) -> int:
+    node = command.composed_options()
+    launcher = _launcher(node)
     from cnnlab.sweep.launchers.resources import max_parallel
 
-    return 1 if launcher is None else max_parallel(launcher, jobs)
+    if node.runtime.choices["hydra/sweeper"] != "optuna":
+        jobs = check_jobs(command)
+        print_plan(jobs, max_parallel(launcher, jobs))
+        return
+    from cnnlab.sweep.plan.search import print_search_plan
+    from cnnlab.sweep.search.search import check_corners
+    from cnnlab.sweep.search.study import count_finished
+
+    options = search.parse(_plain(node.sweeper))
+    corners = check_corners(_space(command), options, _from_words(command))
+    parallel = min(options.n_jobs, max_parallel(launcher, corners * options.n_jobs))
+    finished = count_finished(corners[0].run_dir.path.parent, options)
+    print_search_plan(corners, options.n_trials, finished, parallel)
+
+
+def print_plan(jobs: Sequence[Job], parallel: int) -> None:
+    """Measure the jobs' configurations and print the plan; ``parallel`` jobs run at a time."""
+    from cnnlab.sweep.plan import table
+    from cnnlab.sweep.plan.plan import make_plan
+
+    print("measuring a few steps of each configuration ...", file=sys.stderr)
+    table.print_plan(make_plan(jobs, parallel))
+
+
+def expand_grid(command: Command) -> Grid:
+    """The jobs of a grid; the last override turns fastest.
+
+    Raises:
+        CnnlabError: an override is not a grid's.
+    """
+    axes: dict[str, list[Override]] = {}
+    for override in command.overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            axes[key] = [override]
+        elif override.is_discrete_sweep():
+            words = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            axes[key] = command.composer.parse(words)
+        else:
+            raise CnnlabError(f"{override.input_line}: a grid needs a list, choice, range or glob")
+    return [list(job) for job in itertools.product(*axes.values())]
+
+
+def check_jobs(command: Command) -> list[Job]:
+    """Every job of a grid, composed and checked; jobs of the same run are all in it.
+
+    A model that ``glob`` matched but that cannot be trained so is left out, with a line.
+
+    Raises:
+        CnnlabError: a job is refused; all the refused ones are listed.
+    """
+    by_glob = any(
+        o.key_or_group == "model" and isinstance(o.value(), Glob) for o in command.overrides
+    )
+    grid = expand_grid(command)
+    refused: dict[str, str] = {}  # by the job's words
+    left_out: dict[str, str] = {}  # by the model
+    jobs: list[Job] = []
+    for overrides in grid:
+        words = [str(o.input_line) for o in overrides]
+        try:
+            job = command.make_job(overrides)
+            if by_glob and MODELS[job.config.model["name"]].task != "classify":
+                raise CnnlabError("model is not a classifier")
+        except CnnlabError as error:
+            message = str(error)
+            if by_glob and message.startswith("model"):
+                left_out[next(word for word in words if word.startswith("model="))] = message
+            else:
+                refused[" ".join(_without_place(words))] = message
+            continue
+        jobs.append(job)
+    if refused or not jobs:
+        if len(grid) == len(refused) and len(set(refused.values())) == 1:
+            raise CnnlabError(next(iter(refused.values())))  # nothing that is swept makes it so
+        lines = [f"{words}: {reason}" for words, reason in (refused or left_out).items()]
+        raise CnnlabError(
+            f"{len(lines)} of {len(grid)} jobs refused; nothing was started\n  "
+            + "\n  ".join(lines)
+        )
+    for model, reason in left_out.items():
+        print(f"left out {model}: {reason}", file=sys.stderr)
+    return jobs
+
+
+def unique(jobs: Iterable[Job]) -> list[Job]:
+    """One job for each run, the first that asks for it."""
+    first: dict[str, Job] = {}
+    for job in jobs:
+        first.setdefault(job.identity.key, job)
+    return list(first.values())
+
+
+def _search(
+    command: Command, options: search.SearchOptions, launcher: launchers.Options, *, verbose: bool
+) -> list[RunDir]:
+    from cnnlab.sweep.search.search import search as run_search
+
+    make_job = _from_words(command, verbose=verbose)
+    return run_search(_space(command), options, make_job, launcher)
+
+
+def _from_words(command: Command, *, verbose: bool = False) -> Callable[[list[str]], Job]:
+    """What makes a job of the words of a point of the space."""
+
+    def make_job(words: list[str]) -> Job:
+        job = command.make_job(command.composer.parse(words))
+        return dataclasses.replace(job, verbose=verbose)
+
+    return make_job
+
+
+def _space(command: Command) -> "Space":
+    from cnnlab.sweep.search.space import read_space
+
+    return read_space(command.overrides)
+
+
+def _launcher(node: DictConfig) -> launchers.Options:
+    return launchers.parse(str(node.runtime.choices["hydra/launcher"]), _plain(node.launcher))
+
+
+def _plain(node: DictConfig) -> dict[str, object]:
+    content = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def _without_place(words: Sequence[str]) -> list[str]:
+    return [word for word in words if not word.startswith(("sweep.name=", "runs_dir="))]

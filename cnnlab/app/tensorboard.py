@@ -34,18 +34,18 @@ def serve(paths: Sequence[str | Path], *, port: int | None = None) -> None:
     """
     if not find_runs(paths):
         raise CnnlabError(f"no runs in {', '.join(map(str, paths))}: nothing to show")
-    handler = signal.signal(signal.SIGTERM, _end)  # or the folder of links would stay behind
+    handler = signal.signal(signal.SIGTERM, _end)  # or the folder of links would not be removed
     with tempfile.TemporaryDirectory(prefix="cnnlab-tensorboard-") as logdir:
         shown: dict[str, Path] = {}
         try:
             _link(find_runs(paths), Path(logdir), shown)
             url = _launch(logdir, port)
-            print(f"TensorBoard: {url} (runs: {len(shown)}; Ctrl-C ends it)", flush=True)
+            print(f"TensorBoard: {url} (runs: {len(shown)}; Ctrl-C stops it)", flush=True)
             while True:
                 time.sleep(REFRESH)
                 _link(find_runs(paths), Path(logdir), shown)
         except KeyboardInterrupt:
-            print("\nTensorBoard has ended", file=sys.stderr)
+            print("\nTensorBoard stopped", file=sys.stderr)
         finally:
             signal.signal(signal.SIGTERM, handler)
 
@@ -64,12 +64,12 @@ def _names(run: RunDir) -> tuple[str, str, str]:
 
 
 def _link(runs: Sequence[RunDir], logdir: Path, shown: dict[str, Path]) -> None:
-    """Add to ``shown`` and to the folder of links what has begun to write."""
+    """Add runs that have written something to ``shown`` and to the folder of links."""
     for name, run in zip(readable_names(runs), runs, strict=True):
         target = run.tensorboard_dir.resolve()
         if not target.is_dir() or target in shown.values():
             continue
-        # a name may have been given while the other run that would have it was not there yet
+        # the name may be in use by a run that was there before this one began
         free = next(free for free in (name, *_names(run)) if free not in shown)
         shown[free] = target
         link = logdir / free

@@ -1,4 +1,4 @@
-"""From override words to finished runs: Hydra composes, every job is checked, each is run."""
+"""``cnnlab train``: override words to finished runs. A sweep branches off to ``sweep.py``."""
 
 import contextlib
 import dataclasses
@@ -7,24 +7,20 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import hydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 
-from cnnlab.app.compose import compose, register_configs
-from cnnlab.app.errors import COMPOSING_ERRORS, refusal
-from cnnlab.app.overrides import CONF, expand_resume, quote_values, split_flags
-from cnnlab.app.prepare import key_values
-from cnnlab.app.sweep import SESSION, Session, job
+from cnnlab.app.command import read_command
+from cnnlab.app.compose import CONFIG, register_configs
+from cnnlab.app.errors import plain_errors
+from cnnlab.app.overrides import CONF, expand_resume, quote_values
+from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.discovery import discover
-from cnnlab.runs.identity import sweep_name
+from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.sweep.execute import VERBOSE, StopSweep
-
-__all__ = ["compose", "plan", "register_configs", "show", "split_flags", "train"]
+from cnnlab.runs.status import STOPPED
 
 
 def train(
-    overrides: Sequence[str], *, multirun: bool | None = None, verbose: bool = False
+    words: Sequence[str], *, multirun: bool | None = None, verbose: bool = False
 ) -> list[RunDir]:
     """Compose, check and run; the runs' folders, finished or failed, in the order of the jobs.
 
@@ -32,86 +28,62 @@ def train(
 
     Raises:
         CnnlabError: the overrides are refused; nothing has been written.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been saved.
     """
-    if verbose:
-        os.environ[VERBOSE] = "1"
-    return _call(overrides, multirun, Session())
+    command = read_command(words, multirun)
+    if command.is_sweep:
+        return run_sweep(command, verbose=verbose)
+    job = command.make_job(command.overrides)
+    job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
+    from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
+
+    if execute(job) in STOPPED:
+        raise KeyboardInterrupt
+    return [job.run_dir]
 
 
-def plan(overrides: Sequence[str], *, multirun: bool | None = None) -> None:
+def plan(words: Sequence[str], *, multirun: bool | None = None) -> None:
     """Print what ``train`` would do and about how long it would take; do and write nothing.
 
     Raises:
         CnnlabError: the overrides are refused.
     """
-    _call(overrides, multirun, Session(is_plan=True))
+    command = read_command(words, multirun)
+    if command.is_sweep:
+        plan_sweep(command)
+        return
+    print_plan([command.make_job(command.overrides)], parallel=1)
 
 
-def _call(overrides: Sequence[str], multirun: bool | None, session: Session) -> list[RunDir]:
-    discover()
-    register_configs()
-    words = expand_resume(quote_values(overrides))
-    parsed = _parse(words)
-    if multirun is None:
-        multirun = any(override.is_sweep_override() for override in parsed)
-    if not any(o.key_or_group == "sweep.name" for o in parsed):
-        name = sweep_name(key_values(words)) if multirun else "single"
-        words.append(f"sweep.name={name}")
-    for part in dataclasses.fields(Session):
-        setattr(SESSION, part.name, getattr(session, part.name))
-    if multirun:
-        # Hydra would set model.depth=20 before it knows which of the swept models is meant: the
-        # sweeper reads the words instead, and composes each job of them.
-        SESSION.words = [word for word in words if not _is_hydras(word)]
-        fixed = [w for w in SESSION.words if w.startswith("experiment=") and "," not in w]
-        words = [*filter(_is_hydras, words), *fixed, "--multirun"]
-    run_hydra(words)
-    if SESSION.refusal is not None:
-        raise SESSION.refusal
-    return [RunDir(path) for path in SESSION.folders]
-
-
-def show(overrides: Sequence[str], flags: Sequence[str]) -> None:
-    """Hand Hydra's own questions on: --help, --cfg job, --info."""
-    discover()
-    register_configs()
-    run_hydra([*expand_resume(quote_values(overrides)), *flags])
-
-
-def run_hydra(arguments: Sequence[str]) -> None:
-    """Call Hydra with these words as its command line.
+def show(words: Sequence[str], flags: Sequence[str]) -> None:
+    """Let Hydra answer its own questions: --cfg job, --info.
 
     Raises:
         CnnlabError: the words do not compose.
     """
-    main = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
-    try:
-        with _command_line(["cnnlab train", *arguments]), contextlib.suppress(StopSweep):
-            main()
-    except COMPOSING_ERRORS as error:
-        raise refusal(error) from error
+    discover()
+    register_configs()
+    main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG)(_no_job)
+    with _command_line(["cnnlab train", *expand_resume(quote_values(words)), *flags]):
+        main()
+
+
+def _no_job(_: object) -> None:
+    """What Hydra would run if it were not asked a question."""
 
 
 @contextlib.contextmanager
 def _command_line(words: list[str]) -> Iterator[None]:
     """Let Hydra read these words, and raise its errors instead of printing them and exiting."""
-    kept, environment = sys.argv, dict(os.environ)
+    before, environment = sys.argv, dict(os.environ)
     sys.argv = words
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        yield
+        with plain_errors():
+            yield
+    except ValueError as error:  # two flags that Hydra does not take together
+        raise CnnlabError(str(error)) from error
     finally:
-        sys.argv = kept
+        sys.argv = before
         os.environ.clear()
         os.environ.update(environment)
-
-
-def _is_hydras(word: str) -> bool:
-    return word.lstrip("+~").startswith(("hydra.", "hydra/"))
-
-
-def _parse(words: Sequence[str]) -> list[Override]:
-    try:
-        return list(OverridesParser.create().parse_overrides([w for w in words if w[:1] != "-"]))
-    except COMPOSING_ERRORS as error:
-        raise refusal(error) from error

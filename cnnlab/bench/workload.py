@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from cnnlab.app import train as launch
+from cnnlab.app.compose import compose
 from cnnlab.config.options import RunConfig
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import Splits
@@ -61,7 +61,7 @@ def choose(against: Against, words: Sequence[str], epochs: int) -> Workload:
     model = () if "model" in keys else DEFAULTS[against]
     data = () if "data" in keys else ("data=mnist",)
     trainer = (f"trainer.epochs={epochs}", "trainer.accelerator=cpu")
-    config = launch.compose([*model, *data, *words, *trainer])
+    config = compose([*model, *data, *words, *trainer])
     if MODELS[config.model["name"]].task != "classify":
         raise CnnlabError(f"model={config.model['name']} is no classifier, which bench needs")
     try:

@@ -1,21 +1,41 @@
-"""One job: a checked config, its names, its identity and where its run lies."""
+"""One job: everything that is needed to make one run, checked and picklable."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from cnnlab.config.options import RunConfig
 from cnnlab.explain.cost import Cost
-from cnnlab.runs.identity import Identity, run_dir_for
+from cnnlab.runs.identity import Identity, identify, run_dir_for
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.sweep.search.options import SearchOptions
+
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+
+
+SINGLE = "single"  # the folder of runs that belong to no sweep
+
+
+class JobHook(Protocol):
+    """What a search adds to a job; it is pickled with it and called where the job is run."""
+
+    def callbacks(self) -> "Sequence[Callback]":
+        """Callbacks for the job's trainer."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A checked config, the names that were chosen for it, what identifies it, and its cost.
+    """A checked config with all that follows from it.
 
-    ``trial`` holds the options of the search that the job is a trial of, ``title`` what stands
-    before its lines on the terminal; ``verbose`` lets Lightning speak too.
+    Attributes:
+        choices: what was chosen in each group, such as ``model: resnet20``.
+        name: the readable part of the run folder's name.
+        cost: parameters and MACs of the model.
+        run_dir: where its run lies or will lie.
+        title: put before each line of progress.
+        verbose: let Lightning print its own messages.
+        hooks: each adds callbacks.
     """
 
     config: RunConfig
@@ -23,11 +43,15 @@ class Job:
     name: str
     identity: Identity
     cost: Cost
-    trial: SearchOptions | None = None
+    run_dir: RunDir
     title: str = ""
     verbose: bool = False
+    hooks: tuple[JobHook, ...] = ()
 
-    def folder(self) -> RunDir:
-        """Where the job's run lies or will lie."""
-        parent = Path(self.config.runs_dir).expanduser() / (self.config.sweep.name or "single")
-        return run_dir_for(parent, self.name, self.identity, rerun=self.config.rerun)
+    @classmethod
+    def of(cls, config: RunConfig, choices: dict[str, str], name: str, cost: Cost) -> "Job":
+        """The job of a checked config, with its identity and its run folder."""
+        identity = identify(config)
+        sweep = Path(config.runs_dir).expanduser() / (config.sweep.name or SINGLE)
+        run_dir = run_dir_for(sweep, name, identity, rerun=config.rerun)
+        return cls(config, choices, name, identity, cost, run_dir)

@@ -1,7 +1,6 @@
-"""Run a checked job in its folder, under a claim; whatever comes of it is written there."""
+"""Run one checked job in its folder, under a claim; how it ended is written there."""
 
 import contextlib
-import dataclasses
 import logging
 import os
 import shutil
@@ -9,11 +8,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch.callbacks import Callback
+import torch
 
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
@@ -29,40 +27,38 @@ from cnnlab.training.run import run
 from cnnlab.training.stopping import Pruned, Stopped
 
 log = logging.getLogger("cnnlab")
-VERBOSE = "CNNLAB_VERBOSE"
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+# What a CPU's allocator says; torch raises a class of its own for a GPU's memory alone.
+CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
 
 
-class StopSweep(BaseException):
-    """No error of a job's, which Hydra would keep to itself while it goes on with the next."""
+def execute(job: Job) -> str | None:
+    """Run the job; its final state. None: it is done, or another process is running it.
 
-
-def execute(job: Job, folder: RunDir, title: str) -> str | None:
-    """Run the job; the state it has come to. None: it is done, or another process is at it.
-
-    A failure or a stop is written into the folder, told in a line, and not raised.
+    A failure or a stop is written into the folder, printed in a line, and not raised.
     """
+    folder = job.run_dir
     if folder.is_done:
-        print(f"{title}: done already", file=sys.stderr)
+        print(f"{job.title}: already done", file=sys.stderr)
         return None
     before = folder.status().get("state")
     if before in FAILED and not job.config.sweep.retry:
-        print(f"{title}: {before} before, and sweep.retry=false", file=sys.stderr)
+        print(f"{job.title}: {before} before, not retried (sweep.retry=false)", file=sys.stderr)
         return None
     with claimed(folder) as other:
         if other is not None:
-            print(f"{title}: {other} is at it", file=sys.stderr)
-        elif not folder.is_done:  # it may have been finished since
-            _begin(job, folder)
-            return _train(job, folder, title)
+            print(f"{job.title}: already being run by {other}", file=sys.stderr)
+        elif not folder.is_done:  # another process may have finished it since
+            _begin(job)
+            return _train(job)
     return None
 
 
-def _begin(job: Job, folder: RunDir) -> None:
+def _begin(job: Job) -> None:
+    folder = job.run_dir
     for other, part in outdated(folder, job.identity):
-        print(f"the {part}'s source has changed since {other.name}: training anew", file=sys.stderr)
+        print(f"the code of {part} has changed since {other.name}: training again", file=sys.stderr)
     folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    _bring_checkpoint(job, folder)
+    _copy_checkpoint(job)
     folder.write_config(job.config.to_dict())
     folder.update_status(
         state="running",
@@ -75,34 +71,29 @@ def _begin(job: Job, folder: RunDir) -> None:
     )
 
 
-def _bring_checkpoint(job: Job, folder: RunDir) -> None:
-    if job.config.resume is None or folder.last_checkpoint.is_file():
+def _copy_checkpoint(job: Job) -> None:
+    """A run that resumes another starts from copies of its metrics and checkpoints."""
+    if job.config.resume is None or job.run_dir.last_checkpoint.is_file():
         return
     source = RunDir(Path(job.config.resume).expanduser())
     for file in ("metrics_file", "best_checkpoint", "last_checkpoint"):
         if getattr(source, file).is_file():
-            shutil.copy2(getattr(source, file), getattr(folder, file))
+            shutil.copy2(getattr(source, file), getattr(job.run_dir, file))
 
 
-def _train(job: Job, folder: RunDir, title: str) -> str:
-    """Train; the state that the run has come to."""
-    verbose, devices = bool(os.environ.get(VERBOSE)), job.config.trainer.devices
-    callbacks: Sequence[Callback] = []
-    if job.trial is not None:
-        from cnnlab.sweep.search.pruning import trial_callbacks
-
-        callbacks = trial_callbacks(job.trial, folder.path.parent)
+def _train(job: Job) -> str:
+    """Train; the run's final state."""
+    folder = job.run_dir
     with isolated(), _logging_to(folder.log_file):
-        begun = "went on with" if folder.last_checkpoint.is_file() else "started"
-        log.info("%s %s", begun, folder.name)
+        log.info("%s %s", "resumed" if folder.last_checkpoint.is_file() else "started", folder.name)
         try:
-            if devices > 1:
-                run_in_processes(folder, devices, title=title, verbose=verbose)
+            if job.config.trainer.devices > 1:
+                run_in_processes(job)
             else:
-                run(dataclasses.replace(job, title=title, verbose=verbose), folder, callbacks)
+                run(job)
         except BaseException as error:
-            state = _state(error)
-            _record_failure(folder, error, state, title)
+            state = final_state(error)
+            _record_failure(job, error, state)
             # frames hold the model and the data, also those of the errors behind this one
             for cause in (error, error.__cause__, error.__context__):
                 if cause is not None:
@@ -114,8 +105,8 @@ def _train(job: Job, folder: RunDir, title: str) -> str:
     return state
 
 
-def _state(error: BaseException) -> str:
-    """What to call the end that an error made of a run."""
+def final_state(error: BaseException) -> str:
+    """The state in which an error leaves a run."""
     if isinstance(error, Stopped):
         return "interrupted" if error.signal == signal.SIGINT else "preempted"
     if isinstance(error, Pruned):
@@ -125,14 +116,14 @@ def _state(error: BaseException) -> str:
         return "interrupted"
     if isinstance(error, TrainingDivergedError):
         return "diverged"
-    words = str(error).lower()
-    if isinstance(error, MemoryError) or any(phrase in words for phrase in OUT_OF_MEMORY):
+    on_cpu = any(phrase in str(error).lower() for phrase in CPU_OUT_OF_MEMORY)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or on_cpu:
         return "out of memory"
     return "failed"
 
 
-def _record_failure(folder: RunDir, error: BaseException, state: str, title: str) -> None:
-    message = str(error) or type(error).__name__
+def _record_failure(job: Job, error: BaseException, state: str) -> None:
+    folder, message = job.run_dir, str(error) or type(error).__name__
     summary = (
         message
         if isinstance(error, (CnnlabError, Stopped, Pruned))
@@ -140,15 +131,14 @@ def _record_failure(folder: RunDir, error: BaseException, state: str, title: str
     )
     if state == "diverged":
         last = folder.last_checkpoint
-        kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint yet"
-        summary = f"{summary}; {kept}"
+        saved = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint yet"
+        summary = f"{summary}; {saved}"
     if state == "out of memory":
         summary = f"{summary.splitlines()[0]} (try a smaller batch_size with trainer.accumulate)"
     text = "".join(traceback.format_exception(error))
     log.error("%s %s\n%s", state, folder.name, text)
-    fields: dict[str, Any] = {"error": summary, "traceback": text}
-    folder.update_status(state=state, finished=time.time(), **fields)
-    print(f"{title} {state}: {summary.splitlines()[0]}", file=sys.stderr)
+    folder.update_status(state=state, finished=time.time(), error=summary, traceback=text)
+    print(f"{job.title} {state}: {summary.splitlines()[0]}", file=sys.stderr)
     if os.environ.get("CNNLAB_DEBUG") == "1":
         print(text, file=sys.stderr)
 

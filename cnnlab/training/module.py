@@ -34,6 +34,10 @@ class TrainingDivergedError(CnnlabError):
             "try a lower optim.lr or trainer.gradient_clip=1"
         )
         self.step = step
+        self._arguments = (loss, epoch, step)
+
+    def __reduce__(self) -> tuple[type["TrainingDivergedError"], tuple[float, int, int]]:
+        return type(self), self._arguments
 
 
 class TrainingModule(pl.LightningModule):

@@ -1,30 +1,26 @@
 """One run, from a checked job to a finished folder. Read it from top to bottom."""
 
-from collections.abc import Sequence
-
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback
 
 from cnnlab.runs.job import Job
-from cnnlab.runs.run_dir import RunDir
 from cnnlab.training import transfer
 from cnnlab.training.assemble import assemble
 from cnnlab.training.environment import describe
 from cnnlab.training.lightning_bridge import finish_loggers
-from cnnlab.training.record import Outcome, record
+from cnnlab.training.record import record
 from cnnlab.training.stopping import StopRequest
 from cnnlab.training.wiring import wire
 
 
-def run(job: Job, run_dir: RunDir, callbacks: Sequence[Callback] = ()) -> None:
+def run(job: Job) -> None:
     """Train, keep the best epoch by validation, read the test set once, write the result.
 
-    Goes on from ``checkpoints/last.ckpt`` where the folder holds one.
+    Resumes from ``checkpoints/last.ckpt`` where the run folder holds one.
     """
-    config = job.config
+    config, run_dir = job.config, job.run_dir
     pl.seed_everything(config.seed, workers=False, verbose=False)
-    parts = assemble(config)  # data set, model, optimiser with the schedule of its learning rate
+    parts = assemble(config)  # data set, model, optimiser, schedule of the learning rate
     splits = parts.dataset.load()  # training, validation and test images
     if config.trainer.compile:
         torch.compiler.reset()  # else the ninth model of one class in a process runs uncompiled
@@ -35,8 +31,8 @@ def run(job: Job, run_dir: RunDir, callbacks: Sequence[Callback] = ()) -> None:
         parts,
         splits,
         run_dir=run_dir,
-        callbacks=callbacks,
-        stop=StopRequest(),
+        callbacks=[callback for hook in job.hooks for callback in hook.callbacks()],
+        stop=StopRequest(),  # Ctrl-C and its like
         title=job.title,
         verbose=job.verbose,
     )
@@ -57,6 +53,6 @@ def run(job: Job, run_dir: RunDir, callbacks: Sequence[Callback] = ()) -> None:
         if config.trainer.test:
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
-            record(Outcome(job, run_dir, parts, splits, wiring))
+            record(job, parts, splits, wiring)
     finally:
         finish_loggers(trainer)

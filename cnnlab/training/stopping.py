@@ -18,6 +18,9 @@ class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
         super().__init__(f"stopped by {signal.Signals(number).name} after saving last.ckpt")
         self.signal = number
 
+    def __reduce__(self) -> tuple[type["Stopped"], tuple[int]]:
+        return type(self), (self.signal,)
+
 
 class Pruned(Exception):  # noqa: N818  (no error: a search asked for it)
     """A search has stopped the training as not worth going on with; last.ckpt is saved."""
@@ -42,7 +45,7 @@ class StopRequest:
         self.signal = number
         if number == signal.SIGINT:
             print(
-                "\nsaving a checkpoint, then stopping; Ctrl-C again stops now",
+                "\nsaving a checkpoint, then stopping; press Ctrl-C again to stop at once",
                 file=sys.stderr,
                 flush=True,
             )

@@ -11,8 +11,8 @@ import torch
 import yaml
 from PIL import Image
 
+from cnnlab.app.compose import compose
 from cnnlab.app.overrides import CONF
-from cnnlab.app.train import compose
 from cnnlab.config.options import GROUPS, RunConfig, run_defaults
 from cnnlab.data.dataset import Images, Splits
 from cnnlab.data.loading.chunks import Chunk, Position

@@ -57,7 +57,7 @@ def test_a_search_prunes_tests_the_best_alone_and_is_done_once(cnnlab):
 
     before = {run.name: run.status()["updated"] for run in find_runs(["runs/s"])}
     again = cnnlab(*words)
-    assert "6 of 6 trials are finished already" in again.err
+    assert "6 of 6 trials are already finished" in again.err
     assert "epoch" not in again.err
     assert {run.name: run.status()["updated"] for run in find_runs(["runs/s"])} == before
     assert trials().equals(table)
@@ -144,7 +144,7 @@ def test_from_python_the_chosen_run_is_returned(tmp_path, monkeypatch):
         (["optim.lrr=interval(0,1)"], "did you mean 'lr'"),
         (["model=mlp,lenet6"], "did you mean 'lenet5'"),
         (["optim.lr=0.1"], "nothing to search"),
-        (["batch_size=1000,2000"], "no point of the space can be; nothing was started"),
+        (["batch_size=1000,2000"], "no point of the space is possible; nothing was started"),
         (["batch_size=interval(8, 32)"], "batch_size='int(interval(8, 32))'"),
         (["model=conv_autoencoder", LR], "model=conv_autoencoder has no val_acc; val_loss"),
     ],

@@ -121,7 +121,7 @@ def test_resume_refuses_another_model(cnnlab):
     cnnlab("train", *MLP, *QUICK, "trainer=smoke")
     refused = cnnlab("train", f"resume={only_run('runs')}", "model=lenet5")
     assert refused.code == 2
-    assert "model=lenet5: resume goes on with mlp" in refused.err
+    assert "model=lenet5: resume continues with mlp" in refused.err
 
 
 MODEL = '''

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from cnnlab import load_run, train
-from cnnlab.app.train import compose
+from cnnlab.app.compose import compose
 from cnnlab.models import MLP
 from cnnlab.runs.identity import run_name
 from cnnlab.runs.run_dir import RunDir, find_runs
@@ -190,7 +190,7 @@ def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
     encoder = [name for name in weights(run) if name.startswith("encoder.")]
     assert all(torch.equal(weights(after)[name], weights(run)[name]) for name in encoder)
     refused = cnnlab("train", f"resume={run}", "trainer.epochs=3", "init.freeze=null")
-    assert f"init.freeze=null: resume goes on with the weights of {run.name}" in refused.err
+    assert f"init.freeze=null: resume continues with the weights of {run.name}" in refused.err
 
 
 # What is refused, before anything is trained

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cnnlab.app.train import compose
+from cnnlab.app.compose import compose
 from cnnlab.config.options import InitConfig
 from cnnlab.models import MLP, Autoencoder, LeNet5, ResNet
 from cnnlab.registry import CnnlabError

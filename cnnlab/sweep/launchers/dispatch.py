@@ -1,89 +1,77 @@
-"""The jobs of a sweep, to whatever launcher was chosen; shared with other processes by claims."""
+"""The jobs of a sweep, given to whatever launcher was chosen; other processes may share them."""
 
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cnnlab.runs.claim import holder
 from cnnlab.runs.job import Job
-from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import FAILED, STOPPED, state_of
-from cnnlab.sweep.execute import StopSweep, execute
+from cnnlab.sweep.execute import execute
 from cnnlab.sweep.launchers.options import InProcess, Options
 from cnnlab.sweep.launchers.resources import Launch, launch_for
 from cnnlab.sweep.launchers.supervise import Supervisor
-from cnnlab.sweep.launchers.worker import item
+from cnnlab.sweep.launchers.worker import pack
 
-POLL_SECONDS = 1.0  # seconds between two looks at runs that others are at
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A job, where its run lies, and what it is called on the way."""
-
-    job: Job
-    folder: RunDir
-    title: str
+POLL_SECONDS = 1.0  # between two looks at runs that other processes are running
 
 
-def dispatch(assignments: Sequence[Assignment], options: Options) -> None:
-    """Run the jobs; what another process is at is waited for, and taken up if that one stops.
+def dispatch(jobs: Sequence[Job], options: Options) -> bool:
+    """Run the jobs; wait for those that another process runs, and run them if that one stops.
+
+    Returns:
+        False where a run failed and ``sweep.fail_fast`` ended the rest.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C or SIGTERM; the same command goes on from there.
-        StopSweep: a run failed, and ``sweep.fail_fast`` asks to stop then.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the same command continues from there.
         CnnlabError: the launcher cannot give the jobs what they ask for; nothing was started.
     """
-    if not assignments:
-        return
-    launch = (
-        None
-        if isinstance(options, InProcess)
-        else launch_for(options, [a.job for a in assignments])
-    )
-    free, held = list(assignments), list[Assignment]()
-    while free or held:
-        if launch is None:
-            _one_by_one(free)
+    if not jobs:
+        return True
+    launch = None if isinstance(options, InProcess) else launch_for(options, jobs)
+    waiting, elsewhere = list(jobs), list[Job]()
+    while waiting or elsewhere:
+        if launch is not None:
+            if not _in_parallel(waiting, launch):
+                return False
         else:
-            _in_parallel(free, launch)
-        held += [a for a in free if not a.folder.is_done and holder(a.folder) is not None]
-        free = _freed(held)
+            for job in waiting:
+                state = execute(job)
+                if state in STOPPED:
+                    raise KeyboardInterrupt
+                if state in FAILED and job.config.sweep.fail_fast:
+                    return False
+        elsewhere += [job for job in waiting if _runs_elsewhere(job)]
+        waiting = _wait_for_one(elsewhere)
+    return True
 
 
-def _one_by_one(assignments: Sequence[Assignment]) -> None:
-    for assignment in assignments:
-        state = execute(assignment.job, assignment.folder, assignment.title)
-        if state in STOPPED:
-            raise KeyboardInterrupt
-        if state in FAILED and assignment.job.config.sweep.fail_fast:
-            raise StopSweep
-
-
-def _in_parallel(assignments: Sequence[Assignment], launch: Launch) -> None:
-    items = [item(a.job, a.folder, a.title, launch.environment, launch.slots) for a in assignments]
-    fail_fast = any(a.job.config.sweep.fail_fast for a in assignments)
+def _in_parallel(jobs: Sequence[Job], launch: Launch) -> bool:
+    items = [pack(job, launch.environment, launch.slots) for job in jobs]
+    fail_fast = any(job.config.sweep.fail_fast for job in jobs)
     supervisor = Supervisor(launch.engine, items, fail_fast=fail_fast)
     supervisor.run()
-    if supervisor.has_failed:
-        raise StopSweep
+    return not supervisor.has_failed
 
 
-def _freed(held: list[Assignment]) -> list[Assignment]:
-    """Wait until one of the held runs is free and still to do, and take it out of the list."""
-    if held:
+def _runs_elsewhere(job: Job) -> bool:
+    return not job.run_dir.is_done and holder(job.run_dir) is not None
+
+
+def _wait_for_one(elsewhere: list[Job]) -> list[Job]:
+    """Wait until one of the runs is free and unfinished, and take it out of the list."""
+    if elsewhere:
         print(
-            f"waiting for {len(held)} of the runs, which other processes are at; "
-            "Ctrl-C leaves them to those",
+            f"waiting for {len(elsewhere)} runs of other processes; "
+            "Ctrl-C stops waiting and leaves them running",
             file=sys.stderr,
         )
-    while held:
-        free = [assignment for assignment in held if holder(assignment.folder) is None]
-        for assignment in free:
-            held.remove(assignment)
-        if left := [a for a in free if state_of(a.folder)[0] in STOPPED]:
-            return left
-        if held:
+    while elsewhere:
+        free = [job for job in elsewhere if holder(job.run_dir) is None]
+        for job in free:
+            elsewhere.remove(job)
+        if unfinished := [job for job in free if state_of(job.run_dir)[0] in STOPPED]:
+            return unfinished
+        if elsewhere:
             time.sleep(POLL_SECONDS)
     return []

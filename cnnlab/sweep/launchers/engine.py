@@ -1,4 +1,4 @@
-"""What a launch needs of joblib, submitit or Ray: to take items and to say which have ended."""
+"""The interface of joblib, submitit and Ray: submit work items, report which have ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from cnnlab.sweep.launchers.worker import WorkItem
 
 @dataclass(frozen=True)
 class Ended:
-    """A item whose worker is through with it, or has died.
+    """A work item whose worker has finished or died.
 
-    ``state`` is what its run has come to, None where there was nothing to do; ``error`` says why
-    no answer came.
+    Attributes:
+        state: final state of its run; None where there was nothing to run.
+        error: why the worker gave no answer.
     """
 
     item: WorkItem
@@ -20,25 +21,30 @@ class Ended:
     error: str | None = None
 
 
-def last_words(error: BaseException) -> str:
-    """The last line of what an error says, which is the error itself where it holds a traceback."""
+def last_line(error: BaseException) -> str:
+    """The last line of an error's text: the error itself, where the text is a whole traceback."""
     return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
 class Engine(Protocol):
-    """Somebody else's pool of workers."""
+    """A pool of workers of another library.
 
-    max_parallel: int  # items that it is to hold; the rest waits here
-    takes_signals: bool  # its workers are processes of this host; else ``cancel`` reaches them
+    Attributes:
+        max_parallel: items to submit at a time; the others wait in the supervisor.
+        takes_signals: its workers are processes of this host; others are reached by ``cancel``.
+    """
+
+    max_parallel: int
+    takes_signals: bool
 
     def submit(self, items: Sequence[WorkItem]) -> None:
-        """Take items on."""
+        """Start items."""
 
     def ended(self, timeout: float) -> list[Ended]:
-        """The items that have ended since; waits up to ``timeout`` seconds for the first."""
+        """The items that ended since the last call; waits up to ``timeout`` seconds for one."""
 
     def cancel(self) -> None:
-        """Drop what waits for a worker; ask those that signals do not reach to save and stop."""
+        """Drop items without a worker; ask workers that signals do not reach to save and stop."""
 
     def kill(self) -> None:
         """Stop at once."""

@@ -1,4 +1,4 @@
-"""What each of several jobs on one machine gets: GPUs, or a part of one, and threads."""
+"""What each of several jobs on one machine gets: threads, and GPUs or a part of one."""
 
 import os
 import time
@@ -14,7 +14,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def threads(per_job: int) -> dict[str, str]:
-    """The environment that gives a job its threads; what the user has set stands."""
+    """Environment variables that limit a job's threads; those that the user has set are kept."""
     return {name: os.environ.get(name, str(per_job)) for name in THREADS}
 
 
@@ -24,12 +24,12 @@ def cores() -> int:
 
 
 def partition_gpus(gpus: Sequence[str], per_job: float) -> list[str]:
-    """What each of the jobs at one time may see: ``["0", "1"]``, ``["0,1"]`` or ``["0", "0"]``.
+    """CUDA_VISIBLE_DEVICES of each parallel job: ``["0", "1"]``, ``["0,1"]`` or ``["0", "0"]``.
 
-    Parts of GPUs are dealt in rounds, so that few jobs lie on many GPUs.
+    Parts of GPUs go round by round, so that a few jobs are spread over all GPUs.
 
     Raises:
-        CnnlabError: a job asks for more than there are.
+        CnnlabError: a job needs more GPUs than there are.
     """
     if per_job > len(gpus):
         raise CnnlabError(
@@ -43,26 +43,31 @@ def partition_gpus(gpus: Sequence[str], per_job: float) -> list[str]:
 
 @dataclass(frozen=True)
 class GpuSlots:
-    """The slots of one launch; a worker process takes one and keeps it until it ends."""
+    """The slots of one launch; a worker process acquires one and keeps it until it ends.
 
-    folder: str  # where the locks lie; made by the launch
-    visible: tuple[str, ...]  # a CUDA_VISIBLE_DEVICES for each
+    Attributes:
+        folder: of the slots' lock files.
+        visible: CUDA_VISIBLE_DEVICES of each slot.
+    """
+
+    folder: str
+    visible: tuple[str, ...]
 
     def acquire(self) -> str:
-        """The share of this process; waits while the process before has not quite ended."""
+        """CUDA_VISIBLE_DEVICES of this process; waits until a process before it has ended."""
         key = (self.folder, os.getpid())
-        while key not in _taken:
+        while key not in _acquired:
             for number, visible in enumerate(self.visible):
                 lock = FileLock(Path(self.folder) / f"{number}.lock", blocking=False)
                 try:
                     lock.acquire()
                 except Timeout:
                     continue
-                _taken[key] = (visible, lock)
+                _acquired[key] = (visible, lock)
                 break
             else:
                 time.sleep(0.1)
-        return _taken[key][0]
+        return _acquired[key][0]
 
 
-_taken: dict[tuple[str, int], tuple[str, FileLock]] = {}  # the lock falls with the process
+_acquired: dict[tuple[str, int], tuple[str, FileLock]] = {}  # unlocked when the process ends

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from cnnlab.config import schema
-from cnnlab.registry import CnnlabError, Range
+from cnnlab.registry import CnnlabError, Range, nearest
 
 KEY = "hydra.launcher"
 Positive = Annotated[int, Range(at_least=1)]
@@ -120,13 +120,16 @@ def parse(launcher: str, node: Mapping[str, Any]) -> Options:
     """The options of a composed ``hydra.launcher``.
 
     Raises:
-        CnnlabError: an ill-typed value, or the package that does the work is not installed.
+        CnnlabError: a launcher that is not ours, an ill-typed value, or the package that does the
+            work is not installed.
     """
+    if launcher not in LAUNCHERS:
+        hint = nearest(launcher, LAUNCHERS)
+        raise CnnlabError(f"hydra/launcher={launcher} is not one of cnnlab's launchers{hint}")
     package = launcher.partition("_")[0]
     if package in EXTRAS and importlib.util.find_spec(package) is None:
         raise CnnlabError(
             f"hydra/launcher={launcher} needs {package}: pip install 'cnnlab[{EXTRAS[package]}]'"
         )
-    given = {key: value for key, value in node.items() if not key.startswith("_")}
-    checked: Options = schema.check(KEY, given, LAUNCHERS[launcher])
-    return checked
+    options: Options = schema.check(KEY, node, LAUNCHERS[launcher])
+    return options

@@ -1,4 +1,4 @@
-"""What a person sees of a parallel launch: a bar on a terminal, a line per epoch elsewhere."""
+"""Progress of a parallel launch: a bar on a terminal, a line per epoch elsewhere."""
 
 import sys
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ MAX_LINES = 8  # running jobs named below the bar
 
 
 class SweepProgress:
-    """Reads the folders of the runs; a context manager, since the bar must be taken down."""
+    """Reads the folders of the runs; a context manager, since the bar must be closed."""
 
     def __init__(self, total: int) -> None:
         self._live: Live | None = None
-        self._told: dict[str, int] = {}  # by folder: the epoch last told
+        self._printed: dict[str, int] = {}  # by run: the last epoch printed
         self._bar = Progress(
             TextColumn("jobs"),
             BarColumn(bar_width=24),
@@ -41,27 +41,29 @@ class SweepProgress:
             self._live.stop()
 
     def show(self, runs: Sequence[RunDir]) -> None:
-        """Look at the runs that are at work."""
+        """Read the runs that are being trained and show them."""
         rows = [read_run(run, run.path) for run in runs if run.config_file.is_file()]
         if self._live is not None:
-            lines = [f"  {row.name}  {_progress(row)}  {_reached(row)}" for row in rows[:MAX_LINES]]
+            lines = [
+                f"  {row.name}  {_progress(row)}  {_validation(row)}" for row in rows[:MAX_LINES]
+            ]
             lines += [f"  and {len(rows) - MAX_LINES} more"] if len(rows) > MAX_LINES else []
             text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
             self._live.update(Group(self._bar.get_renderable(), text), refresh=True)
             return
         for row in rows:
-            if row.epoch > self._told.get(row.name, 0):
-                self._told[row.name] = row.epoch
-                self._say(f"{row.name}  epoch {_progress(row)}  {_reached(row)}")
+            if row.epoch > self._printed.get(row.name, 0):
+                self._printed[row.name] = row.epoch
+                self._print(f"{row.name}  epoch {_progress(row)}  {_validation(row)}")
 
     def ended(self, run: RunDir, title: str) -> None:
-        """Tell what a run has come to."""
+        """Print the final state of a run."""
         row = read_run(run, run.path)
         error = f": {row.error.partition(chr(10))[0]}" if row.error else ""
         self._bar.advance(self._bar.task_ids[0])
-        self._say(f"{title} {row.state}{error}  {_reached(row)}  {row.seconds:.1f} s")
+        self._print(f"{title} {row.state}{error}  {_validation(row)}  {row.seconds:.1f} s")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if self._live is not None:
             self._live.console.print(line, highlight=False, markup=False)
         else:
@@ -72,7 +74,7 @@ def _progress(row: RunStatus) -> str:
     return f"{row.epoch}/{row.epochs}"
 
 
-def _reached(row: RunStatus) -> str:
+def _validation(row: RunStatus) -> str:
     if row.val_acc is not None:
         return f"val acc {row.val_acc:.2%}"
     return "" if row.val_loss is None else f"val loss {row.val_loss:.4g}"

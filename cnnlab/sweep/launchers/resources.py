@@ -30,7 +30,7 @@ SUBMITIT = ".submitit"  # submitit's own files, in the sweep's folder
 
 @dataclass(frozen=True)
 class Launch:
-    """An engine, and what its workers are told before torch is loaded."""
+    """An engine, and the environment that its workers set before they load torch."""
 
     engine: Engine
     environment: dict[str, str]
@@ -38,12 +38,12 @@ class Launch:
 
 
 def launch_for(options: Parallelised, jobs: Sequence[Job]) -> Launch:
-    """The engine of a launcher, made ready for these jobs.
+    """The engine of a launcher, prepared for these jobs.
 
     Raises:
-        CnnlabError: a job is to have more GPUs than there are.
+        CnnlabError: a job needs more GPUs than there are.
     """
-    folder = jobs[0].folder().path.parent / SUBMITIT
+    folder = jobs[0].run_dir.path.parent / SUBMITIT
     if isinstance(options, SubmititSlurm):
         from cnnlab.sweep.launchers.with_submitit import SubmititEngine
 
@@ -51,14 +51,14 @@ def launch_for(options: Parallelised, jobs: Sequence[Job]) -> Launch:
     if isinstance(options, Ray):
         from cnnlab.sweep.launchers.with_ray import RayEngine
 
-        asked = options.ray.remote
+        remote = options.ray.remote
         gpus = _devices(jobs) * bool(_visible_gpus(jobs))
-        num_gpus = gpus if asked.num_gpus is None else asked.num_gpus
-        environment = threads(max(1, int(asked.num_cpus)))
+        num_gpus = gpus if remote.num_gpus is None else remote.num_gpus
+        environment = threads(max(1, int(remote.num_cpus)))
         return Launch(RayEngine(options.ray, num_gpus), environment)
 
-    visible = _dealt(options, jobs)
-    slots = GpuSlots(_locks(visible), visible) if visible else None
+    visible = _visible_per_job(options, jobs)
+    slots = GpuSlots(_lock_folder(visible), visible) if visible else None
     parallel = max_parallel(options, jobs)
     environment = threads(options.threads_per_job or max(1, cores() // parallel))
     if isinstance(options, Joblib):
@@ -71,10 +71,10 @@ def launch_for(options: Parallelised, jobs: Sequence[Job]) -> Launch:
 
 
 def max_parallel(options: Options, jobs: Sequence[Job]) -> int:
-    """How many of these jobs run at one time; of a cluster's Ray a guess by this machine's cores.
+    """How many of these jobs run in parallel; for a Ray cluster a guess from this machine's cores.
 
     Raises:
-        CnnlabError: a job is to have more GPUs than there are.
+        CnnlabError: a job needs more GPUs than there are.
     """
     if isinstance(options, InProcess):
         return 1
@@ -83,7 +83,7 @@ def max_parallel(options: Options, jobs: Sequence[Job]) -> int:
     if isinstance(options, Ray):
         there = options.ray.init.num_cpus or cores()
         return max(1, min(int(there / options.ray.remote.num_cpus), len(jobs)))
-    slots = len(_dealt(options, jobs))
+    slots = len(_visible_per_job(options, jobs))
     most = slots or max(1, cores() // _devices(jobs))
     asked = options.n_jobs if options.n_jobs > 0 else most
     return min(asked, slots or asked, len(jobs))
@@ -93,8 +93,8 @@ def _devices(jobs: Sequence[Job]) -> int:
     return max(job.config.trainer.devices for job in jobs)
 
 
-def _dealt(options: Parallel, jobs: Sequence[Job]) -> tuple[str, ...]:
-    """The GPUs that each job at one time sees; empty where no job wants one."""
+def _visible_per_job(options: Parallel, jobs: Sequence[Job]) -> tuple[str, ...]:
+    """CUDA_VISIBLE_DEVICES of each parallel job; empty where no job uses a GPU."""
     gpus = _visible_gpus(jobs)
     if not gpus and options.gpus_per_job is None:
         return ()
@@ -102,16 +102,16 @@ def _dealt(options: Parallel, jobs: Sequence[Job]) -> tuple[str, ...]:
 
 
 def _visible_gpus(jobs: Sequence[Job]) -> list[str]:
-    """The GPUs of this machine, where a job wants one; asks the driver, starts nothing on them."""
+    """The GPUs of this machine, where a job uses one; asks the driver, starts nothing on them."""
     if all(job.config.trainer.accelerator in ("cpu", "mps") for job in jobs):
         return []
-    named = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
-    return named or [str(number) for number in range(torch.cuda.device_count())]
+    listed = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
+    return listed or [str(number) for number in range(torch.cuda.device_count())]
 
 
 @cache
-def _locks(_visible: tuple[str, ...]) -> str:
-    """One folder for all launches of this process that partition_gpus alike: its workers stay."""
+def _lock_folder(_visible: tuple[str, ...]) -> str:
+    """One folder for all launches of this process with these slots: its workers are reused."""
     folder = tempfile.mkdtemp(prefix="cnnlab-gpus-")
     atexit.register(shutil.rmtree, Path(folder), ignore_errors=True)
     return folder

@@ -1,4 +1,4 @@
-"""Watch a parallel launch: hand items out, show how their runs stand, pass signals on once."""
+"""Watch a parallel launch: submit items, show their progress, forward signals once."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ from cnnlab.sweep.launchers.progress import SweepProgress
 from cnnlab.sweep.launchers.worker import WorkItem
 
 POLL_SECONDS = 0.5  # seconds
-ATTEMPTS = 3  # starts in a row that came to nothing, before a run counts as failed
+ATTEMPTS = 3  # starts in a row without progress, before a run counts as failed
 
 
 class Supervisor:
-    """One launch, from the first item to the last one's end."""
+    """One launch, from its first item to the end of its last."""
 
     def __init__(self, engine: Engine, items: Sequence[WorkItem], *, fail_fast: bool) -> None:
         self.engine = engine
@@ -30,51 +30,51 @@ class Supervisor:
         self.running: list[WorkItem] = []
         self.fail_fast = fail_fast
         self.signal: int | None = None
-        self.has_failed = False  # and fail_fast made an end of it
-        self._told: set[int] = set()  # processes that have had the signal
-        self._barren: Counter[str] = Counter()  # by folder: starts without progress
-        self._reached: dict[str, float] = {}  # by folder: the time of its last checkpoint
+        self.has_failed = False  # a run failed and fail_fast ended the launch
+        self._signalled: set[int] = set()  # processes that were sent the signal
+        self._futile_starts: Counter[str] = Counter()  # by folder: in a row, without progress
+        self._checkpoint_times: dict[str, float] = {}  # by folder: when the last one was written
 
     def run(self) -> None:
-        """Return when every item has come to its end.
+        """Return when every item has ended.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C or SIGTERM; what ran has saved a checkpoint.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; running jobs have saved checkpoints.
         """
         total = len(self.waiting)
-        with self._listening(), SweepProgress(total) as progress:
+        with self._signal_handlers(), SweepProgress(total) as progress:
             while self.waiting or self.running:
                 self._fill()
                 for ended in self.engine.ended(POLL_SECONDS):
                     self.running.remove(ended.item)
-                    if self._goes_on(ended):
+                    if self._restarts(ended):
                         self.waiting.append(ended.item)
                     else:
                         self._conclude(ended, progress)
                 if self.signal is not None and self.engine.takes_signals:
-                    self._pass_on()
+                    self._forward_signal()
                 progress.show([RunDir(item.folder) for item in self.running])
         if self.signal is not None and not self.has_failed:
             raise KeyboardInterrupt
 
     def _fill(self) -> None:
-        room = self.engine.max_parallel - len(self.running)
-        now, self.waiting = self.waiting[:room], self.waiting[room:]
-        if now:
-            for item in now:
-                self._reached[item.folder] = _checkpoint_time(item)
-            self.engine.submit(now)
-            self.running += now
+        free = self.engine.max_parallel - len(self.running)
+        starting, self.waiting = self.waiting[:free], self.waiting[free:]
+        if starting:
+            for item in starting:
+                self._checkpoint_times[item.folder] = _checkpoint_time(item)
+            self.engine.submit(starting)
+            self.running += starting
 
-    def _goes_on(self, ended: Ended) -> bool:
-        """Whether a run that was cut short, by a time limit or its worker's death, begins anew."""
+    def _restarts(self, ended: Ended) -> bool:
+        """Whether a run that a time limit or its worker's death cut short is started again."""
         cut_short = ended.error is not None or ended.state == "preempted"
         if self.signal is not None or not cut_short:
             return False
         folder = ended.item.folder
-        progress = _checkpoint_time(ended.item) > self._reached[folder]
-        self._barren[folder] = 0 if progress else self._barren[folder] + 1
-        return self._barren[folder] < ATTEMPTS
+        progress = _checkpoint_time(ended.item) > self._checkpoint_times[folder]
+        self._futile_starts[folder] = 0 if progress else self._futile_starts[folder] + 1
+        return self._futile_starts[folder] < ATTEMPTS
 
     def _conclude(self, ended: Ended, progress: SweepProgress) -> None:
         run = RunDir(ended.item.folder)
@@ -82,7 +82,7 @@ class Supervisor:
             run.path.mkdir(parents=True, exist_ok=True)
             run.update_status(
                 state="failed",
-                error=f"no answer from its worker in {ATTEMPTS} starts: {ended.error}",
+                error=f"its worker died {ATTEMPTS} times without progress: {ended.error}",
             )
         progress.ended(run, ended.item.title)
         if self.fail_fast and ended.state in FAILED:
@@ -94,16 +94,16 @@ class Supervisor:
         self.waiting.clear()
         self.engine.cancel()
 
-    def _pass_on(self) -> None:
-        """Signal each worker on this host once, as soon as it holds its run."""
+    def _forward_signal(self) -> None:
+        """Signal each worker on this host once, as soon as it has claimed its run."""
         for item in self.running:
             claim = holder(RunDir(item.folder))
-            if claim and claim.host == socket.gethostname() and claim.pid not in self._told:
-                self._told.add(claim.pid)
+            if claim and claim.host == socket.gethostname() and claim.pid not in self._signalled:
+                self._signalled.add(claim.pid)
                 os.kill(claim.pid, self.signal or signal.SIGTERM)
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
+    def _signal_handlers(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -119,7 +119,7 @@ class Supervisor:
             self.engine.kill()
             raise KeyboardInterrupt
         print(
-            "\nevery job saves a checkpoint, then stops; Ctrl-C again stops now",
+            "\nevery job saves a checkpoint, then stops; press Ctrl-C again to stop at once",
             file=sys.stderr,
             flush=True,
         )

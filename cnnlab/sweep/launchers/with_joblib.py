@@ -1,4 +1,4 @@
-"""``hydra/launcher=joblib``: joblib's worker processes (loky), which stay for the next job."""
+"""``hydra/launcher=joblib``: joblib's worker processes (loky), reused from job to job."""
 
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -6,14 +6,14 @@ from typing import Any
 
 from joblib.externals.loky import get_reusable_executor
 
-from cnnlab.sweep.launchers.engine import Ended, last_words
+from cnnlab.sweep.launchers.engine import Ended, last_line
 from cnnlab.sweep.launchers.worker import WorkItem, run_work_item
 
-IDLE = 300  # seconds that a worker waits for another job
+IDLE_SECONDS = 300  # how long a worker waits for another job
 
 
 class JoblibEngine:
-    """A pool that is as large as the number of jobs at a time."""
+    """A pool with a worker for each parallel job."""
 
     takes_signals = True
 
@@ -31,15 +31,15 @@ class JoblibEngine:
         return [_ended(future, self._futures.pop(future)) for future in done]
 
     def cancel(self) -> None:
-        """Every item it holds has a worker."""
+        """Every submitted item has a worker."""
 
     def kill(self) -> None:
         self._pool().shutdown(kill_workers=True)
 
     def _pool(self) -> Any:
-        """The same one as before, or a new one where it has lost a worker."""
+        """The pool of before, or a new one where that has lost a worker."""
         return get_reusable_executor(
-            max_workers=self.max_parallel, timeout=IDLE, env=self._environment
+            max_workers=self.max_parallel, timeout=IDLE_SECONDS, env=self._environment
         )
 
 
@@ -47,4 +47,4 @@ def _ended(future: Future[str | None], item: WorkItem) -> Ended:
     error = future.exception()
     if error is None:
         return Ended(item, future.result())
-    return Ended(item, error=last_words(error))
+    return Ended(item, error=last_line(error))

@@ -7,16 +7,16 @@ from typing import Any
 
 import submitit
 
-from cnnlab.sweep.launchers.engine import Ended, last_words
+from cnnlab.sweep.launchers.engine import Ended, last_line
 from cnnlab.sweep.launchers.options import SubmititLocal, SubmititSlurm
 from cnnlab.sweep.launchers.worker import WorkItem, run_work_item
 
 POLL_SECONDS = 0.2  # seconds
-NO_LIMIT = 1_000_000  # the cluster's own queue holds the rest
+NO_LIMIT = 1_000_000  # the cluster has its own queue
 
 
 class SubmititEngine:
-    """Submitit's executor; its own files lie in ``folder``."""
+    """Submitit's executor; its own files are written to ``folder``."""
 
     def __init__(
         self, options: SubmititLocal | SubmititSlurm, folder: Path, max_parallel: int = NO_LIMIT
@@ -43,7 +43,7 @@ class SubmititEngine:
         return [_ended(job, self._jobs.pop(job)) for job in done]
 
     def cancel(self) -> None:
-        """SLURM sends SIGTERM to what runs, on which a job saves a checkpoint."""
+        """SLURM sends SIGTERM to what runs; a job then saves a checkpoint."""
         if not self.takes_signals:
             self.kill()
 
@@ -56,13 +56,13 @@ def _ended(job: "submitit.Job[str | None]", item: WorkItem) -> Ended:
     error = job.exception()
     if error is None:
         return Ended(item, job.result())
-    return Ended(item, error=f"{last_words(error)} (log: {job.paths.stderr})")
+    return Ended(item, error=f"{last_line(error)} (log: {job.paths.stderr})")
 
 
 def _parameters(options: SubmititLocal | SubmititSlurm) -> dict[str, Any]:
     if isinstance(options, SubmititLocal):
         return {"timeout_min": options.timeout_min}
-    found = {
+    parameters = {
         "name": "cnnlab",
         "timeout_min": options.timeout_min,
         "cpus_per_task": options.cpus_per_task,
@@ -77,4 +77,4 @@ def _parameters(options: SubmititLocal | SubmititSlurm) -> dict[str, Any]:
         "slurm_setup": list(options.setup),
         "slurm_additional_parameters": options.additional_parameters,
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in parameters.items() if value is not None}

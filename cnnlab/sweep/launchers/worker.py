@@ -19,38 +19,39 @@ from cnnlab.sweep.launchers.gpus import GpuSlots
 if TYPE_CHECKING:
     from cnnlab.runs.job import Job
 
-ORPHANED = 0.5  # seconds between two looks at whether the launching process still lives
+POLL_SECONDS = 0.5  # between two looks at whether the launching process is alive
 
 
 @dataclass(frozen=True)
 class WorkItem:
-    """One job for a worker: plain data, the job itself pickled until torch may be loaded."""
+    """One job for a worker: plain data, the job itself pickled until torch may be loaded.
 
-    folder: str  # of the run
+    Attributes:
+        folder: of the run.
+        slots: GPUs to choose from, where the engine does not assign them.
+        launcher: the process that launched it.
+    """
+
+    folder: str
     title: str
     job: bytes
     environment: dict[str, str]
-    slots: GpuSlots | None = None  # of the GPUs, where it is not the engine that deals them
+    slots: GpuSlots | None = None
     directory: str = field(default_factory=os.getcwd)
     launcher: int = field(default_factory=os.getpid)
 
 
-def item(
-    job: "Job",
-    folder: RunDir,
-    title: str,
-    environment: dict[str, str],
-    slots: GpuSlots | None = None,
-) -> WorkItem:
-    """Pack a job. Its worker sees cnnlab's own environment variables too, on whatever host."""
+def pack(job: "Job", environment: dict[str, str], slots: GpuSlots | None = None) -> WorkItem:
+    """A job for a worker, which sees cnnlab's own environment variables too, on whatever host."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("CNNLAB_")}
-    return WorkItem(str(folder), title, pickle.dumps(job), {**ours, **environment}, slots)
+    content, folder = pickle.dumps(job), str(job.run_dir)
+    return WorkItem(folder, job.title, content, {**ours, **environment}, slots)
 
 
 def run_work_item(item: WorkItem) -> str | None:
-    """Run the job in this worker process; the state that its run has come to, if it had to run.
+    """Run the job in this worker process; the final state of its run, None if it did not run.
 
-    What a job says goes into its run's log; the launching process tells how it stands.
+    What a job prints goes into its run's log; the launching process shows the progress.
     """
     os.environ.update(item.environment)
     os.chdir(item.directory)
@@ -70,9 +71,9 @@ def run_work_item(item: WorkItem) -> str | None:
         redirect_stdout(log),
         redirect_stderr(log),
     ):
-        state = execute(job, folder, item.title)
+        state = execute(job)
     if _orphaned.is_set():
-        os._exit(0)  # nobody is left to hear of it, or to bring another job
+        os._exit(0)  # nobody waits for the result or sends another job
     return state
 
 
@@ -80,7 +81,7 @@ _orphaned = threading.Event()  # the launching process has died
 
 
 def _follow(launcher: int) -> None:
-    """Leave Ctrl-C to the launching process, which passes it on once; and end when that dies."""
+    """Leave Ctrl-C to the launching process, which forwards it once; end when that dies."""
     if os.getppid() != launcher or any(t.name == "cnnlab-follow" for t in threading.enumerate()):
         return
     if sys.platform != "win32":
@@ -90,6 +91,6 @@ def _follow(launcher: int) -> None:
 
 def _watch(launcher: int) -> None:
     while os.getppid() == launcher:
-        time.sleep(ORPHANED)
+        time.sleep(POLL_SECONDS)
     _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)  # a job at work saves a checkpoint first

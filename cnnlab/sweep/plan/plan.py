@@ -91,7 +91,7 @@ def total_work(job: Job) -> Work:
 
 
 def _look_at(job: Job, names: tuple[str, ...]) -> PlannedJob:
-    folder = job.folder()
+    folder = job.run_dir
     last_state, _ = state_of(folder)
     dataset: ImageDataset = build(DATASETS, job.config.data)
     position = _beginning(job, dataset)

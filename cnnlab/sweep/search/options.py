@@ -1,10 +1,12 @@
-"""What ``hydra.sweeper.…`` may say with ``hydra/sweeper=optuna``, each default once."""
+"""Options of ``hydra/sweeper=optuna``, set by ``hydra.sweeper.NAME=``; each default once."""
 
+import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
-from cnnlab.registry import Range
+from cnnlab.registry import CnnlabError, Range
 
 KEY = "hydra.sweeper"
 ObjectiveName = Literal["val_acc", "val_loss", "macs", "params", "train_seconds"]
@@ -21,33 +23,33 @@ class SearchOptions:
     n_jobs: Annotated[int, Range(at_least=1)] = 1  # trials handed to the launcher at once
     seed: Annotated[int, Range(at_least=0)] = 0
     storage: str | None = None  # a database's URL; null: a file in the sweep's folder
-    trial: int | None = None  # which trial a job is; the search sets it
 
     def __post_init__(self) -> None:
         first, *others = self.objectives or ("",)
         if not first or len(set(self.objectives)) < len(self.objectives):
             raise ValueError(
-                f"objectives=[{','.join(self.objectives)}] must be one or more, each once"
+                f"objectives=[{','.join(self.objectives)}] must be one or more different ones"
             )
         if others and self.sampler == "cma-es":
-            raise ValueError("sampler=cma-es knows one objective; for several: tpe, nsga2")
+            raise ValueError("sampler=cma-es takes one objective; for several use tpe or nsga2")
         if self.pruner != "none" and (others or first not in ("val_acc", "val_loss")):
             raise ValueError(
-                f"pruner={self.pruner} judges one objective, val_acc or val_loss; else pruner=none"
+                f"pruner={self.pruner} needs one objective, val_acc or val_loss; else pruner=none"
             )
 
 
-def defaults() -> dict[str, Any]:
-    """The options as a config node."""
-    return dict(schema.to_dict(SearchOptions()))
-
-
-def parse(node: dict[str, Any]) -> SearchOptions:
+def parse(node: Mapping[str, Any]) -> SearchOptions:
     """The options of a composed ``hydra.sweeper``.
 
     Raises:
-        CnnlabError: an ill-typed value, or options that contradict each other.
+        CnnlabError: an ill-typed value, options that contradict each other, or no Optuna.
     """
-    given = {key: value for key, value in node.items() if not key.startswith("_")}
-    options: SearchOptions = schema.check(KEY, given, SearchOptions)
+    for package in ("optuna", "cmaes"):
+        if importlib.util.find_spec(package) is None:
+            raise CnnlabError(f"hydra/sweeper=optuna needs {package}: pip install 'cnnlab[search]'")
+    options: SearchOptions = schema.check(KEY, node, SearchOptions)
     return options
+
+
+# The nodes of hydra/sweeper=...: cnnlab walks a grid, optuna searches.
+SWEEPERS: dict[str, dict[str, Any]] = {"cnnlab": {}, "optuna": schema.to_dict(SearchOptions())}

@@ -1,6 +1,6 @@
-"""Inside a trial's job: tell the study how each epoch went, and stop where it says so."""
+"""Inside a trial's job: report each epoch to the study, and stop where it prunes the trial."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,17 @@ from cnnlab.training.stopping import Pruned
 PRUNED_AFTER = "pruned_after"  # a trial's attribute: the decision outlives the process
 
 
-def trial_callbacks(options: SearchOptions, sweep: Path) -> Sequence[Callback]:
-    """What a job needs so that its trial can be pruned."""
-    if options.trial is None or options.pruner == "none":
-        return []
-    return [Pruning(open_trial(sweep, options), options.objectives[0])]
+@dataclass(frozen=True)
+class PruningHook:
+    """Makes the job of a trial report to the study, in whatever process it is run."""
+
+    options: SearchOptions
+    number: int  # of the trial
+    sweep: Path  # the sweep's folder
+
+    def callbacks(self) -> "list[Pruning]":
+        trial = open_trial(self.sweep, self.options, self.number)
+        return [Pruning(trial, self.options.objectives[0])]
 
 
 class Pruning(Callback):
@@ -43,10 +49,10 @@ class Pruning(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         epoch = int(pl_module.row["epoch"])
-        if epoch not in self.reported:  # a resumed run passes epochs that it has told before
+        if epoch not in self.reported:  # a resumed run repeats epochs that were reported before
             self.reported[epoch] = pl_module.row[self.metric]
             self.trial.report(self.reported[epoch], epoch)
-        is_last = epoch == trainer.max_epochs  # nothing would be saved any more
+        is_last = epoch == trainer.max_epochs  # pruning would save nothing
         if not is_last and self.trial.should_prune():
             self.trial.set_user_attr(PRUNED_AFTER, epoch)
             self.epoch = epoch

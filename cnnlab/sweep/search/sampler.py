@@ -1,4 +1,4 @@
-"""Where to try next: Optuna's samplers, seeded so that a restart proposes what it would have."""
+"""The next point to try: Optuna's samplers, seeded so that a restart suggests the same."""
 
 import itertools
 import warnings
@@ -35,14 +35,14 @@ def make_sampler(options: SearchOptions, space: Space) -> BaseSampler:
     ]
     if options.sampler == "cma-es" and len(numbers) < 2:
         raise CnnlabError(
-            f"hydra.sweeper.sampler=cma-es moves through numbers, two or more, and here are "
+            f"hydra.sweeper.sampler=cma-es needs two or more numbers to search, and here are "
             f"{len(numbers)}: give intervals or ranges, or sampler=tpe"
         )
     return SeededByTrial(options)
 
 
 class SeededByTrial(BaseSampler):
-    """An Optuna sampler made anew for each trial, from (seed, number of the trial).
+    """An Optuna sampler, created for each trial from (seed, number of the trial).
 
     What it proposes then depends on these and the study's history alone, however often the search
     was killed: a sampler's own random state would be lost with its process.
@@ -89,7 +89,7 @@ def _fresh(options: SearchOptions, number: int) -> BaseSampler:
         match options.sampler:
             case "random":
                 return samplers.RandomSampler(seed=seed)
-            case "cma-es":  # what is no number is drawn at random
+            case "cma-es":  # what is not a number is drawn at random
                 return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
             case "nsga2":
                 return samplers.NSGAIISampler(seed=seed, population_size=POPULATION)
@@ -104,10 +104,10 @@ class GridInOrder(BaseSampler):
     """
 
     def __init__(self, space: Space) -> None:
-        endless = [key for key, d in space.dimensions.items() if d.values is None]
-        if endless:
+        intervals = [key for key, d in space.dimensions.items() if d.values is None]
+        if intervals:
             raise CnnlabError(
-                f"hydra.sweeper.sampler=grid: {endless[0]} is an interval; give a list, "
+                f"hydra.sweeper.sampler=grid: {intervals[0]} is an interval; give a list, "
                 "a choice or a range, or sampler=random"
             )
         keys = list(space.dimensions)

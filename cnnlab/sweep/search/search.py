@@ -1,18 +1,18 @@
-"""The search: take trials, let a launcher run them, tell the study, until there are enough."""
+"""The search: start trials, dispatch their jobs, tell the study, until there are enough."""
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from optuna.distributions import FloatDistribution
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from cnnlab.app.errors import COMPOSING_ERRORS, refusal
-from cnnlab.registry import CnnlabError
+from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.sweep.launchers.dispatch import dispatch
+from cnnlab.sweep.launchers.options import Options
 from cnnlab.sweep.search.leases import TrialLeases
 from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.options import KEY, SearchOptions
@@ -20,63 +20,63 @@ from cnnlab.sweep.search.report import report
 from cnnlab.sweep.search.sampler import GridInOrder, make_sampler
 from cnnlab.sweep.search.space import Space
 from cnnlab.sweep.search.study import open_study
-from cnnlab.sweep.search.trials import Compose, TrialJob, job_words, make_trial_job, record_outcome
-
-Launch = Callable[[list[list[str]], int], Any]
+from cnnlab.sweep.search.trials import MakeJob, TrialJob, job_words, make_trial_job, record_outcome
 
 
-def search(space: Space, options: SearchOptions, compose: Compose, launch: Launch) -> list[RunDir]:
-    """Run or finish the search of a sweep folder; the runs that it has chosen in the end.
+def search(
+    space: Space, options: SearchOptions, make_job: MakeJob, launcher: Options
+) -> list[RunDir]:
+    """Run or finish the search of a sweep folder; the run that it chooses at the end.
 
-    Chosen is the best trial, or of several objectives the one on the front that is best in the
-    first. It alone is then tested. Where no trial is complete, those that failed are returned.
+    Chosen is the best trial, or with several objectives the one on the Pareto front that is best
+    in the first. It alone is then tested. Where no trial is complete, the failed runs are returned.
 
     Raises:
         CnnlabError: the search is refused; no trial was begun.
     """
     sampler = make_sampler(options, space)
-    sweep = check_corners(space, options, compose)[0].folder().path.parent
+    sweep = check_corners(space, options, make_job)[0].run_dir.path.parent
     limit = options.n_trials
     if isinstance(sampler, GridInOrder):
         limit = min(limit, len(sampler.points))
     study = open_study(sweep, options, space, sampler)
-    _say_where_it_stands(study, limit)
+    _print_progress(study, limit)
     leases = TrialLeases(study, sweep)
     with leases.heartbeat():
-        while batch := _batch(leases, space, options, compose, limit):
-            _run(batch, launch)
+        is_stopped = False  # by sweep.fail_fast
+        while not is_stopped and (batch := _batch(leases, space, options, make_job, limit)):
+            is_stopped = not dispatch(_to_run(batch), launcher)
             for trial_job in batch:
                 record_outcome(study, trial_job, options)
     return report(study, sweep, space, options, limit)
 
 
-def check_corners(space: Space, options: SearchOptions, compose: Compose) -> list[Job]:
-    """Check the space at its ends, before anything is written; the jobs of those that can be.
+def check_corners(space: Space, options: SearchOptions, make_job: MakeJob) -> list[Job]:
+    """Check the corners of the space, before anything is written; the jobs that are possible.
 
     Raises:
-        CnnlabError: none can be, or the objectives cannot be measured.
+        CnnlabError: none is possible, or the objectives cannot be measured.
     """
     possible: list[Job] = []
     refused: list[str] = []
     for point in space.probes():
-        words = [*job_words(space, point), f"{KEY}.trial=0"]
         try:
-            possible.append(compose(words))
+            possible.append(make_job(job_words(space, point)))
+        except CompositionError:  # an unknown name or key, at whatever point
+            raise
         except CnnlabError as error:
             _refuse_real_numbers(space, error)
             refused.append(f"{' '.join(space.words(point))}: {error}")
-        except COMPOSING_ERRORS as error:  # a name or a key that is none, whatever else varies
-            raise refusal(error) from error
     if not possible:
-        raise CnnlabError(f"no point of the space can be; nothing was started\n  {refused[0]}")
+        raise CnnlabError(f"no point of the space is possible; nothing was started\n  {refused[0]}")
     if refused:
         print(
-            f"{len(refused)} of {len(refused) + len(possible)} points tried beforehand cannot be "
-            f"and would count as failed trials; the first:\n  {refused[0]}",
+            f"{len(refused)} of {len(refused) + len(possible)} points checked beforehand are "
+            f"impossible and would count as failed trials; the first:\n  {refused[0]}",
             file=sys.stderr,
         )
     for job in possible:
-        _refuse_what_cannot_be_measured(job, options)
+        _check_objectives(job, options)
     return possible
 
 
@@ -89,43 +89,40 @@ def _refuse_real_numbers(space: Space, error: CnnlabError) -> None:
         raise CnnlabError(f"{error}: {key}='int(interval({low:g}, {high:g}))'") from error
 
 
-def _refuse_what_cannot_be_measured(job: Job, options: SearchOptions) -> None:
+def _check_objectives(job: Job, options: SearchOptions) -> None:
     task = job.config.task
     if "val_acc" in options.objectives and "val_acc" not in task.val_columns:
-        raise CnnlabError(
-            f"{KEY}.objectives: model={job.config.model['name']} has no val_acc; {task.metric}"
-        )
+        name = job.config.model["name"]
+        raise CnnlabError(f"{KEY}.objectives: model={name} has no val_acc; use {task.metric}")
     if options.pruner != "none" and job.config.trainer.devices > 1:
         raise CnnlabError(f"{KEY}.pruner={options.pruner} needs trainer.devices=1")
 
 
 def _batch(
-    leases: TrialLeases, space: Space, options: SearchOptions, compose: Compose, limit: int
+    leases: TrialLeases, space: Space, options: SearchOptions, make_job: MakeJob, limit: int
 ) -> list[TrialJob]:
-    """Up to ``n_jobs`` trials; empty when there is none to take any more."""
+    """Up to ``n_jobs`` trials; empty when none is left."""
     batch: list[TrialJob] = []
-    while len(batch) < options.n_jobs and (trial := leases.take(limit)) is not None:
-        trial_job = make_trial_job(trial, space, compose)
+    while len(batch) < options.n_jobs and (trial := leases.acquire(limit)) is not None:
+        trial_job = make_trial_job(trial, space, make_job, options)
         if trial_job is not None:
             batch.append(trial_job)
     return batch
 
 
-def _run(batch: Sequence[TrialJob], launch: Launch) -> None:
-    """Launch what is still to run, each identity once."""
-    todo = {trial_job.key: trial_job for trial_job in reversed(batch) if not trial_job.is_settled}
-    first = min((trial_job.number for trial_job in todo.values()), default=0)
-    if todo:
-        launch([trial_job.words for trial_job in reversed(todo.values())], first)
+def _to_run(batch: Sequence[TrialJob]) -> list[Job]:
+    """What is left to run, each run once: two trials may be at the same point."""
+    jobs = {t.job.identity.key: t.job for t in reversed(batch) if not t.is_finished}
+    return list(reversed(jobs.values()))
 
 
-def _say_where_it_stands(study: Study, limit: int) -> None:
+def _print_progress(study: Study, limit: int) -> None:
     states = Counter(trial.state for trial in study.get_trials(deepcopy=False))
     finished = sum(count for state, count in states.items() if state.is_finished())
     if states:
-        left = states[TrialState.RUNNING]
-        words = f", {left} to take up" if left else ""
-        print(f"{finished} of {limit} trials are finished already{words}", file=sys.stderr)
+        running = states[TrialState.RUNNING]
+        words = f", {running} to resume" if running else ""
+        print(f"{finished} of {limit} trials are already finished{words}", file=sys.stderr)
     wanted = " and ".join(
         str(OBJECTIVES[name]) for name in study.user_attrs["searched"]["objectives"]
     )

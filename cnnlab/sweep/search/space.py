@@ -39,7 +39,7 @@ class Dimension:
         return str(value)
 
     def samples(self) -> tuple[Any, ...]:
-        """Values that show what can be: every choice; of numbers both ends and one between."""
+        """Values for checks beforehand: every choice; of numbers both ends and one between."""
         if isinstance(self.distribution, CategoricalDistribution):
             return tuple(self.distribution.choices)
         assert isinstance(self.distribution, (FloatDistribution, IntDistribution))
@@ -51,7 +51,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Space:
-    """What stays and what varies."""
+    """What is fixed and what varies."""
 
     fixed: tuple[str, ...]
     dimensions: Mapping[str, Dimension]
@@ -74,7 +74,7 @@ class Space:
                 yield {**first, key: value}
 
     def to_dict(self) -> dict[str, Any]:
-        """What makes two spaces the same one."""
+        """What two searches of one study must have in common."""
         fixed = [word for word in self.fixed if not _is_kept(word.partition("=")[0])]
         varied = {
             key: json.loads(distribution_to_json(distribution))
@@ -89,7 +89,7 @@ def read_space(overrides: Sequence[Override]) -> Space:
     Hydra reads interval(1, 9) as real numbers; int(interval(1, 9)) is for whole ones.
 
     Raises:
-        CnnlabError: nothing varies, or a range or tag that no distribution stands for.
+        CnnlabError: nothing varies, or there is no distribution for a range or tag.
     """
     fixed: dict[str, str] = {}
     dimensions: dict[str, Dimension] = {}
@@ -97,7 +97,7 @@ def read_space(overrides: Sequence[Override]) -> Space:
         key = override.get_key_element()
         name = key.lstrip("+~")
         if name == "trainer.test" or (name in ("rerun", "resume") and override.value()):
-            raise CnnlabError(f"{override.input_line}: a search decides on that itself")
+            raise CnnlabError(f"{override.input_line}: a search sets this itself")
         fixed.pop(key, None)
         dimensions.pop(key, None)
         if not override.is_sweep_override():
@@ -105,7 +105,7 @@ def read_space(overrides: Sequence[Override]) -> Space:
             deleted = override.is_delete() and override.value() is None
             fixed[key] = str(line) if deleted else f"{key}={override.get_value_element_as_str()}"
         elif _is_kept(name):
-            raise CnnlabError(f"{override.input_line}: one search has one {name}")
+            raise CnnlabError(f"{override.input_line}: a search cannot vary {name}")
         else:
             dimensions[key] = _dimension(override)
     if not dimensions:
@@ -124,21 +124,21 @@ def _dimension(override: Override) -> Dimension:
     line, sweep = override.input_line, override.value()
     tags = sweep.tags if isinstance(sweep, Sweep) else set()
     if tags - {"log"}:
-        raise CnnlabError(f"{line}: no tag '{min(tags - {'log'})}' here; there is log")
+        raise CnnlabError(f"{line}: unknown tag '{min(tags - {'log'})}'; the only one is log")
     try:
         if isinstance(sweep, IntervalSweep):
             return _interval(sweep)
         if isinstance(sweep, RangeSweep):
             return _range(sweep)
-    except ValueError as error:  # Optuna's word on bounds and steps
+    except ValueError as error:  # Optuna checks bounds and steps
         raise CnnlabError(f"{line}: {error}") from error
     if tags:
-        raise CnnlabError(f"{line}: tag log is for an interval or a range of numbers")
+        raise CnnlabError(f"{line}: tag log needs an interval or a range of numbers")
     if isinstance(sweep, ChoiceSweep):
         sweep.shuffle = False  # the order of choices means nothing to a search
     choices = tuple(dict.fromkeys(map(_lower_bool, override.sweep_string_iterator())))
     if not choices:
-        raise CnnlabError(f"{line}: no choice")
+        raise CnnlabError(f"{line}: the choice is empty")
     return Dimension(CategoricalDistribution(choices), choices)
 
 
@@ -147,7 +147,7 @@ def _interval(sweep: IntervalSweep) -> Dimension:
     assert low is not None
     assert high is not None
     if low >= high:
-        raise ValueError(f"the interval must begin below its end, {high}")
+        raise ValueError(f"the interval must start below its end, {high}")
     if isinstance(low, int) and isinstance(high, int):
         return Dimension(IntDistribution(low, high, log=log), None)
     return Dimension(FloatDistribution(float(low), float(high), log=log), None)

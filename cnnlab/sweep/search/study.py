@@ -1,4 +1,4 @@
-"""The study of a search: where Optuna keeps it, and that a restart finds the same one."""
+"""The study of a search: where Optuna stores it, and how a restart opens the same one."""
 
 import json
 import os
@@ -15,16 +15,17 @@ from optuna.trial import Trial
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.options import KEY, SearchOptions
+from cnnlab.sweep.search.optuna_bridge import running_trial
 from cnnlab.sweep.search.space import Space
 
 FOLDER = "search"  # inside the sweep's folder
 
 
 def open_study(sweep: Path, options: SearchOptions, space: Space, sampler: BaseSampler) -> Study:
-    """The study of this sweep folder, new or begun before.
+    """The study of this sweep folder, created or opened.
 
     Raises:
-        CnnlabError: the folder holds a search of something else, or no database answers.
+        CnnlabError: the folder holds another search, or the database cannot be reached.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     (sweep / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -46,22 +47,22 @@ def open_study(sweep: Path, options: SearchOptions, space: Space, sampler: BaseS
         changed = ", ".join(key for key in searched if searched[key] != before[key])
         was = "; ".join(json.dumps(before[key]) for key in searched if searched[key] != before[key])
         raise CnnlabError(
-            f"{sweep} holds a search with other {changed} (it was {was}); "
-            "sweep.name=... begins another"
+            f"{sweep} holds a search with different {changed} (it was {was}); "
+            "sweep.name=... starts another"
         )
     return study
 
 
-def open_trial(sweep: Path, options: SearchOptions) -> Trial:
-    """The trial that a job is, seen from the job's own process."""
+def open_trial(sweep: Path, options: SearchOptions, number: int) -> Trial:
+    """The trial of a job, opened in the process that runs the job."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(
         study_name=sweep.name,
         storage=_storage(sweep, options),
-        sampler=RandomSampler(),  # nothing is drawn here
+        sampler=RandomSampler(),  # not used: nothing is suggested here
         pruner=make_pruner(options),
     )
-    return take_up(study, options.trial or 0)
+    return running_trial(study, number)
 
 
 def count_finished(sweep: Path, options: SearchOptions) -> int:
@@ -73,11 +74,6 @@ def count_finished(sweep: Path, options: SearchOptions) -> int:
         return 0
     study = optuna.load_study(study_name=sweep.name, storage=_storage(sweep, options))
     return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
-
-
-def take_up(study: Study, number: int) -> Trial:
-    """A running trial, to report to or to complete, in whatever process it was begun."""
-    return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
 
 
 def _journal(sweep: Path) -> Path:
@@ -92,11 +88,11 @@ def _storage(sweep: Path, options: SearchOptions) -> BaseStorage:
         return optuna.storages.get_storage(options.storage)
     except Exception as error:  # whatever the database's driver raises
         first = str(error).strip().partition("\n")[0]
-        raise CnnlabError(f"{KEY}.storage: no study can be kept there: {first}") from error
+        raise CnnlabError(f"{KEY}.storage: cannot store a study there: {first}") from error
 
 
 def _drop_torn_line(path: Path) -> None:
-    """A power cut may leave half a line at the end, on which Optuna would stumble ever after."""
+    """Remove half a line at the end, which a power cut may leave and Optuna cannot read."""
     lock = JournalFileOpenLock(str(path))
     lock.acquire()
     try:
@@ -108,10 +104,10 @@ def _drop_torn_line(path: Path) -> None:
 
 
 def make_pruner(options: SearchOptions) -> BasePruner:
-    """ASHA asks after epochs 1, 3, 9, ... and keeps the best third; median after each epoch."""
+    """ASHA decides after epochs 1, 3, 9, ... and keeps the best third; median after each epoch."""
     match options.pruner:
         case "asha":  # Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning
             return SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
-        case "median":  # Golovin et al. 2017, Google Vizier; the first five trials are let be
+        case "median":  # Golovin et al. 2017, Google Vizier; the first five trials are never pruned
             return MedianPruner(n_startup_trials=5)
     return NopPruner()

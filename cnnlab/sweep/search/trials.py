@@ -1,57 +1,69 @@
-"""One point of the space as a cnnlab job, and what its folder has to tell the study."""
+"""One point of the space as a job, and what its run folder tells the study."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from cnnlab.app.errors import COMPOSING_ERRORS, refusal
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import holder
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import FAILED, state_of
-from cnnlab.sweep.search.options import KEY, SearchOptions
+from cnnlab.sweep.search.options import SearchOptions
+from cnnlab.sweep.search.optuna_bridge import set_attribute, suggest
+from cnnlab.sweep.search.pruning import PruningHook
 from cnnlab.sweep.search.space import Space
 
-Compose = Callable[[list[str]], Job]
+MakeJob = Callable[[list[str]], Job]  # of override words; raises CnnlabError
 RUN, ERROR = "run", "error"  # a trial's attributes
-POLL_SECONDS = 1.0  # seconds
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class TrialJob:
-    """A trial on its way: what the launcher gets, and the folder to read afterwards."""
+    """A trial that has begun, and the job that runs its point."""
 
     number: int
-    words: list[str]
-    key: str  # of the run's identity: two trials may come to the same point
-    folder: RunDir
+    job: Job
 
     @property
-    def is_settled(self) -> bool:
+    def run_dir(self) -> RunDir:
+        return self.job.run_dir
+
+    @property
+    def is_finished(self) -> bool:
         """Whether there is nothing left to run."""
-        return self.folder.is_done or self.folder.status().get("state") == "pruned"
+        return self.run_dir.is_done or self.run_dir.status().get("state") == "pruned"
 
 
-def make_trial_job(trial: Trial, space: Space, compose: Compose) -> TrialJob | None:
-    """The job of a trial; None when its point cannot be, which the study is then told."""
-    # As Study.ask does; what a trial from before already has stays.
-    point = {key: trial._suggest(key, d) for key, d in space.distributions.items()}
-    words = [*job_words(space, point), f"{KEY}.trial={trial.number}"]
+def make_trial_job(
+    trial: Trial, space: Space, make_job: MakeJob, options: SearchOptions
+) -> TrialJob | None:
+    """The job of a trial; None where its point is impossible, which the study is then told."""
+    # A trial that an earlier process began keeps what was suggested then.
+    point = {key: suggest(trial, key, d) for key, d in space.distributions.items()}
     try:
-        job = compose(words)
-    except (CnnlabError, *COMPOSING_ERRORS) as error:
-        message = str(error if isinstance(error, CnnlabError) else refusal(error))
-        trial.set_user_attr(ERROR, f"impossible: {message}")
+        job = make_job(job_words(space, point))
+    except CnnlabError as error:
+        trial.set_user_attr(ERROR, f"impossible: {error}")
         trial.study.tell(trial.number, state=TrialState.FAIL)
         return None
-    folder = job.folder()
-    trial.set_user_attr(RUN, folder.name)
-    return TrialJob(trial.number, words, job.identity.key, folder)
+    trial.set_user_attr(RUN, job.run_dir.name)
+    title = f"trial {trial.number} of {options.n_trials} {job.run_dir.name}"
+    job = dataclasses.replace(job, title=title, hooks=_hooks(trial.number, job, options))
+    return TrialJob(trial.number, job)
+
+
+def _hooks(number: int, job: Job, options: SearchOptions) -> tuple[PruningHook, ...]:
+    if options.pruner == "none":
+        return ()
+    return (PruningHook(options, number, Path(job.run_dir.path.parent)),)
 
 
 def job_words(space: Space, point: dict[str, object]) -> list[str]:
@@ -60,14 +72,15 @@ def job_words(space: Space, point: dict[str, object]) -> list[str]:
 
 
 def record_outcome(study: Study, trial_job: TrialJob, options: SearchOptions) -> TrialState:
-    """Tell the study what came of a trial. One that can go on later stays RUNNING.
+    """Tell the study how a trial ended. One that can be resumed stays RUNNING.
 
     Waits for the run where another process has it: a worker that outlived the last search.
     """
-    while holder(trial_job.folder) is not None:
+    folder = trial_job.run_dir
+    while holder(folder) is not None:
         time.sleep(POLL_SECONDS)
-    result = trial_job.folder.result() if trial_job.folder.is_done else {}
-    state, status = state_of(trial_job.folder)
+    result = folder.result() if folder.is_done else {}
+    state, status = state_of(folder)
     values = [float(result.get(name, math.nan)) for name in options.objectives]
     if result and all(map(math.isfinite, values)):
         return _tell(study, trial_job, TrialState.COMPLETE, values)
@@ -75,8 +88,7 @@ def record_outcome(study: Study, trial_job: TrialJob, options: SearchOptions) ->
         return _tell(study, trial_job, TrialState.PRUNED)
     if result or state in (*FAILED, "not begun"):
         error = status.get("error") or f"no number for {', '.join(options.objectives)}"
-        trial = study.get_trials(deepcopy=False)[trial_job.number]
-        study._storage.set_trial_user_attr(trial._trial_id, ERROR, str(error).partition("\n")[0])
+        set_attribute(study, trial_job.number, ERROR, str(error).partition("\n")[0])
         return _tell(study, trial_job, TrialState.FAIL)
     return TrialState.RUNNING
 

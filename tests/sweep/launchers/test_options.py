@@ -11,7 +11,7 @@ from cnnlab.sweep.launchers.options import EXTRAS, LAUNCHERS, Joblib, Ray, defau
 
 def test_defaults_come_back():
     for name, kind in LAUNCHERS.items():
-        assert parse(name, {"_target_": "x", "_name_": name, **defaults(name)}) == kind()
+        assert parse(name, defaults(name)) == kind()
 
 
 def test_values_are_typed():

@@ -3,10 +3,7 @@
 import pytest
 import torch
 
-from cnnlab.app.compose import register_configs
-from cnnlab.app.overrides import CONF
-from cnnlab.app.prepare import prepare
-from cnnlab.discovery import discover
+from cnnlab.app.command import read_command
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.sweep.launchers import resources as engines
@@ -24,15 +21,8 @@ from cnnlab.sweep.launchers.resources import launch_for, max_parallel
 
 
 def job(*words: str) -> Job:
-    import hydra
-
-    discover()
-    register_configs()
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        composed = hydra.compose(
-            "config", overrides=["model=mlp", *words], return_hydra_config=True
-        )
-    return prepare(composed, composed.hydra)
+    command = read_command(["model=mlp", *words], multirun=False)
+    return command.make_job(command.overrides)
 
 
 @pytest.fixture

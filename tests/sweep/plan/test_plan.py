@@ -15,7 +15,6 @@ from cnnlab.app.compose import compose
 from cnnlab.config.options import RunConfig, TrainerConfig
 from cnnlab.explain.cost import Cost
 from cnnlab.runs.claim import claimed
-from cnnlab.runs.identity import identify
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.plan import estimate as estimating
@@ -63,14 +62,14 @@ def make_job(config: RunConfig, tmp_path: Path) -> Callable[..., Job]:
     ):
         options: TrainerConfig = dataclasses.replace(config.trainer, **(trainer or {}))
         own = dataclasses.replace(config, trainer=options, runs_dir=str(tmp_path), **changes)
-        return Job(own, {}, name or f"mlp_seed{own.seed}", identify(own), cost)
+        return Job.of(own, {}, name or f"mlp_seed{own.seed}", cost)
 
     return make
 
 
 def leave(job: Job, state: str, *, epoch: int | None = None, step: int = 0) -> RunDir:
     """A run folder in which this is what became of the job."""
-    run = job.folder()
+    run = job.run_dir
     run.checkpoint_dir.mkdir(parents=True)
     run.write_config(job.config.to_dict())
     run.update_status(state=state, identity=job.identity.to_dict())

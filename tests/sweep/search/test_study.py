@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.search.leases import OWNER, TrialLeases
 from cnnlab.sweep.search.options import SearchOptions
+from cnnlab.sweep.search.optuna_bridge import suggest
 from cnnlab.sweep.search.sampler import make_sampler
 from cnnlab.sweep.search.space import read_space
 from cnnlab.sweep.search.study import FOLDER, open_study, open_trial
@@ -26,17 +27,17 @@ def opened(tmp_path):
 
 def test_a_dead_process_leaves_its_trial_to_the_next_with_its_point(opened, tmp_path):
     study, space = opened()
-    first = TrialLeases(study, tmp_path / "sweep").take(limit=2)
+    first = TrialLeases(study, tmp_path / "sweep").acquire(limit=2)
     lr = first.suggest_float("lr", 0.1, 0.9)
     first.set_user_attr(OWNER, [socket.gethostname(), os.getpid(), "before the last start"])
     study, space = opened()
     again = TrialLeases(study, tmp_path / "sweep")
-    taken = again.take(limit=2)
+    taken = again.acquire(limit=2)
     assert taken.number == 0
-    assert taken._suggest("lr", space.distributions["lr"]) == lr
-    assert again.take(limit=2).number == 1
-    assert again.take(limit=2) is None  # both are on their way
-    assert TrialLeases(study, tmp_path / "sweep").take(limit=2).number == 0  # as after Ctrl-C
+    assert suggest(taken, "lr", space.distributions["lr"]) == lr
+    assert again.acquire(limit=2).number == 1
+    assert again.acquire(limit=2) is None  # both are on their way
+    assert TrialLeases(study, tmp_path / "sweep").acquire(limit=2).number == 0  # as after Ctrl-C
 
 
 def test_another_host_is_believed_alive_while_its_heart_beats(opened, tmp_path, monkeypatch):
@@ -45,12 +46,12 @@ def test_another_host_is_believed_alive_while_its_heart_beats(opened, tmp_path, 
         elsewhere.setattr(socket, "gethostname", lambda: "elsewhere")
         leases = TrialLeases(study, tmp_path / "sweep")
         with leases.heartbeat():
-            leases.take(limit=1)
+            leases.acquire(limit=1)
     here = TrialLeases(study, tmp_path / "sweep")
-    assert here.take(limit=1) is None
+    assert here.acquire(limit=1) is None
     (key,) = [key for key in study.user_attrs if key.startswith("heartbeat elsewhere")]
     study.set_user_attr(key, study.user_attrs[key] - 61)
-    assert here.take(limit=1).number == 0
+    assert here.acquire(limit=1).number == 0
 
 
 def test_half_a_line_at_the_end_is_forgotten(opened, tmp_path):
@@ -69,7 +70,7 @@ def test_a_job_reports_to_its_own_trial(opened, tmp_path):
     study, _ = opened()
     study.ask()
     number = study.ask().number
-    open_trial(tmp_path / "sweep", SearchOptions(trial=number)).report(0.25, 1)
+    open_trial(tmp_path / "sweep", SearchOptions(), number).report(0.25, 1)
     assert study.trials[0].intermediate_values == {}
     assert study.trials[1].intermediate_values == {1: 0.25}
     assert study.trials[1].state == TrialState.RUNNING

@@ -1,26 +1,23 @@
 """The jobs of a sweep are composed as Hydra would, at a fraction of the time."""
 
 import pytest
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from cnnlab.app.compose import register_configs
-from cnnlab.app.compose_sweep import Composer
-from cnnlab.app.errors import COMPOSING_ERRORS
+from cnnlab.app.compose import Composer
+from cnnlab.app.errors import COMPOSING_ERRORS, composition_error
+from cnnlab.app.hydra_bridge import config_loader
 from cnnlab.app.overrides import CONF
-from cnnlab.discovery import discover
+from cnnlab.registry import CompositionError
 
 
 @pytest.fixture(scope="module")
 def hydras_own():
-    """Hydra's loader, and what it makes of words."""
-    discover()
-    register_configs()
-    loader = ConfigLoaderImpl(create_config_search_path(str(CONF)))
+    """What Hydra composes of words by itself."""
+    Composer()  # registers what there is to compose
+    loader = config_loader(str(CONF))
     master = loader.load_configuration("config", [], RunMode.MULTIRUN)
-    return loader, lambda words: loader.load_sweep_config(master, words)
+    return lambda words: loader.load_sweep_config(master, words)
 
 
 JOBS = [
@@ -42,18 +39,17 @@ JOBS = [
 
 
 def test_it_is_what_hydra_composes(hydras_own):
-    loader, compose = hydras_own
-    composer = Composer(loader, compose)
+    composer = Composer()
     for words in JOBS:
-        expected, ours = compose(words), composer(words)
-        for node in (expected, ours):  # ours tells hydra's own words among the others
+        expected, ours = hydras_own(words), composer(composer.parse(words))
+        for node in (expected, ours):  # Hydra's list also has the words of the master config
             node.hydra.overrides.hydra = []
             node.hydra.overrides.task = []
         del expected.hydra.job.override_dirname, ours.hydra.job.override_dirname
         assert OmegaConf.to_container(ours) == OmegaConf.to_container(expected), words
-    again = composer(JOBS[0])
+    again = composer(composer.parse(JOBS[0]))
     assert again.seed == 1  # no job's values stay for the next
-    assert list(again.hydra.overrides.task) == ["seed=1"]
+    assert again.model.name == "lenet5"
 
 
 @pytest.mark.parametrize(
@@ -68,19 +64,24 @@ def test_it_is_what_hydra_composes(hydras_own):
     ],
 )
 def test_it_refuses_what_hydra_refuses(hydras_own, words):
-    loader, compose = hydras_own
     with pytest.raises(COMPOSING_ERRORS) as theirs:
-        compose(words)
-    with pytest.raises(COMPOSING_ERRORS) as ours:
-        Composer(loader, compose)(words)
-    assert str(ours.value) == str(theirs.value)
+        hydras_own(words)
+    composer = Composer()
+    with pytest.raises(CompositionError) as ours:
+        composer(composer.parse(words))
+    assert str(ours.value) == str(composition_error(theirs.value))
 
 
-def test_it_composes_once_for_every_choice_of_groups(hydras_own):
-    loader, compose = hydras_own
+def test_it_composes_once_for_every_choice_of_groups(monkeypatch):
+    composer = Composer()
     asked: list[list[str]] = []
-    composer = Composer(loader, lambda words: asked.append(words) or compose(words))
+    compose = composer._loader.load_configuration
+    monkeypatch.setattr(
+        composer._loader,
+        "load_configuration",
+        lambda name, words, **options: asked.append(words) or compose(name, words, **options),
+    )
     for model in ("mlp", "lenet5"):
         for seed in range(5):
-            composer([f"model={model}", f"seed={seed}", "optim.lr=0.1"])
+            composer(composer.parse([f"model={model}", f"seed={seed}", "optim.lr=0.1"]))
     assert asked == [["model=mlp"], ["model=lenet5"]]

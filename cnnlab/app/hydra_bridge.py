@@ -1,0 +1,38 @@
+"""Every private name of Hydra's that cnnlab touches; tests hold each to what it does today."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import cast
+
+import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+
+def config_loader(conf: str) -> ConfigLoader:
+    """Hydra's loader for the folder ``conf``, the search path plug-ins and the config store."""
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=conf):
+        return GlobalHydra.instance().config_loader()
+
+
+def group_exists(loader: ConfigLoader, name: str) -> bool:
+    """Whether ``name`` is a config group, so that ``name=...`` chooses a file."""
+    return bool(cast(ConfigLoaderImpl, loader).repository.group_exists(name))
+
+
+def apply_values(overrides: Sequence[Override], composed: DictConfig) -> None:
+    """Set values in a composed config as Hydra does, with its checks, in place."""
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), composed)
+
+
+def complete_overrides(conf: str, line: str) -> list[str]:
+    """What the last word of ``line``, a line of overrides, can become."""
+    from hydra._internal.core_plugins.bash_completion import BashCompletion
+
+    engine = BashCompletion(config_loader(conf))
+    with contextlib.redirect_stdout(io.StringIO()):
+        return sorted(engine._query(config_name="config", line=line))

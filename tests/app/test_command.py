@@ -1,0 +1,75 @@
+"""What is typed behind ``cnnlab train`` is parsed once, and what is Hydra's alone is refused."""
+
+import pytest
+
+from cnnlab.app.command import read_command
+from cnnlab.app.sweep import check_jobs, expand_grid, unique
+from cnnlab.registry import CnnlabError
+
+
+def test_hydras_own_words_are_kept_apart():
+    command = read_command(
+        ["model=mlp", "hydra/launcher=joblib", "hydra.launcher.n_jobs=3", "seed=0,1"], None
+    )
+    assert command.is_sweep
+    assert [o.input_line for o in command.hydra_overrides] == [
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=3",
+    ]
+    assert [o.key_or_group for o in command.overrides] == ["model", "seed", "sweep.name"]
+    assert command.composed_options().launcher.n_jobs == 3
+
+
+def test_a_single_run_lies_in_the_folder_of_single_runs():
+    command = read_command(["model=mlp"], None)
+    assert not command.is_sweep
+    job = command.make_job(command.overrides)
+    assert job.run_dir.path.parent.as_posix() == "runs/single"
+    assert job.run_dir.name == f"mlp_digits-{job.identity.key}"
+
+
+def test_the_last_override_of_a_grid_turns_fastest():
+    command = read_command(["model=mlp,lenet5", "seed=1,2", "optim.lr=0.1"], True)
+    jobs = [[str(o.input_line) for o in job][:3] for job in expand_grid(command)]
+    assert jobs == [
+        ["model=mlp", "seed=1", "optim.lr=0.1"],
+        ["model=mlp", "seed=2", "optim.lr=0.1"],
+        ["model=lenet5", "seed=1", "optim.lr=0.1"],
+        ["model=lenet5", "seed=2", "optim.lr=0.1"],
+    ]
+
+
+def test_two_jobs_of_one_run_are_one():
+    command = read_command(["model=mlp", "seed=0,0", "sweep.name=mine"], True)
+    jobs = check_jobs(command)
+    assert len(jobs) == 2
+    assert [job.identity.config for job in unique(jobs)] == [jobs[0].identity.config]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "hydra/launcher=basic",
+            r"hydra/launcher=basic is not one of cnnlab's launchers \(one of: ",
+        ),
+        ("hydra/launcher=jobllib", r"did you mean 'joblib'"),
+        ("hydra/sweeper=basic", r"hydra/sweeper=basic is not one of cnnlab's sweepers"),
+        ("hydra.run.dir=elsewhere", r"hydra.run.dir=elsewhere: .*runs_dir"),
+        ("hydra.sweep.dir=elsewhere", r"runs_dir"),
+        ("hydra.job.chdir=true", r"runs_dir"),
+    ],
+)
+def test_what_cnnlab_does_not_use_of_hydra_is_refused_in_one_line(word, message):
+    with pytest.raises(CnnlabError, match=message) as refused:
+        read_command(["model=mlp", "seed=0,1", word], True)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_foreign_launcher_ends_the_command_before_anything_is_written(cnnlab, tmp_path):
+    answer = cnnlab("train", "-m", "model=mlp", "seed=0,1", "hydra/launcher=basic")
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+    for ours in ("in_process", "joblib", "ray", "submitit_local", "submitit_slurm"):
+        assert ours in answer.err
+    assert not (tmp_path / "runs").exists()

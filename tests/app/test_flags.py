@@ -1,0 +1,50 @@
+"""The flags of ``cnnlab train``, wherever they stand among the overrides."""
+
+import pytest
+
+from cnnlab.app.flags import read_flags
+from cnnlab.registry import CnnlabError
+
+
+def test_flags_and_overrides_are_told_apart_in_any_order():
+    flags, words = read_flags(["seed=0,1", "-m", "model=mlp"])
+    assert flags.multirun
+    assert flags.questions == ()
+    assert words == ["seed=0,1", "model=mlp"]
+
+
+def test_a_question_keeps_its_value():
+    flags, words = read_flags(["--cfg", "job", "model=mlp", "--package=model"])
+    assert flags.questions == ("--cfg", "job", "--package=model")
+    assert words == ["model=mlp"]
+
+
+def test_config_dir_becomes_an_entry_of_the_search_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my confs").mkdir()
+    for words in (["--config-dir", "my confs"], ["-cd=my confs"]):
+        _, overrides = read_flags(words)
+        assert overrides == [f'hydra.searchpath=["file://{tmp_path}/my confs"]']
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--mulitrun"], "no flag --mulitrun; did you mean '--multirun'"),
+        (["--cfg"], "--cfg needs a value"),
+        (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
+        (["--config-name", "other"], "no flag --config-name"),
+    ],
+)
+def test_other_flags_are_refused(words, message):
+    with pytest.raises(CnnlabError, match=message):
+        read_flags(words)
+
+
+def test_configs_of_another_folder_are_found(cnnlab, tmp_path):
+    folder = tmp_path / "lab" / "model"
+    folder.mkdir(parents=True)
+    (folder / "tiny.yaml").write_text("defaults: [mlp, _self_]\nhidden: [3]\n")
+    answer = cnnlab("train", "--config-dir", "lab", "model=tiny", "trainer=smoke")
+    assert answer.code == 0, answer.err
+    assert "tiny_digits_smoke-" in answer.out

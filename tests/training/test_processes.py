@@ -1,0 +1,40 @@
+"""Errors cross processes by their class."""
+
+import pickle
+import signal
+
+import pytest
+from cnnlab.training.module import TrainingDivergedError
+
+from cnnlab.registry import CnnlabError
+from cnnlab.sweep.execute import final_state
+from cnnlab.training.processes import _pickled
+from cnnlab.training.stopping import Pruned, Stopped
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (TrainingDivergedError(float("inf"), 2, 17), "diverged"),
+        (Stopped(signal.SIGINT), "interrupted"),
+        (Stopped(signal.SIGTERM), "preempted"),
+        (Pruned("after epoch 1"), "pruned"),
+        (MemoryError("no more"), "out of memory"),
+        (CnnlabError("a mistake"), "failed"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory"),
+    ],
+)
+def test_an_error_of_a_process_ends_the_run_in_its_own_state(error, state):
+    again = pickle.loads(_pickled(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert final_state(again) == state
+
+
+def test_an_error_that_cannot_be_pickled_keeps_its_name_and_text():
+    class LocalError(Exception):
+        pass
+
+    again = pickle.loads(_pickled(LocalError("only here")))
+    assert isinstance(again, RuntimeError)
+    assert str(again) == "LocalError: only here"
