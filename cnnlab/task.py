@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cnnlab.metrics import metric_of_column
 from cnnlab.registry import TASKS
 from cnnlab.spec import ImageSpec
 
@@ -23,6 +24,7 @@ class Task(ABC):
         name: as registered.
         counts: what is summed beside the loss, such as the right answers (``acc``). Each gives a
             column ``train_``, ``val_`` and ``test_``: the sum, divided by the number of images.
+            ``METRICS`` must hold each of these columns; a task's file adds its own metric to it.
         metric: the column that the best epoch is chosen by, ``val_acc`` or ``val_loss``.
         output: the plural noun for what the network gives, such as ``logits``.
         max_kept: so many test images' outputs are kept for ``scores`` and ``draw``, at even
@@ -109,7 +111,9 @@ def task_named(name: str) -> Task:
     """The task that is registered under ``name``.
 
     Raises:
-        CnnlabError: there is none.
+        CnnlabError: there is none, or one of its metrics is not in the table of metrics.
     """
     task: Task = TASKS[name].component()
+    for column in task.val_columns:
+        metric_of_column(column)
     return task

@@ -1,4 +1,6 @@
-"""Numbers as people read them."""
+"""Numbers, words and config values as people read and type them."""
+
+from typing import Any
 
 
 def si(value: float) -> str:
@@ -18,3 +20,35 @@ def duration(seconds: float) -> str:
     if seconds < 99.95:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5997 else f"{seconds / 3600:.1f} h"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 run``, ``2 runs``, ``0 runs``; for nouns that take an s."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def first_line(message: object) -> str:
+    """The first line of a text or of an error's message; the class of an error without one."""
+    text = str(message).strip()
+    if not text and isinstance(message, BaseException):
+        return type(message).__name__
+    return text.partition("\n")[0].rstrip()
+
+
+def as_typed(value: Any, digits: int | None = None) -> str:
+    """A config value as typed on the command line: ``null``, ``true``, ``[1, 2]``, ``{p: 0.5}``.
+
+    ``digits``: significant ones of a float, at most; None keeps all.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(as_typed(item, digits) for item in value)}]"
+    if isinstance(value, dict):
+        items = ", ".join(f"{key}: {as_typed(item, digits)}" for key, item in value.items())
+        return f"{{{items}}}"
+    if isinstance(value, float) and digits is not None:
+        return f"{value:.{digits}g}"
+    return str(value)

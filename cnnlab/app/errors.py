@@ -15,6 +15,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from cnnlab.config import schema
 from cnnlab.config.options import GROUPS
 from cnnlab.registry import CnnlabError, CompositionError, nearest
+from cnnlab.text import first_line
 
 COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
 
@@ -44,7 +45,7 @@ def composition_error(error: BaseException) -> CompositionError:
             return CompositionError(_unknown_key(cause))
     text = str(error)
     if isinstance(error, OverrideParseException):
-        return CompositionError(f"cannot read '{error.override}': {text.splitlines()[0]}")
+        return CompositionError(f"cannot read '{error.override}': {first_line(text)}")
     if text.startswith("Ambiguous value"):
         word = text.split("'")[1]
         return CompositionError(f"{word} is several values: add -m to sweep over them")

@@ -16,6 +16,7 @@ from cnnlab.explain.layers.text import as_csv, as_json, as_markdown
 from cnnlab.models.stack.conv_stack import ConvStack
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
 from cnnlab.spec import ImageSpec
+from cnnlab.text import first_line
 
 _FORMATS = {"markdown": as_markdown, "csv": as_csv, "json": as_json}
 _OVERRIDE = re.compile(r"[+~]*[\w./@]+=")
@@ -64,8 +65,8 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
     try:
         return layer_table(network, spec, title=f"{model} on {data}", depth=depth)
     except (RuntimeError, ValueError, TypeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CnnlabError(f"model={model} cannot take images of {spec}: {first}") from error
+        reason = first_line(error)
+        raise CnnlabError(f"model={model} cannot take images of {spec}: {reason}") from error
 
 
 def _name(kind: str, words: Sequence[str]) -> str:

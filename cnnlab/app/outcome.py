@@ -6,8 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cnnlab.metrics import ACCURACY, metric_of
+from cnnlab.metrics import metric_of, show_scores
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
+from cnnlab.text import first_line
 
 
 def print_outcome(runs: Sequence[RunDir]) -> bool:
@@ -22,8 +24,8 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
         table = Table("run", "state", "error", title="not done", title_justify="left")
         for run in failed:
             status = run.status()
-            error = str(status.get("error") or "").partition("\n")[0]
-            table.add_row(run.name, str(status.get("state", "not begun")), Text(error))
+            error = first_line(status.get("error") or "")
+            table.add_row(run.name, RunState.recorded(status), Text(error))
         console.print(table)
         console.print(f"each folder holds status.json and log.txt: {failed[0]}", soft_wrap=True)
     for folder in dict.fromkeys(run.path.parent for run in runs):
@@ -34,21 +36,13 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
 
 def _print_one(run: RunDir, console: Console) -> None:
     result = run.result()
-    images = f"({result.get('num_test', 0):,} images), at epoch {result['best_epoch']}"
-    if "num_test" not in result:  # trainer.test=false
-        measure = metric_of(result)
-        value = f"{measure.show(result[f'val_{measure.column}'])}"
-        scores = f"not tested; validation {measure.name} {value} at epoch {result['best_epoch']}"
-    elif metric_of(result) is ACCURACY:
-        scores = (
-            f"test accuracy {result['test_acc']:.2%}, macro-F1 {result['test_macro_f1']:.2%} "
-            f"{images} with validation accuracy {result['val_acc']:.2%}"
-        )
-    else:
-        scores = (
-            f"test error {result['test_loss']:.5f} per pixel "
-            f"{images} with validation error {result['val_loss']:.5f}"
-        )
+    metric = metric_of(result)
+    validation = f"validation {metric.label} {metric.show(result[f'val_{metric.column}'])}"
+    if "num_test" in result:
+        images = f"({result['num_test']:,} images), at epoch {result['best_epoch']}"
+        scores = f"test {show_scores(result, 'test')} {images} with {validation}"
+    else:  # trainer.test=false
+        scores = f"not tested; {validation} at epoch {result['best_epoch']}"
     console.print(
         f"{scores}; {result['train_seconds']:.1f} s of training in {result['precision']} "
         f"on {result['accelerator']}",

@@ -16,7 +16,6 @@ from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.discovery import discover
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import STOPPED
 
 
 def train(
@@ -37,7 +36,8 @@ def train(
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
     from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
 
-    if execute(job) in STOPPED:
+    state = execute(job)
+    if state and state.is_resumable:
         raise KeyboardInterrupt
     return [job.run_dir]
 

@@ -1,7 +1,8 @@
-"""Run folders compared: one table, its statistics, its pictures and what may be said of them.
+"""Comparing run folders: one table, its statistics, a verdict and figures.
 
-Read ``compare.py`` first, then ``configurations.py`` (what tells rows apart), ``statistics.py``
-and ``verdict.py`` (what may be claimed), ``report.py`` and ``figures.py`` (how it is shown).
+Read ``compare.py`` first, then ``configurations.py`` (the columns that distinguish rows),
+``statistics.py`` and ``verdict.py`` (which differences are significant), ``report.py`` (table and
+files), ``figures.py`` and ``label_placement.py``.
 """
 
 import sys
@@ -10,8 +11,8 @@ from typing import Any
 
 
 class _Callable(ModuleType):
-    """``cnnlab.compare(runs)`` works whether or not this room has been imported by then."""
-
+    # ``cnnlab.compare`` is a function of the Python API and also this package: importing any of
+    # its modules would replace the function by the package, so the package itself can be called.
     def __call__(self, runs: Any) -> Any:
         from cnnlab.compare.compare import compare
 

@@ -10,32 +10,42 @@ import pandas as pd
 from cnnlab.compare.configurations import ABSENT, label, varying_keys
 from cnnlab.compare.statistics import summarize
 from cnnlab.compare.verdict import caveats, left_out, verdict
-from cnnlab.metrics import ACCURACY, ERROR, Metric, metric_of
+from cnnlab.metrics import METRICS, Metric, metric_of
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.flat import Flat, with_choices
 from cnnlab.runs.identity import short_source
 from cnnlab.runs.run_dir import RunDir, find_runs
+from cnnlab.runs.state import RunState
+from cnnlab.text import plural
 
-EXPECTED = "expected run folders (config.yaml, status.json, result.json) or folders that hold them"
+EXPECTED = (
+    "expected run folders (config.yaml, status.json, result.json) or folders with runs in them"
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a report is made of.
+    """Everything that a report shows.
 
-    ``table``: one row per configuration, the best on validation first. Columns: ``keys``, then
-    seeds, n, test_acc (with _sd, _low, _high), val_acc, val_acc_sd, test_macro_f1, params, macs,
-    train_seconds, images_per_second; accuracies are fractions, all numbers means over seeds.
-    Autoencoders have test_loss and val_loss in place of accuracies and F1.
-    ``curves``: one row per run and epoch: label, seed and the columns of metrics.csv.
+    Attributes:
+        subject: ``4 models on digits``.
+        table: one row per configuration, the best on validation first. Columns: ``keys``, then
+            seeds, n, test_acc (with _sd, _low, _high), val_acc, val_acc_sd, test_macro_f1, params,
+            macs, train_seconds, images_per_second; accuracies are fractions, all numbers means
+            over seeds. Another primary metric has its own columns, such as test_loss and val_loss.
+        keys: the columns of ``table`` that name a configuration.
+        labels: a short name for each row of ``table``.
+        curves: one row per run and epoch: label, seed and the columns of metrics.csv.
+        metric: the primary metric, which the rows are ranked by.
+        notes: one sentence each, without full stop.
     """
 
-    subject: str  # "4 models on digits"
+    subject: str
     table: pd.DataFrame
-    keys: list[str]  # the columns of `table` that name a configuration
-    labels: list[str]  # a short name for each row of `table`
+    keys: list[str]
+    labels: list[str]
     curves: pd.DataFrame
-    measure: Metric
+    metric: Metric
     notes: list[str]
     verdict: str
 
@@ -55,30 +65,30 @@ def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
     """Compare the finished runs at or below ``paths``.
 
     Raises:
-        CnnlabError: a path with no run, or no run that is finished.
+        CnnlabError: there is no run at one of the paths, or none of the runs is finished.
     """
     folders = _find(list(paths))
-    lacks = [(folder, _lack(folder)) for folder in folders]
-    done = [folder for folder, lack in lacks if lack is None]
-    unfinished = [lack for _, lack in lacks if lack is not None]
+    reasons = [(folder, _reason_to_leave_out(folder)) for folder in folders]
+    done = [folder for folder, reason in reasons if reason is None]
+    unfinished = [reason for _, reason in reasons if reason is not None]
     if not done:
         where = ", ".join(sorted({str(folder.path.parent) for folder in folders})[:3])
         raise CnnlabError(f"nothing to compare in {where}: {left_out(unfinished, 0)[0]}")
     runs = _newest_of_each_seed([_read(folder) for folder in done])
     older = len(done) - len(runs)
-    runs, measure, apart = _of_one_measure(runs)
+    runs, metric, other_metrics = _of_one_metric(runs)
     groups: dict[str, list[_Run]] = {}
     for run in sorted(runs, key=lambda run: int(run.result["seed"])):
         groups.setdefault(run.group, []).append(run)
-    sign, column = -1 if measure.higher_is_better else 1, f"val_{measure.column}"
+    sign, column = -1 if metric.higher_is_better else 1, f"val_{metric.column}"
     ranked = sorted(groups.values(), key=lambda group: sign * _mean(group, column))
     shown = [group[0].shown for group in ranked]
     keys = varying_keys(shown) or ["model"]
     labels = [label(row, keys) for row in shown]
     results = [[run.result for run in group] for group in ranked]
     return Comparison(
-        subject=f"{_subject(shown, 'model', 'models')} on {_subject(shown, 'data', 'data sets')}",
-        table=pd.DataFrame([_row(group, keys, measure) for group in ranked]),
+        subject=f"{_subject(shown, 'model', 'model')} on {_subject(shown, 'data', 'data set')}",
+        table=pd.DataFrame([_row(group, keys, metric) for group in ranked]),
         keys=keys,
         labels=labels,
         curves=pd.concat(
@@ -89,9 +99,9 @@ def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
             ],
             ignore_index=True,
         ),
-        measure=measure,
-        notes=left_out(unfinished, older) + apart + caveats(results),
-        verdict=verdict(results, labels, measure),
+        metric=metric,
+        notes=left_out(unfinished, older) + other_metrics + caveats(results),
+        verdict=verdict(results, labels, metric),
     )
 
 
@@ -104,10 +114,10 @@ def _find(paths: list[str | Path | RunDir]) -> list[RunDir]:
     return find_runs(paths)
 
 
-def _lack(folder: RunDir) -> str | None:
-    """Why a run cannot be compared, if it cannot."""
+def _reason_to_leave_out(folder: RunDir) -> str | None:
+    """Why a run cannot be compared; None where it can be."""
     if not folder.is_done:
-        return str(folder.status().get("state", "not begun"))
+        return RunState.recorded(folder.status())
     tested = any(column.startswith("test_") for column in folder.result())
     return None if tested else "not tested"
 
@@ -136,21 +146,29 @@ def _newest_of_each_seed(runs: list[_Run]) -> list[_Run]:
     return list(newest.values())
 
 
-def _of_one_measure(runs: list[_Run]) -> tuple[list[_Run], Metric, list[str]]:
-    """The runs that can be ranked together, and a note on the others: classifiers come first."""
-    classifiers = [run for run in runs if metric_of(run.result) is ACCURACY]
-    if not classifiers:
-        return runs, ERROR, []
-    autoencoders = len(runs) - len(classifiers)
-    note = f"autoencoders, which have no accuracy, left out ({autoencoders}): compare them apart"
-    return classifiers, ACCURACY, [note] if autoencoders else []
+def _of_one_metric(runs: list[_Run]) -> tuple[list[_Run], Metric, list[str]]:
+    """The runs that can be ranked together, their metric, and a note on those left out.
+
+    Of several metrics the first in ``METRICS`` counts: accuracy before the error of autoencoders.
+    """
+    groups: dict[str, list[_Run]] = {}
+    for run in runs:
+        groups.setdefault(metric_of(run.result).name, []).append(run)
+    metric = next(metric for name, metric in METRICS.items() if name in groups)
+    notes = [
+        f"{plural(len(others), 'run')} without {metric.label} left out "
+        f"(ranked by {METRICS[name].name}): compare them on their own"
+        for name, others in groups.items()
+        if name != metric.name
+    ]
+    return groups[metric.name], metric, notes
 
 
-def _row(group: list[_Run], keys: list[str], measure: Metric) -> dict[str, Any]:
-    test_column, val_column = f"test_{measure.column}", f"val_{measure.column}"
+def _row(group: list[_Run], keys: list[str], metric: Metric) -> dict[str, Any]:
+    test_column, val_column = f"test_{metric.column}", f"val_{metric.column}"
     test = summarize(_values(group, test_column))
     validation = summarize(_values(group, val_column))
-    f1 = {"test_macro_f1": _mean(group, "test_macro_f1")} if measure is ACCURACY else {}
+    secondary = [f"test_{other.column}" for other in METRICS.values() if other.column != "loss"]
     shown = {key: group[0].shown.get(key, ABSENT) for key in keys}
     # null as it is typed: pandas would make NaN of it
     return {key: "null" if value is None else value for key, value in shown.items()} | {
@@ -162,7 +180,11 @@ def _row(group: list[_Run], keys: list[str], measure: Metric) -> dict[str, Any]:
         f"{test_column}_high": test.high,
         val_column: validation.mean,
         f"{val_column}_sd": validation.sd,
-        **f1,
+        **{
+            column: _mean(group, column)
+            for column in secondary
+            if column != test_column and all(column in run.result for run in group)
+        },
         "params": int(group[0].result["params"]),
         "macs": int(group[0].result["macs"]),
         "train_seconds": _mean(group, "train_seconds"),
@@ -178,6 +200,6 @@ def _mean(group: list[_Run], column: str) -> float:
     return summarize(_values(group, column)).mean
 
 
-def _subject(rows: list[Flat], group: str, plural: str) -> str:
+def _subject(rows: list[Flat], group: str, noun: str) -> str:
     names = {str(row[group]) for row in rows}
-    return names.pop() if len(names) == 1 else f"{len(names)} {plural}"
+    return names.pop() if len(names) == 1 else plural(len(names), noun)

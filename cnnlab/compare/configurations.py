@@ -6,8 +6,9 @@ The runs of one configuration differ in their seed alone.
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlab.runs.flat import Flat, show
+from cnnlab.runs.flat import Flat
 from cnnlab.runs.identity import VOLATILE
+from cnnlab.text import as_typed
 
 HIDDEN = ("seed", *VOLATILE)  # never a column; a key here stands for all keys below it, too
 # Columns only where no other key tells two rows apart: the folder of somebody's own pictures, the
@@ -52,5 +53,7 @@ def label(row: Flat, keys: Sequence[str]) -> str:
         if f"{key}.name" in row:
             parts.append(str(row[key]))
         elif key in row:
-            parts.append(f"{short if last.count(short) == 1 else key}={show(row[key])}")
+            parts.append(
+                f"{short if last.count(short) == 1 else key}={as_typed(row[key], digits=6)}"
+            )
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""A comparison made readable: a table on the terminal, and a folder of files."""
+"""The report of a comparison: a table on the terminal, and a folder of files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnlab.compare.compare import Comparison
-from cnnlab.metrics import Metric
-from cnnlab.runs.flat import show
+from cnnlab.metrics import METRICS, Metric
 from cnnlab.runs.run_dir import write_atomically
-from cnnlab.text import duration, si
+from cnnlab.text import as_typed
 
 CAPTION = "mean ± SD over n seeds, [95% t interval of the mean]."
+COSTS = ("parameters", "MACs", "training time", "throughput")
 
 
 @dataclass(frozen=True)
 class _Column:
-    """One thing to know of every row. ``cells`` of more than one part can be stacked."""
+    """One column of the table. ``cells`` of more than one part can be stacked."""
 
     heading: tuple[str, ...]
     cells: list[tuple[str, ...]]
@@ -30,7 +30,7 @@ class _Column:
 
 def print_report(comparison: Comparison, console: Console) -> None:
     """Print the table in the widest form that fits the console, then notes and verdict."""
-    # Narrower and narrower: intervals under their means, then small columns in pairs.
+    # Each narrower: intervals under their means, then small columns in pairs.
     forms = [
         _table(comparison, separator=" "),
         _table(comparison, separator="\n"),
@@ -79,7 +79,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    return f"{comparison.measure.caption}: {CAPTION}"
+    return f"{comparison.metric.caption}: {CAPTION}"
 
 
 def _table(comparison: Comparison, *, separator: str, paired: bool = False) -> Table:
@@ -113,29 +113,29 @@ def _pair(first: _Column, second: _Column) -> _Column:
 
 
 def _columns(comparison: Comparison) -> list[_Column]:
-    table, measure = comparison.table, comparison.measure
+    table, metric = comparison.table, comparison.metric
 
     def single(heading: str, cells: list[str], *, is_name: bool = False) -> _Column:
         return _Column((heading,), [(cell,) for cell in cells], is_name)
 
-    names = [single(key, [show(v) for v in table[key]], is_name=True) for key in comparison.keys]
-    tested = [_tested(row, measure) for row in table.to_dict("records")]
-    validated = [measure.show(value) for value in table[f"val_{measure.column}"]]
+    names = [
+        single(key, [as_typed(v, digits=6) for v in table[key]], is_name=True)
+        for key in comparison.keys
+    ]
+    tested = [_tested(row, metric) for row in table.to_dict("records")]
+    costs = [METRICS[name] for name in COSTS]
     return [
         *names,
         single("n", [str(n) for n in table["n"]]),
-        _Column((f"test {measure.heading}",), tested),
-        single(f"val {measure.heading}", validated),
-        single("params", [si(value) for value in table["params"]]),
-        single("MACs", [si(value) for value in table["macs"]]),
-        single("train", [duration(value) for value in table["train_seconds"]]),
-        single("images/s", [si(value) for value in table["images_per_second"]]),
+        _Column((f"test {metric.heading}",), tested),
+        single(f"val {metric.heading}", [metric.cell(v) for v in table[f"val_{metric.column}"]]),
+        *(single(cost.heading, [cost.cell(v) for v in table[cost.column]]) for cost in costs),
     ]
 
 
-def _tested(row: dict[Any, Any], measure: Metric) -> tuple[str, ...]:
-    column = f"test_{measure.column}"
+def _tested(row: dict[Any, Any], metric: Metric) -> tuple[str, ...]:
+    column = f"test_{metric.column}"
     mean, sd, low, high = (
-        measure.show(row[f"{column}{part}"]) for part in ("", "_sd", "_low", "_high")
+        metric.cell(row[f"{column}{part}"]) for part in ("", "_sd", "_low", "_high")
     )
     return (mean, "") if row["n"] == 1 else (f"{mean} ± {sd}", f"[{low}, {high}]")

@@ -1,4 +1,4 @@
-"""The statistics of repeated runs: mean, spread and what may be said of a difference.
+"""The statistics of repeated runs: mean, standard deviation, and the test of a difference.
 
 All intervals are 95% t intervals. Nothing is claimed from a single run.
 """

@@ -1,4 +1,4 @@
-"""The test set of a finished run, evaluated again from its folder."""
+"""Evaluating a finished run on its test set again, from its folder alone."""
 
 from pathlib import Path
 from typing import Any
@@ -8,26 +8,26 @@ import torch
 from cnnlab.config.schema import to_dict
 from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.inference.load import load_run
+from cnnlab.metrics import show_scores
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
 
 BATCH = 512
 
 
 def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
-    """What a run reaches on the test set, by its best-validation checkpoint.
+    """The scores of a run's best checkpoint on the test set, by columns of result.json.
 
-    Accuracy, cross entropy and macro-F1 of a classifier; the mean squared error of an autoencoder.
+    Accuracy, cross-entropy and macro-F1 of a classifier; the mean squared error of an autoencoder.
 
     Raises:
-        CnnlabError: no run at ``path``, or one that is not finished.
+        CnnlabError: there is no run at ``path``, or it is not finished.
     """
     folder = RunDir.open(path)
     if not folder.is_done:
-        state = folder.status().get("state", "not begun")
-        raise CnnlabError(
-            f"{folder} is not finished (it is {state}); `cnnlab train` goes on with it"
-        )
+        state = RunState.recorded(folder.status())
+        raise CnnlabError(f"{folder} is not finished (it is {state}); `cnnlab train` continues it")
     run = load_run(folder)
     task, spec = run.config.task, run.dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -60,13 +60,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:
     """One line of numbers, then the folder."""
-    tested = f"{evaluation['num_test']:,} images, epoch {evaluation['best_epoch']}"
-    if "test_acc" in evaluation:
-        print(
-            f"test accuracy {evaluation['test_acc']:.2%}, "
-            f"macro-F1 {evaluation['test_macro_f1']:.2%}, "
-            f"loss {evaluation['test_loss']:.4f} ({tested})"
-        )
-    else:
-        print(f"test error {evaluation['test_loss']:.5f} per pixel ({tested})")
-    print(evaluation["run"])
+    run: RunDir = evaluation["run"]
+    images = f"{evaluation['num_test']:,} images, epoch {evaluation['best_epoch']}"
+    print(f"test {show_scores(run.result() | evaluation, 'test')} ({images})")
+    print(run)

@@ -1,4 +1,4 @@
-"""A run folder brought back to life: its config, its result, its trained model."""
+"""Loading a run from its folder: its config, its result, its trained model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from cnnlab.runs.weights import best_weights
 
 @dataclass(frozen=True)
 class Run:
-    """A run: ``model`` holds the kept checkpoint's weights and is in eval mode, on the CPU."""
+    """A loaded run. ``model`` has the weights of best.ckpt and is in eval mode, on the CPU."""
 
     folder: RunDir
     config: RunConfig
@@ -30,27 +30,27 @@ def load_run(path: str | Path | RunDir) -> Run:
     """Load a run from its folder alone.
 
     Raises:
-        CnnlabError: no run, no checkpoint yet, or a component that is not registered here.
+        CnnlabError: there is no run, it has no checkpoint yet, or a component is not registered.
     """
     discover()
     folder = RunDir.open(path)
-    plain = folder.config()
-    _require_components(folder, plain)
+    saved = folder.config()
+    _require_components(folder, saved)
     weights = best_weights(folder)
-    config = parse({key: value for key, value in plain.items() if key not in LISTS})
+    config = parse({key: value for key, value in saved.items() if key not in LISTS})
     dataset = build(DATASETS, config.data)
     model: nn.Module = build(MODELS, config.model, dataset.spec)
     model.load_state_dict(weights)
     return Run(folder, config, folder.result(), dataset, model.eval())
 
 
-def _require_components(folder: RunDir, plain: dict[str, Any]) -> None:
-    """A config from disk may name a component, never the module that would be imported for it."""
+def _require_components(folder: RunDir, config: dict[str, Any]) -> None:
+    """Refuse unregistered names: a config from disk must not decide which module is imported."""
     imports = folder.status().get("imports") or []
     for registry in (MODELS, DATASETS):
-        name = (plain.get(registry.kind) or {}).get("name")
+        name = (config.get(registry.kind) or {}).get("name")
         if imports and name not in registry:
             flags = " ".join(f"--import {module}" for module in imports)
             raise CnnlabError(
-                f"{folder.name}: no {registry.kind} '{name}' here; the run was made with {flags}"
+                f"{folder.name}: no {registry.kind} '{name}' is registered; add {flags}"
             )

@@ -1,6 +1,6 @@
-"""Who is at work on a run: an exclusive claim with a heartbeat, so that processes share a sweep.
+"""An exclusive claim on a run, with a heartbeat, so that several processes share a sweep.
 
-The claim of a dead process on this host falls at once; that of another host after
+The claim of a dead process on this host expires at once; that of another host after
 ``LOST_AFTER`` seconds without a heartbeat.
 """
 
@@ -24,16 +24,16 @@ LOST_AFTER = 60.0
 
 @dataclass(frozen=True)
 class Claim:
-    """One process's hold on a run."""
+    """The content of claim.json: the process that runs a run."""
 
     host: str
     pid: int
-    born: str  # when the process began, in the kernel's words: a number may be used again
+    born: str  # start time of the process, as the kernel counts: pids are reused
     heartbeat: float  # seconds since 1970
 
     @classmethod
     def own(cls) -> "Claim":
-        """What this process writes at this moment."""
+        """The claim of this process, with a heartbeat of now."""
         return cls(socket.gethostname(), os.getpid(), _born(os.getpid()), time.time())
 
     @property
@@ -47,7 +47,7 @@ class Claim:
 
 
 def holder(run: RunDir) -> Claim | None:
-    """The living process that is at work on the run, if any."""
+    """The live process that runs this run; None where there is none."""
     try:
         claim = Claim(**json.loads(run.claim_file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -57,9 +57,9 @@ def holder(run: RunDir) -> Claim | None:
 
 @contextmanager
 def claimed(run: RunDir) -> Iterator[Claim | None]:
-    """Claim the run for the time of the block; gives the other holder where there is one."""
+    """Claim the run for the block; yields None, or the claim of the process that has it already."""
     run.path.mkdir(parents=True, exist_ok=True)
-    with FileLock(run.path / ".claim.lock"):  # only for the taking: no two find it free at once
+    with FileLock(run.path / ".claim.lock"):  # two processes must not both find it free
         other = holder(run)
         if other is None:
             _write(run)
@@ -87,7 +87,7 @@ def _write(run: RunDir) -> None:
 
 
 def _born(pid: int) -> str:
-    """The start time of a process; empty when there is none, "unknown" where it cannot be told."""
+    """The start time of a process; empty where it does not exist, "unknown" where /proc lacks."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.exists():
         try:

@@ -1,4 +1,4 @@
-"""Removing the folders of failed runs, after asking."""
+"""Removing the folders of failed runs, after confirmation."""
 
 import shutil
 import sys
@@ -7,25 +7,31 @@ from collections.abc import Sequence
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import claimed
 from cnnlab.runs.run_dir import RunDir, find_runs
-from cnnlab.runs.status import FAILED, RunStatus, state_of
+from cnnlab.runs.status import RunStatus, state_of
+from cnnlab.text import plural
 
 
 def clean(runs: Sequence[RunStatus], *, confirmed: bool) -> list[RunDir]:
-    """Remove those of the runs that have failed; the folders that were removed.
+    """Remove the folders of those runs that have failed; returns the removed ones.
+
+    Args:
+        confirmed: do not ask for confirmation.
 
     Raises:
-        CnnlabError: nobody can be asked, or a folder cannot be removed.
+        CnnlabError: there is no terminal for the question, or a folder cannot be removed.
     """
-    failed = [run.folder for run in runs if run.has_failed]
+    failed = [run.folder for run in runs if run.state.is_failure]
     if not failed:
         print("no failed runs")
         return []
-    folders = f"{len(failed)} failed run{'' if len(failed) == 1 else 's'}"
+    folders = plural(len(failed), "failed run")
     if not confirmed:
         if not sys.stdin.isatty():
-            raise CnnlabError(f"--clean: no terminal to ask on; --yes removes {folders} unasked")
+            raise CnnlabError(
+                f"--clean needs a terminal to ask on; --yes removes {folders} without asking"
+            )
         print(*failed, sep="\n")
-        if not _agreed(f"remove {folders} with all files? [y/N] "):
+        if not _confirm(f"remove {folders} with all files? [y/N] "):
             print("nothing was removed")
             return []
     removed = [run for run in failed if _remove(run)]
@@ -37,7 +43,7 @@ def clean(runs: Sequence[RunStatus], *, confirmed: bool) -> list[RunDir]:
     return removed
 
 
-def _agreed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:
@@ -45,12 +51,12 @@ def _agreed(question: str) -> bool:
 
 
 def _remove(run: RunDir) -> bool:
-    """Remove a run's folder, unless somebody has taken the run up again or it holds other runs."""
+    """Remove a run's folder, unless a process runs it again or other runs lie inside it."""
     if not run.path.is_dir() or len(find_runs([run.path])) > 1:
         return False
     try:
         with claimed(run) as other:
-            if other is not None or state_of(run)[0] not in FAILED:
+            if other is not None or not state_of(run)[0].is_failure:
                 return False
             shutil.rmtree(run.path)
     except OSError as error:

@@ -1,36 +1,37 @@
-"""Why a run is where it is: its error, the traceback and the end of its log."""
+"""Why a run failed or stopped: its error, the traceback and the end of its log."""
 
 from pathlib import Path
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import holder
 from cnnlab.runs.run_dir import RunDir, find_runs
-from cnnlab.runs.status import FAILED, STOPPED, RunStatus, read_run
+from cnnlab.runs.state import RunState
+from cnnlab.runs.status import RunStatus, read_run
 
 LOG_LINES = 20
 
 
 def find_run(word: str, top: str | Path) -> RunDir:
-    """The run that ``word`` means: its folder, or a part of its name that no other run has.
+    """The run named by ``word``: its folder, or a part of its name that no other run has.
 
     Raises:
-        CnnlabError: no run, or several.
+        CnnlabError: no run has this name, or several have.
     """
     if RunDir(Path(word).expanduser()).config_file.is_file():
         return RunDir.open(word)
     runs = find_runs([top])
-    found = [run for run in runs if word in (run.name, str(run))]
-    found = found or [run for run in runs if word in str(run.path)]
-    if not found:
+    matches = [run for run in runs if word in (run.name, str(run))]
+    matches = matches or [run for run in runs if word in str(run.path)]
+    if not matches:
         raise CnnlabError(f"--why {word}: no such run (cnnlab runs {top} lists them)")
-    if len(found) > 1:
-        names = "\n  ".join(str(run) for run in found[:5])
-        raise CnnlabError(f"--why {word}: {len(found)} runs have this in their names\n  {names}")
-    return found[0]
+    if len(matches) > 1:
+        names = "\n  ".join(str(run) for run in matches[:5])
+        raise CnnlabError(f"--why {word}: {len(matches)} runs have this in their names\n  {names}")
+    return matches[0]
 
 
 def explain(run: RunDir) -> str:
-    """What became of the run, in full; several lines of plain text."""
+    """State, error, traceback and end of the log: several lines of plain text."""
     row = read_run(run, run.path)
     trace = str(run.status().get("traceback") or "").strip()
     blocks = [f"{run}\n{_verdict(row)}", trace, _end_of_log(run, trace)]
@@ -39,16 +40,16 @@ def explain(run: RunDir) -> str:
 
 def _verdict(run: RunStatus) -> str:
     progress = f"after {run.epoch} of {run.epochs} epochs"
-    if run.state == "running":
+    if run.state is RunState.RUNNING:
         return f"running: {run.epoch} of {run.epochs} epochs done, by {holder(run.folder)}"
-    if run.state in FAILED:
-        return f"{run.state} {progress}: {run.error}\nthe command that made it tries it again"
-    if run.state in STOPPED:
-        killed = "its process is gone and left no word (killed, or the power failed)"
-        why = killed if run.state == "killed" else run.error
+    if run.state.is_failure:
+        return f"{run.state} {progress}: {run.error}\nrunning its command again retries it"
+    if run.state.is_resumable:
+        killed = "its process ended without recording a result (killed, or a power failure)"
+        why = killed if run.state is RunState.KILLED else run.error
         saved = run.folder.last_checkpoint.is_file()
-        start = "its last checkpoint" if saved else "its start"
-        return f"{run.state} {progress}: {why}\nthe command that made it goes on from {start}"
+        start = "its last checkpoint" if saved else "its beginning"
+        return f"{run.state} {progress}: {why}\nrunning its command again continues from {start}"
     return f"{run.state} {progress}" + (f": {run.error}" if run.error else "; nothing failed")
 
 

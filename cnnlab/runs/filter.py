@@ -1,4 +1,4 @@
-"""Which runs are meant: ``--where model=resnet20 --where seed=0,1 --status failed``."""
+"""Selecting runs: ``--where model=resnet20 --where seed=0,1 --status failed``."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.registry import CnnlabError, nearest
-from cnnlab.runs.flat import show
-from cnnlab.runs.status import FAILED, STATES, RunStatus
+from cnnlab.runs.state import RunState
+from cnnlab.runs.status import RunStatus
+from cnnlab.text import as_typed
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Condition:
     negated: bool
 
     def holds(self, run: RunStatus) -> bool:
-        """Whether it holds; a run without the option meets no condition on it."""
+        """Whether the run meets the condition; without the option it meets none."""
         if self.key not in run.options:
             return False
         found = any(_equal(run.options[self.key], value) for value in self.values)
@@ -30,7 +31,7 @@ def parse_condition(word: str) -> Condition:
     """A condition as typed.
 
     Raises:
-        CnnlabError: it is none.
+        CnnlabError: ``word`` is not a condition.
     """
     match = re.fullmatch(r"([\w.]+)(!?=)(.+)", word)
     if match is None:
@@ -43,7 +44,7 @@ def parse_condition(word: str) -> Condition:
 def select(
     runs: Sequence[RunStatus], where: Iterable[str] = (), states: Iterable[str] = ()
 ) -> list[RunStatus]:
-    """The runs that meet all conditions and are in one of the states (none given: in any).
+    """The runs that meet all conditions and are in one of ``states``, in any where that is empty.
 
     Raises:
         CnnlabError: a condition that cannot be read, an option that no run has, an unknown state.
@@ -54,7 +55,7 @@ def select(
         if runs and condition.key not in known:
             hint = nearest(condition.key, known)
             raise CnnlabError(f"--where {condition.key}: no run has this option{hint}")
-    wanted = parse_states(states, runs)
+    wanted = parse_states(states)
     return [
         run
         for run in runs
@@ -63,17 +64,17 @@ def select(
     ]
 
 
-def parse_states(words: Iterable[str], runs: Sequence[RunStatus] = ()) -> set[str]:
+def parse_states(words: Iterable[str]) -> set[str]:
     """States as typed, several with commas; ``failed`` stands for every kind of failure.
 
     Raises:
         CnnlabError: an unknown state.
     """
-    known = {*STATES, *(run.state for run in runs)}
-    asked = {state.strip() for word in words for state in word.split(",")}
-    for state in asked - known:
-        raise CnnlabError(f"--status {state}: no such status{nearest(state, known)}")
-    return asked | set(FAILED) if "failed" in asked else asked
+    wanted = {state.strip() for word in words for state in word.split(",")}
+    for state in wanted - set(RunState):
+        raise CnnlabError(f"--status {state}: no such status{nearest(state, RunState)}")
+    failures = {state for state in RunState if state.is_failure}
+    return wanted | failures if RunState.FAILED in wanted else wanted
 
 
 def _equal(value: Any, word: str) -> bool:
@@ -82,4 +83,4 @@ def _equal(value: Any, word: str) -> bool:
             return float(word) == value  # 1e-3, 0.001 and .001 are one number
         except ValueError:
             return False
-    return show(value).replace(" ", "") == word.replace(" ", "")
+    return as_typed(value).replace(" ", "") == word.replace(" ", "")

@@ -1,4 +1,4 @@
-"""Configs made flat: one key for each option, and values as they are typed."""
+"""Configs made flat: one key for each option."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,12 +29,3 @@ def with_choices(config: Mapping[str, Any], chosen: Mapping[str, str]) -> Flat:
         g: str(c["name"]) for g, c in config.items() if isinstance(c, Mapping) and "name" in c
     }
     return groups | {group: chosen[group] for group in groups if group in chosen} | flatten(config)
-
-
-def show(value: Any) -> str:
-    """A config value as one types it on the command line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)

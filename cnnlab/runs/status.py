@@ -1,61 +1,73 @@
-"""Where runs stand: each folder read into one row, however its run came to be there."""
+"""The status of runs: each folder read into one row, whatever state its run is in."""
 
 import csv
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cnnlab.metrics import ACCURACY, LOSS, Metric, find_metric, metric_of, split_of
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.runs.claim import holder
 from cnnlab.runs.flat import Flat, with_choices
 from cnnlab.runs.run_dir import RunDir, find_runs
-
-FAILED = ("failed", "diverged", "out of memory")  # tried again by the same command, or cleaned away
-STOPPED = ("interrupted", "preempted", "killed")  # goes on from its last checkpoint
-STATES = ("running", "done", "pruned", *FAILED, *STOPPED)
+from cnnlab.runs.state import RunState
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What a listing says of one run. Accuracies are fractions, times seconds."""
+    """One row of a listing. Accuracies are fractions, times seconds.
+
+    Attributes:
+        name: the folder's path below the folder that is listed.
+        epoch: finished epochs, of ``epochs`` in the config.
+        metric: the primary metric.
+        scores: validation columns, such as ``val_acc``: of the chosen epoch, else the best so far.
+        seconds: of training.
+        age: since the last change of a file.
+        options: the flat config, with the choice of each group, such as ``model``.
+    """
 
     folder: RunDir
-    name: str  # the folder, as seen from the one that is listed
-    state: str
-    epoch: int  # epochs finished
-    epochs: int | None  # epochs asked for
-    val_acc: float | None  # of the chosen epoch, else the best so far
-    val_loss: float | None  # the same
-    seconds: float  # spent in training
-    age: float  # since anything changed
+    name: str
+    state: RunState
+    epoch: int
+    epochs: int | None
+    metric: Metric
+    scores: Mapping[str, float]
+    seconds: float
+    age: float
     error: str
-    options: Flat = field(repr=False)  # the config made flat, with what was chosen in each group
+    options: Flat = field(repr=False)
 
     @property
-    def has_failed(self) -> bool:
-        return self.state in FAILED
+    def score(self) -> float | None:
+        """The primary metric on the validation images; None before the first epoch's end."""
+        return self.scores.get(f"val_{self.metric.column}")
 
 
 def read_runs(top: str | Path) -> list[RunStatus]:
     """The runs at or below ``top``, in the order of their folders.
 
     Raises:
-        CnnlabError: there is no such folder.
+        CnnlabError: ``top`` is not a folder.
     """
     folder = Path(top).expanduser()
     if not folder.is_dir():
-        raise CnnlabError(f"{top}: no such folder; give one that holds runs: cnnlab runs FOLDER")
+        raise CnnlabError(f"{top}: no such folder; name one with runs in it: cnnlab runs FOLDER")
     return [read_run(run, folder) for run in find_runs([folder])]
 
 
 def read_run(run: RunDir, top: Path) -> RunStatus:
-    """One run as it stands now; a folder that cannot be read says so as its error."""
+    """The status of one run now; of a folder that cannot be read, ``error`` says why."""
     state, status = state_of(run)
     result, metrics = run.result(), _metrics(run)
+    scores = _best_so_far(metrics) | {
+        column: value for column, value in result.items() if split_of(column) == "val"
+    }
     config: dict[str, Any] = {}
     error = str(status.get("error") or "")
     try:
@@ -68,66 +80,98 @@ def read_run(run: RunDir, top: Path) -> RunStatus:
         folder=run,
         name=run.name if run.path == top else run.path.relative_to(top).as_posix(),
         state=state,
-        epoch=int(max(metrics["epoch"], default=0)),
+        epoch=int(max(metrics.get("epoch", []), default=0)),
         epochs=config.get("trainer", {}).get("epochs"),
-        val_acc=result.get("val_acc", max(metrics["val_acc"], default=None)),
-        val_loss=result.get("val_loss", min(metrics["val_loss"], default=None)),
-        seconds=result.get("train_seconds", sum(metrics["seconds"])),
+        metric=_primary_metric(result, scores),
+        scores=scores,
+        seconds=result.get("train_seconds", sum(metrics.get("seconds", []))),
         age=max(0.0, time.time() - changed),
         error=error,
         options=with_choices(config, status.get("choices", {})),
     )
 
 
-def state_of(run: RunDir) -> tuple[str, dict[str, Any]]:
-    """What has become of a run, and its status.json; killed: it says running, nobody runs it."""
+def state_of(run: RunDir) -> tuple[RunState, dict[str, Any]]:
+    """The state of a run, and the content of its status.json."""
     status = run.status()
-    if status.get("state") == "running" and holder(run) is None:
-        status = run.status()  # it may have ended between the two looks
-        if status.get("state") == "running":
-            return "killed", status
-    return str(status.get("state", "not begun")), status
+    state = RunState.recorded(status)
+    if state is RunState.RUNNING and holder(run) is None:
+        status = run.status()  # it may have ended between reading the status and the claim
+        state = RunState.recorded(status)
+        if state is RunState.RUNNING:
+            return RunState.KILLED, status
+    if state is RunState.DONE and not run.result():
+        return RunState.KILLED, status
+    return state, status
+
+
+def _primary_metric(result: Mapping[str, Any], scores: Mapping[str, float]) -> Metric:
+    try:
+        return metric_of(result or scores)
+    except CnnlabError:  # its task is not imported here; the run is listed all the same
+        return metric_of(scores)
 
 
 @functools.lru_cache(maxsize=10_000)
 def _config(path: Path, _written: int) -> dict[str, Any]:
-    """A config, parsed anew only when it was written anew: --watch reads all of them often."""
+    """A config, parsed again only when its file has changed: --watch reads all of them often."""
     return RunDir(path).config()
 
 
 def _metrics(run: RunDir) -> dict[str, list[float]]:
-    """The finite numbers of metrics.csv by column, without waiting for pandas."""
-    columns: dict[str, list[float]] = {k: [] for k in ("epoch", "val_acc", "val_loss", "seconds")}
+    """The finite numbers of metrics.csv by column, without the import of pandas."""
+    columns: dict[str, list[float]] = {}
     try:
         with run.metrics_file.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        for name, numbers in columns.items():
+            reader = csv.DictReader(file)
+            rows = list(reader)
+        for name in reader.fieldnames or ():
             values = [float(row[name]) for row in rows if row.get(name)]
-            numbers += [value for value in values if math.isfinite(value)]
+            columns[name] = [value for value in values if math.isfinite(value)]
     except (OSError, ValueError):
-        pass  # what is no number is not shown
+        pass  # what is not a number is not shown
     return columns
 
 
-ORDERS: dict[str, Callable[[RunStatus], Any]] = {  # the smallest first, None last
+def _best_so_far(metrics: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    best = {}
+    for column, values in metrics.items():
+        metric = find_metric(column)
+        if metric is not None and split_of(column) == "val" and values:
+            best[column] = max(values) if metric.higher_is_better else min(values)
+    return best
+
+
+ORDERS: dict[str, Callable[[RunStatus], Any]] = {  # ascending, None last
     "name": lambda run: run.name,
-    "status": lambda run: STATES.index(run.state) if run.state in STATES else len(STATES),
+    "status": lambda run: list(RunState).index(run.state),
     "progress": lambda run: -run.epoch / run.epochs if run.epochs else None,
-    "val_acc": lambda run: None if run.val_acc is None else -run.val_acc,
-    "val_loss": lambda run: run.val_loss,
     "time": lambda run: -run.seconds,
     "age": lambda run: run.age,
 }
 
 
 def ordered(runs: Sequence[RunStatus], by: str) -> list[RunStatus]:
-    """Best, furthest, longest or latest first; equals stay as they were.
+    """Best, furthest, longest or latest first; equal runs keep their order.
+
+    Args:
+        by: a key of ``ORDERS``, or a validation column such as ``val_acc``.
 
     Raises:
         CnnlabError: there is no such order.
     """
-    if by not in ORDERS:
-        raise CnnlabError(f"--sort {by}: no such order{nearest(by, ORDERS)}")
-    keys = [(ORDERS[by](run), run) for run in runs]
-    known = sorted((pair for pair in keys if pair[0] is not None), key=lambda pair: pair[0])
+    order = ORDERS.get(by) or _by_score(by, runs)
+    keys = [(order(run), run) for run in runs]
+    known: list[tuple[Any, RunStatus]] = [pair for pair in keys if pair[0] is not None]
+    known.sort(key=lambda pair: pair[0])
     return [run for _, run in known] + [run for key, run in keys if key is None]
+
+
+def _by_score(column: str, runs: Sequence[RunStatus]) -> Callable[[RunStatus], float | None]:
+    scored = {name for run in runs for name in run.scores}
+    scored |= {f"val_{metric.column}" for metric in (ACCURACY, LOSS)}
+    metric = find_metric(column)
+    if metric is None or column not in scored:
+        raise CnnlabError(f"--sort {column}: no such order{nearest(column, [*ORDERS, *scored])}")
+    sign = -1 if metric.higher_is_better else 1
+    return lambda run: sign * run.scores[column] if column in run.scores else None

@@ -19,7 +19,9 @@ from cnnlab.runs.claim import claimed
 from cnnlab.runs.identity import outdated
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import FAILED
+from cnnlab.runs.state import RunState, may_run
+from cnnlab.runs.status import state_of
+from cnnlab.text import first_line
 from cnnlab.training.isolation import isolated
 from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import run_in_processes
@@ -31,18 +33,16 @@ log = logging.getLogger("cnnlab")
 CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
 
 
-def execute(job: Job) -> str | None:
+def execute(job: Job) -> RunState | None:
     """Run the job; its final state. None: it is done, or another process is running it.
 
     A failure or a stop is written into the folder, printed in a line, and not raised.
     """
     folder = job.run_dir
-    if folder.is_done:
-        print(f"{job.title}: already done", file=sys.stderr)
-        return None
-    before = folder.status().get("state")
-    if before in FAILED and not job.config.sweep.retry:
-        print(f"{job.title}: {before} before, not retried (sweep.retry=false)", file=sys.stderr)
+    before, _ = state_of(folder)
+    if not may_run(before, retry=job.config.sweep.retry):
+        failed = f"{before} before, not retried (sweep.retry=false)"
+        print(f"{job.title}: {failed if before.is_failure else 'already done'}", file=sys.stderr)
         return None
     with claimed(folder) as other:
         if other is not None:
@@ -61,7 +61,7 @@ def _begin(job: Job) -> None:
     _copy_checkpoint(job)
     folder.write_config(job.config.to_dict())
     folder.update_status(
-        state="running",
+        state=RunState.RUNNING,
         started=time.time(),
         error=None,
         traceback=None,
@@ -81,7 +81,7 @@ def _copy_checkpoint(job: Job) -> None:
             shutil.copy2(getattr(source, file), getattr(job.run_dir, file))
 
 
-def _train(job: Job) -> str:
+def _train(job: Job) -> RunState:
     """Train; the run's final state."""
     folder = job.run_dir
     with isolated(), _logging_to(folder.log_file):
@@ -99,46 +99,47 @@ def _train(job: Job) -> str:
                 if cause is not None:
                     traceback.clear_frames(cause.__traceback__)
         else:
-            state = "done"
+            state = RunState.DONE
             folder.update_status(state=state, finished=time.time())
             log.info("done %s", folder.name)
     return state
 
 
-def final_state(error: BaseException) -> str:
+def final_state(error: BaseException) -> RunState:
     """The state in which an error leaves a run."""
     if isinstance(error, Stopped):
-        return "interrupted" if error.signal == signal.SIGINT else "preempted"
+        is_ctrl_c = error.signal == signal.SIGINT
+        return RunState.INTERRUPTED if is_ctrl_c else RunState.PREEMPTED
     if isinstance(error, Pruned):
-        return "pruned"
+        return RunState.PRUNED
     # Lightning turns Ctrl-C into SystemExit
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
-        return "interrupted"
+        return RunState.INTERRUPTED
     if isinstance(error, TrainingDivergedError):
-        return "diverged"
+        return RunState.DIVERGED
     on_cpu = any(phrase in str(error).lower() for phrase in CPU_OUT_OF_MEMORY)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or on_cpu:
-        return "out of memory"
-    return "failed"
+        return RunState.OUT_OF_MEMORY
+    return RunState.FAILED
 
 
-def _record_failure(job: Job, error: BaseException, state: str) -> None:
+def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
     folder, message = job.run_dir, str(error) or type(error).__name__
     summary = (
         message
         if isinstance(error, (CnnlabError, Stopped, Pruned))
         else f"{type(error).__name__}: {message}"
     )
-    if state == "diverged":
+    if state is RunState.DIVERGED:
         last = folder.last_checkpoint
         saved = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint yet"
         summary = f"{summary}; {saved}"
-    if state == "out of memory":
-        summary = f"{summary.splitlines()[0]} (try a smaller batch_size with trainer.accumulate)"
+    if state is RunState.OUT_OF_MEMORY:
+        summary = f"{first_line(summary)} (try a smaller batch_size with trainer.accumulate)"
     text = "".join(traceback.format_exception(error))
     log.error("%s %s\n%s", state, folder.name, text)
     folder.update_status(state=state, finished=time.time(), error=summary, traceback=text)
-    print(f"{job.title} {state}: {summary.splitlines()[0]}", file=sys.stderr)
+    print(f"{job.title} {state}: {first_line(summary)}", file=sys.stderr)
     if os.environ.get("CNNLAB_DEBUG") == "1":
         print(text, file=sys.stderr)
 

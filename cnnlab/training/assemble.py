@@ -19,6 +19,7 @@ from cnnlab.explain.cost import Cost, count
 from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
+from cnnlab.text import first_line, plural
 from cnnlab.training.optim import HeadAndBackbone, Parameters
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.transfer import find_head, freeze, start
@@ -123,9 +124,8 @@ def _refuse_unfit_images(config: RunConfig, spec: ImageSpec) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        name = config.model["name"]
-        raise CnnlabError(f"model={name} cannot take images of {spec}: {first}") from error
+        name, reason = config.model["name"], first_line(error)
+        raise CnnlabError(f"model={name} cannot take images of {spec}: {reason}") from error
 
 
 def _steps(config: RunConfig, num_train: int) -> int:
@@ -156,7 +156,7 @@ def _refuse_color_of_grey(augment: Augment, spec: ImageSpec) -> None:
     if augment.color and spec.channels != 3:
         raise CnnlabError(
             f"data.augment.color={augment.color:g} shifts red, green and blue; "
-            f"images of {spec} have {spec.channels} channel{'s' * (spec.channels > 1)}"
+            f"images of {spec} have {plural(spec.channels, 'channel')}"
         )
 
 

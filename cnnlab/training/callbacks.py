@@ -36,6 +36,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
+from cnnlab.metrics import metric_of_column
 from cnnlab.training.module import TrainingModule
 
 
@@ -90,7 +91,7 @@ class LogScalars(Callback):
 
 
 class EarlyStop(Callback):
-    """Stops after ``patience`` epochs in a row without a better ``metric``."""
+    """Stops after ``patience`` epochs in a row without a better ``metric``, such as ``val_acc``."""
 
     def __init__(self, metric: str, patience: int) -> None:
         self.metric = metric
@@ -106,9 +107,7 @@ class EarlyStop(Callback):
         if pl_module.position.step < pl_module.position.steps_per_epoch:
             return  # cut short; a longer run will end this epoch and judge it then
         value = pl_module.row[self.metric]
-        if self.best is None or (
-            value < self.best if self.metric == "val_loss" else value > self.best
-        ):
+        if metric_of_column(self.metric).is_better(value, self.best):
             self.best, self.waited = value, 0
         else:
             self.waited += 1

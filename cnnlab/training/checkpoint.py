@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
+from cnnlab.metrics import metric_of_column
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
 
@@ -19,8 +20,8 @@ class RunCheckpoint(Checkpoint):
     Both load with ``weights_only=True``.
 
     Args:
-        keep: which epoch ``best.ckpt`` holds: that with the best ``val_acc``, ``val_loss``
-            or another column, or the ``last``.
+        keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
+            ``val_acc``, or the ``last``.
         every: write last.ckpt also within epochs, at multiples of so many optimiser steps.
         every_seconds: the same by the clock.
         stop: asks for a last save in the middle of things.
@@ -87,8 +88,7 @@ class RunCheckpoint(Checkpoint):
     def _better(self, value: float) -> bool:
         if not self.best or self.keep == "last":
             return True
-        held = self.best["value"]
-        return value < held if self.keep == "val_loss" else value > held
+        return metric_of_column(self.keep).is_better(value, self.best["value"])
 
     def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
         written = self.folder / "last.ckpt.part"

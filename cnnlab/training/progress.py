@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from cnnlab.metrics import METRICS, metric_of_column, split_of
 from cnnlab.training.module import TrainingModule
 
 
@@ -71,7 +72,7 @@ class Progress(Callback):
         elif trainer.is_global_zero:
             print(
                 f"{self._description(int(row['epoch']) - 1)}  {train}{validation}"
-                f"  lr {row['lr']:.3g}  {row['seconds']:.1f} s"
+                f"  lr {METRICS['learning rate'].show(row['lr'])}  {row['seconds']:.1f} s"
                 f"  {row['images_per_second']:,.0f} images/s",
                 file=self.stream or sys.stderr,
                 flush=True,
@@ -92,11 +93,8 @@ class Progress(Callback):
         return f"{self.title}epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
 
 
-def _numbers(row: dict[str, float], prefix: str) -> str:
+def _numbers(row: dict[str, float], split: str) -> str:
     """Such as "val loss 0.1234 acc 98.10%"."""
-    text = f"{prefix} loss {row[f'{prefix}_loss']:.4f}"
-    for column, value in row.items():
-        name = column.removeprefix(f"{prefix}_")
-        if name not in (column, "loss"):
-            text += f" {name} {value:.2%}" if name == "acc" else f" {name} {value:.4f}"
-    return text
+    columns = [column for column in row if split_of(column) == split]
+    scores = [(column, metric_of_column(column).show(row[column])) for column in columns]
+    return " ".join([split, *(f"{c.removeprefix(f'{split}_')} {shown}" for c, shown in scores)])

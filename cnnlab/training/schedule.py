@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from cnnlab.metrics import metric_of_column
 from cnnlab.registry import SCHEDULES, Range
 
 Epochs = Annotated[float, Range(at_least=0)]
@@ -230,9 +231,9 @@ class Plateau(Schedule):
     def _better(self, value: float) -> bool:
         if self.best is None:
             return True
-        if self.metric == "val_acc":
-            return value > self.best * (1 + self.threshold)
-        return value < self.best * (1 - self.threshold)
+        metric = metric_of_column(self.metric)
+        margin = self.threshold if metric.higher_is_better else -self.threshold
+        return metric.is_better(value, self.best * (1 + margin))
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "waited": self.waited, "drops": self.drops}

@@ -1,4 +1,4 @@
-"""`cnnlab runs`: where runs stand, which are meant, why they failed, and cleaning up."""
+"""`cnnlab runs`: the status of runs, selecting them, why they failed, and cleaning up."""
 
 import os
 import pty
@@ -33,19 +33,19 @@ def runs(make_run, tmp_path):
     return tmp_path / "sweep"
 
 
-def test_a_row_tells_where_a_run_stands(runs):
+def test_a_row_shows_the_state_and_the_best_score(runs):
     done, failed, dead, stopped = read_runs(runs.parent)
     assert [run.name for run in (done, dead)] == ["sweep/run1", "sweep/run3"]
-    assert (done.state, done.epoch, done.epochs, done.val_acc) == ("done", 2, 2, 0.71)
+    assert (done.state, done.epoch, done.epochs, done.score) == ("done", 2, 2, 0.71)
     assert done.seconds == 10.0
-    assert (failed.state, failed.val_acc) == ("failed", 0.3)
+    assert (failed.state, failed.score) == ("failed", 0.3)
     assert (dead.state, dead.epoch, dead.epochs) == ("killed", 3, 8)
-    assert (dead.val_acc, dead.val_loss) == (0.6, 1.5)  # the best so far
-    assert (stopped.state, stopped.epoch, stopped.val_acc) == ("interrupted", 0, None)
+    assert dead.scores == {"val_acc": 0.6, "val_loss": 1.5}  # the best so far
+    assert (stopped.state, stopped.epoch, stopped.score) == ("interrupted", 0, None)
     assert 0 <= done.age < 100
 
 
-def test_a_run_that_somebody_holds_is_running(runs):
+def test_a_claimed_run_is_running(runs):
     with claimed(RunDir(runs / "run3")):
         assert read_runs(runs)[2].state == "running"
     assert read_runs(runs)[2].state == "killed"
@@ -55,10 +55,10 @@ def test_time_is_summed_over_epochs_and_nan_is_no_accuracy(make_run, tmp_path):
     run = make_run(state="failed")
     run.metrics_file.write_text("epoch,val_acc,val_loss,seconds\n1,0.5,1.0,1.5\n2,nan,nan,2\n")
     (row,) = read_runs(tmp_path)
-    assert (row.seconds, row.epoch, row.val_acc) == (3.5, 2, 0.5)
+    assert (row.seconds, row.epoch, row.score) == (3.5, 2, 0.5)
 
 
-def test_a_broken_config_spoils_its_own_row_only(runs):
+def test_an_unreadable_config_affects_its_own_row_only(runs):
     (runs / "run1/config.yaml").write_text("model: [")
     first, *others = read_runs(runs)
     assert "config.yaml" in first.error
@@ -144,12 +144,12 @@ def test_the_listing(cnnlab, runs):
     assert "runs: no such folder" in missing.err
 
 
-def test_runs_that_reconstruct_show_their_loss(cnnlab, make_run, tmp_path):
+def test_runs_that_reconstruct_show_their_error(cnnlab, make_run, tmp_path):
     run = make_run(state="interrupted")
     run.metrics_file.write_text("epoch,val_loss,seconds\n1,0.25,1\n2,0.125,1\n")
     header, _, row, *_ = cnnlab("runs", str(tmp_path)).out.splitlines()
-    assert "val loss" in header
-    assert row.split()[3:5] == ["-", "0.125"]
+    assert "val error" in header
+    assert row.split()[3:5] == ["-", "0.12500"]
 
 
 def test_why(cnnlab, runs):
@@ -159,17 +159,17 @@ def test_why(cnnlab, runs):
     assert "line 29\nERROR failed run2\n(the traceback above)" in out
     assert "line 11\n" not in out
     killed = cnnlab("runs", "--why", str(runs / "run3")).out
-    assert "killed after 3 of 8 epochs: its process is gone" in killed
-    assert "goes on from its start" in killed
+    assert "killed after 3 of 8 epochs: its process ended without recording a result" in killed
+    assert "continues from its beginning" in killed
     several = cnnlab("runs", str(runs), "--why", "run")
     assert (several.code, several.err.count("\n")) == (2, 5)
     assert "--why none: no such run" in cnnlab("runs", str(runs), "--why", "none").err
 
 
-def test_clean_needs_a_yes(cnnlab, runs, monkeypatch):
+def test_clean_asks_first(cnnlab, runs, monkeypatch):
     refused = cnnlab("runs", str(runs), "--clean")
     assert refused.code == 2
-    assert "--yes removes 1 failed run unasked" in refused.err
+    assert "--yes removes 1 failed run without asking" in refused.err
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "")
     assert "nothing was removed" in cnnlab("runs", str(runs), "--clean").out
@@ -180,7 +180,7 @@ def test_clean_needs_a_yes(cnnlab, runs, monkeypatch):
     assert "no failed runs" in cnnlab("runs", str(runs), "--clean", "--yes").out
 
 
-def test_clean_keeps_what_is_not_selected_or_taken_up_again(cnnlab, runs, make_run):
+def test_clean_keeps_runs_that_are_not_selected_or_run_again(cnnlab, runs, make_run):
     other = make_run(state="diverged", seed=9)
     with claimed(other):
         out = cnnlab("runs", str(runs), "--clean", "--yes").out
@@ -203,7 +203,7 @@ finally:
 """
 
 
-def test_watching_follows_ends_well_and_imports_nothing_heavy(runs):
+def test_watching_updates_exits_cleanly_and_imports_nothing_heavy(runs):
     terminal, inside = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", WATCH, str(runs)],

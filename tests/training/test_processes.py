@@ -4,10 +4,10 @@ import pickle
 import signal
 
 import pytest
-from cnnlab.training.module import TrainingDivergedError
 
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.execute import final_state
+from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import _pickled
 from cnnlab.training.stopping import Pruned, Stopped
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cnnlab.runs.claim import holder
 from cnnlab.runs.job import Job
-from cnnlab.runs.status import FAILED, STOPPED, state_of
+from cnnlab.runs.status import state_of
 from cnnlab.sweep.execute import execute
 from cnnlab.sweep.launchers.options import InProcess, Options
 from cnnlab.sweep.launchers.resources import Launch, launch_for
@@ -37,9 +37,9 @@ def dispatch(jobs: Sequence[Job], options: Options) -> bool:
         else:
             for job in waiting:
                 state = execute(job)
-                if state in STOPPED:
+                if state and state.is_resumable:
                     raise KeyboardInterrupt
-                if state in FAILED and job.config.sweep.fail_fast:
+                if state and state.is_failure and job.config.sweep.fail_fast:
                     return False
         elsewhere += [job for job in waiting if _runs_elsewhere(job)]
         waiting = _wait_for_one(elsewhere)
@@ -70,7 +70,7 @@ def _wait_for_one(elsewhere: list[Job]) -> list[Job]:
         free = [job for job in elsewhere if holder(job.run_dir) is None]
         for job in free:
             elsewhere.remove(job)
-        if unfinished := [job for job in free if state_of(job.run_dir)[0] in STOPPED]:
+        if unfinished := [job for job in free if state_of(job.run_dir)[0].is_resumable]:
             return unfinished
         if elsewhere:
             time.sleep(POLL_SECONDS)

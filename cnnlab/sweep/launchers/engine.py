@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.worker import WorkItem
 
 
@@ -17,7 +18,7 @@ class Ended:
     """
 
     item: WorkItem
-    state: str | None = None
+    state: RunState | None = None
     error: str | None = None
 
 

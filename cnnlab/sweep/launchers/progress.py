@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import RunStatus, read_run
+from cnnlab.text import first_line
 
 MAX_LINES = 8  # running jobs named below the bar
 
@@ -59,7 +60,7 @@ class SweepProgress:
     def ended(self, run: RunDir, title: str) -> None:
         """Print the final state of a run."""
         row = read_run(run, run.path)
-        error = f": {row.error.partition(chr(10))[0]}" if row.error else ""
+        error = f": {first_line(row.error)}" if row.error else ""
         self._bar.advance(self._bar.task_ids[0])
         self._print(f"{title} {row.state}{error}  {_validation(row)}  {row.seconds:.1f} s")
 
@@ -75,6 +76,5 @@ def _progress(row: RunStatus) -> str:
 
 
 def _validation(row: RunStatus) -> str:
-    if row.val_acc is not None:
-        return f"val acc {row.val_acc:.2%}"
-    return "" if row.val_loss is None else f"val loss {row.val_loss:.4g}"
+    metric = row.metric
+    return "" if row.score is None else f"val {metric.column} {metric.show(row.score)}"

@@ -12,7 +12,7 @@ from types import FrameType
 
 from cnnlab.runs.claim import holder
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import FAILED
+from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.engine import Ended, Engine
 from cnnlab.sweep.launchers.progress import SweepProgress
 from cnnlab.sweep.launchers.worker import WorkItem
@@ -68,7 +68,7 @@ class Supervisor:
 
     def _restarts(self, ended: Ended) -> bool:
         """Whether a run that a time limit or its worker's death cut short is started again."""
-        cut_short = ended.error is not None or ended.state == "preempted"
+        cut_short = ended.error is not None or ended.state is RunState.PREEMPTED
         if self.signal is not None or not cut_short:
             return False
         folder = ended.item.folder
@@ -81,11 +81,11 @@ class Supervisor:
         if ended.error is not None and self.signal is None:
             run.path.mkdir(parents=True, exist_ok=True)
             run.update_status(
-                state="failed",
+                state=RunState.FAILED,
                 error=f"its worker died {ATTEMPTS} times without progress: {ended.error}",
             )
         progress.ended(run, ended.item.title)
-        if self.fail_fast and ended.state in FAILED:
+        if self.fail_fast and ended.state and ended.state.is_failure:
             self.has_failed = True
             self._stop(signal.SIGTERM)
 

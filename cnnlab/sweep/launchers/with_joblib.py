@@ -6,6 +6,7 @@ from typing import Any
 
 from joblib.externals.loky import get_reusable_executor
 
+from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.engine import Ended, last_line
 from cnnlab.sweep.launchers.worker import WorkItem, run_work_item
 
@@ -20,7 +21,7 @@ class JoblibEngine:
     def __init__(self, max_parallel: int, environment: dict[str, str]) -> None:
         self.max_parallel = max_parallel
         self._environment = environment
-        self._futures: dict[Future[str | None], WorkItem] = {}
+        self._futures: dict[Future[RunState | None], WorkItem] = {}
 
     def submit(self, items: Sequence[WorkItem]) -> None:
         pool = self._pool()
@@ -43,7 +44,7 @@ class JoblibEngine:
         )
 
 
-def _ended(future: Future[str | None], item: WorkItem) -> Ended:
+def _ended(future: Future[RunState | None], item: WorkItem) -> Ended:
     error = future.exception()
     if error is None:
         return Ended(item, future.result())

@@ -7,6 +7,7 @@ from typing import Any
 
 import submitit
 
+from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.engine import Ended, last_line
 from cnnlab.sweep.launchers.options import SubmititLocal, SubmititSlurm
 from cnnlab.sweep.launchers.worker import WorkItem, run_work_item
@@ -23,7 +24,7 @@ class SubmititEngine:
     ) -> None:
         self.max_parallel = max_parallel
         self.takes_signals = isinstance(options, SubmititLocal)
-        self._jobs: dict[submitit.Job[str | None], WorkItem] = {}
+        self._jobs: dict[submitit.Job[RunState | None], WorkItem] = {}
         self._executor = submitit.AutoExecutor(
             folder, cluster="local" if self.takes_signals else "slurm"
         )
@@ -52,7 +53,7 @@ class SubmititEngine:
             job.cancel(check=False)
 
 
-def _ended(job: "submitit.Job[str | None]", item: WorkItem) -> Ended:
+def _ended(job: "submitit.Job[RunState | None]", item: WorkItem) -> Ended:
     error = job.exception()
     if error is None:
         return Ended(item, job.result())

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.gpus import GpuSlots
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def pack(job: "Job", environment: dict[str, str], slots: GpuSlots | None = None)
     return WorkItem(folder, job.title, content, {**ours, **environment}, slots)
 
 
-def run_work_item(item: WorkItem) -> str | None:
+def run_work_item(item: WorkItem) -> RunState | None:
     """Run the job in this worker process; the final state of its run, None if it did not run.
 
     What a job prints goes into its run's log; the launching process shows the progress.

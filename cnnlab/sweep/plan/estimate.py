@@ -14,6 +14,7 @@ from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.chunks import Position
 from cnnlab.runs.job import Job
 from cnnlab.sweep.plan.step_time import StepTime, measure_step
+from cnnlab.text import first_line, plural
 
 SECONDS, SECONDS_IN_ALL = 2.0, 20.0  # for one configuration's steps; for all, with setting up
 
@@ -96,7 +97,7 @@ class Estimate:
     def place(self) -> str:
         """``on cpu (4 at a time, 1 thread each)``"""
         devices = " and ".join(sorted({taken.device for taken in self.times.values()}))
-        each = f", {counted(self.threads, 'thread')} each" if devices == "cpu" else ""
+        each = f", {plural(self.threads, 'thread')} each" if devices == "cpu" else ""
         at_a_time = f" ({self.parallel} at a time{each})" if self.parallel > 1 else ""
         return f"on {devices}{at_a_time}"
 
@@ -107,14 +108,15 @@ class Estimate:
         lines = []
         if steps:
             number = f"{steps[0]} to {steps[-1]}" if steps[0] < steps[-1] else f"{steps[0]}"
+            noun = "step" if steps[-1] == 1 else "steps"
             of_each = f" of each of {len(steps)} configurations" if len(steps) > 1 else ""
             lines.append(
-                f"times are estimates from {number} measured step{'s' * (steps[-1] > 1)}{of_each} "
+                f"times are estimates from {number} measured {noun}{of_each} "
                 f"on this machine, on random images, with {RUN_SECONDS} s for what a run does "
                 "besides; reading data and first-time downloads are not included"
             )
         if self.scaled:
-            missed = counted(self.scaled, "configuration")
+            missed = plural(self.scaled, "configuration")
             lines.append(f"no time to measure {missed}: scaled from others by MACs")
         return lines + [f"not measured, and not in the sum: {why}" for why in self.failed.values()]
 
@@ -138,8 +140,7 @@ def estimate(jobs: Sequence[Job], parallel: int, measure: Measure = measure_step
         try:
             times[key] = measure(job.config, job.cost.macs, seconds=each, threads=share)
         except Exception as error:  # out of memory, say: a plan goes on and tells
-            first = str(error).strip().partition("\n")[0]
-            failed[key] = f"{job.name}: {type(error).__name__}: {first}"
+            failed[key] = f"{job.name}: {type(error).__name__}: {first_line(error)}"
     measured = [(different[key], taken) for key, taken in times.items()]
     times |= {key: _scaled(job, measured) for key, job in late.items()}
     return Estimate(times, len(late), failed, parallel, threads)
@@ -176,7 +177,3 @@ def _scaled(job: Job, measured: Sequence[tuple[Job, StepTime]]) -> StepTime:
         evaluation=taken.evaluation * ratio,
         measured=0,
     )
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

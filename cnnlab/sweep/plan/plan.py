@@ -17,7 +17,8 @@ from cnnlab.registry import DATASETS
 from cnnlab.runs.claim import holder
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import FAILED, state_of
+from cnnlab.runs.state import RunState, may_run
+from cnnlab.runs.status import state_of
 from cnnlab.sweep.plan.estimate import Estimate, Measure, Work, estimate, work_left
 from cnnlab.sweep.plan.step_time import measure_step
 
@@ -41,7 +42,7 @@ class PlannedJob:
     job: Job
     names: tuple[str, ...]
     state: State
-    last_state: str
+    last_state: RunState
     epoch: int
     work: Work | None
 
@@ -96,23 +97,20 @@ def _look_at(job: Job, names: tuple[str, ...]) -> PlannedJob:
     dataset: ImageDataset = build(DATASETS, job.config.data)
     position = _beginning(job, dataset)
     _restore_position(position, _checkpoint(job, folder))
-    state, tried = _state(folder, last_state), True
-    if state == "failed before":
-        tried = job.config.sweep.retry
-    elif state in ("done", "running"):
-        tried = False
-    work = work_left(job, dataset, position) if tried else None
+    state = _state(folder, last_state)
+    runs = state != "running" and may_run(last_state, retry=job.config.sweep.retry)
+    work = work_left(job, dataset, position) if runs else None
     return PlannedJob(job, names, state, last_state, position.epoch + 1, work)
 
 
-def _state(folder: RunDir, last_state: str) -> State:
-    if folder.is_done:
+def _state(folder: RunDir, last_state: RunState) -> State:
+    if last_state is RunState.DONE:
         return "done"
     if holder(folder) is not None:
         return "running"
-    if last_state in FAILED:
+    if last_state.is_failure:
         return "failed before"
-    return "new" if last_state == "not begun" else "to resume"
+    return "new" if last_state is RunState.NOT_STARTED else "to resume"
 
 
 def _beginning(job: Job, dataset: ImageDataset) -> Position:

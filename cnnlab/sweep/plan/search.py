@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cnnlab.runs.job import Job
-from cnnlab.sweep.plan.estimate import Measure, counted, estimate
+from cnnlab.sweep.plan.estimate import Measure, estimate
 from cnnlab.sweep.plan.plan import total_work
 from cnnlab.sweep.plan.step_time import measure_step
-from cnnlab.text import duration, si
+from cnnlab.text import duration, plural, si
 
 
 def print_search_plan(
@@ -32,7 +32,7 @@ def print_search_plan(
     console = console or Console()
     left = n_trials - finished
     lines = [
-        f"{counted(n_trials, 'trial')}: {finished} finished, {left} to run",
+        f"{plural(n_trials, 'trial')}: {finished} finished, {left} to run",
         f"params of a trial  {_range([job.cost.params for job in ends], si)}",
         f"MACs of a trial    {_range([job.cost.macs for job in ends], si)}",
     ]
@@ -44,7 +44,7 @@ def print_search_plan(
         lines.append(f"in all between {' and '.join(map(duration, bounds))} {measured.place}")
     console.print(Text("\n".join(lines)), soft_wrap=True)
     notes = [
-        f"of {counted(len(ends), 'point')} at the ends of the space, each of which varies one "
+        f"of {plural(len(ends), 'point')} at the ends of the space, each of which varies one "
         "option; several at once may cost more, pruning and early stopping make it less",
         *measured.explanation,
     ]

@@ -7,9 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cnnlab.sweep.plan.estimate import counted
 from cnnlab.sweep.plan.plan import STATES, Plan, PlannedJob
-from cnnlab.text import duration, si
+from cnnlab.text import duration, plural, si
 
 STYLES = {"done": "green", "running": "cyan", "failed before": "red", "to resume": "yellow"}
 
@@ -50,9 +49,9 @@ def summary(plan: Plan) -> str:
         runs = [planned for planned in plan.jobs if planned.state == state]
         if runs:
             parts.append(f"{len(runs)} {state}{_epochs(runs) if state == 'to resume' else ''}")
-    text = f"{counted(len(plan.jobs), 'job')}: {', '.join(parts)}"
+    text = f"{plural(len(plan.jobs), 'job')}: {', '.join(parts)}"
     if plan.duplicates:
-        text += f"; {counted(plan.duplicates, 'duplicate')} left out"
+        text += f"; {plural(plan.duplicates, 'duplicate')} left out"
     if not any(planned.work for planned in plan.jobs):
         return f"{text}; nothing left to do"
     if not plan.estimate.times:

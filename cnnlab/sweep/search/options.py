@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
-from cnnlab.registry import CnnlabError, Range
+from cnnlab.metrics import LOSS, METRICS
+from cnnlab.registry import CnnlabError, Range, nearest
 
 KEY = "hydra.sweeper"
-ObjectiveName = Literal["val_acc", "val_loss", "macs", "params", "train_seconds"]
+COSTS = ("macs", "params", "train_seconds")
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,17 @@ class SearchOptions:
     n_trials: Annotated[int, Range(at_least=1)] = 20  # in all, over every start of the command
     sampler: Literal["tpe", "random", "grid", "cma-es", "nsga2"] = "tpe"
     pruner: Literal["none", "asha", "median"] = "none"  # stops bad trials while they train
-    objectives: tuple[ObjectiveName, ...] = ("val_acc",)
+    objectives: tuple[str, ...] = ("val_acc",)  # columns of result.json
     n_jobs: Annotated[int, Range(at_least=1)] = 1  # trials handed to the launcher at once
     seed: Annotated[int, Range(at_least=0)] = 0
     storage: str | None = None  # a database's URL; null: a file in the sweep's folder
 
     def __post_init__(self) -> None:
+        metrics = (LOSS, *(metric for metric in METRICS.values() if metric.is_primary))
+        allowed = dict.fromkeys([*(f"val_{metric.column}" for metric in metrics), *COSTS])
+        for name in self.objectives:
+            if name not in allowed:
+                raise ValueError(f"objectives: {name} is not allowed{nearest(name, allowed)}")
         first, *others = self.objectives or ("",)
         if not first or len(set(self.objectives)) < len(self.objectives):
             raise ValueError(
@@ -32,7 +38,7 @@ class SearchOptions:
             )
         if others and self.sampler == "cma-es":
             raise ValueError("sampler=cma-es takes one objective; for several use tpe or nsga2")
-        if self.pruner != "none" and (others or first not in ("val_acc", "val_loss")):
+        if self.pruner != "none" and (others or not first.startswith("val_")):
             raise ValueError(
                 f"pruner={self.pruner} needs one objective, val_acc or val_loss; else pruner=none"
             )

@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 from optuna.trial import Trial
 
-from cnnlab.sweep.search.objectives import OBJECTIVES
+from cnnlab.metrics import describe_column, metric_of_column
 from cnnlab.sweep.search.options import SearchOptions
 from cnnlab.sweep.search.study import open_trial
 from cnnlab.training.module import TrainingModule
@@ -60,8 +60,5 @@ class Pruning(Callback):
 
     def on_train_end(self, *_: Any) -> None:
         if self.epoch is not None:
-            objective = OBJECTIVES[self.metric]
-            raise Pruned(
-                f"after epoch {self.epoch}: {objective.name} "
-                f"{objective.show(self.reported[self.epoch])}"
-            )
+            value = metric_of_column(self.metric).show(self.reported[self.epoch])
+            raise Pruned(f"after epoch {self.epoch}: {describe_column(self.metric)} {value}")

@@ -1,4 +1,4 @@
-"""What a search leaves: a table of its trials, its figures, and the chosen run with its test."""
+"""The report of a search: a table of its trials, its figures, and the test of the chosen run."""
 
 import shlex
 from collections import Counter
@@ -9,30 +9,36 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from cnnlab.inference.evaluate import evaluate
+from cnnlab.metrics import describe_column, metric_of_column
 from cnnlab.runs.run_dir import RunDir, write_atomically
 from cnnlab.sweep.search.figures import front_figure, history_figure, importance_figure
-from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.options import SearchOptions
 from cnnlab.sweep.search.space import Space
 from cnnlab.sweep.search.study import FOLDER
 from cnnlab.sweep.search.trials import ERROR, RUN
 
-ENDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+OUTCOMES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 
 def report(
     study: Study, sweep: Path, space: Space, options: SearchOptions, limit: int
 ) -> list[RunDir]:
-    """Print and draw where the search stands; test the chosen run once there are enough trials."""
+    """Print and draw the trials so far; test the chosen run once there are enough of them."""
     trials = study.get_trials(deepcopy=False)
     states = Counter(trial.state for trial in trials)
-    counts = ", ".join(f"{states[state]} {word}" for state, word in ENDS.items() if states[state])
+    counts = ", ".join(
+        f"{states[state]} {word}" for state, word in OUTCOMES.items() if states[state]
+    )
     unfinished = states[TrialState.RUNNING]
     print(f"{len(trials) - unfinished} of {limit} trials: {counts or 'none finished'}")
     for error, count in Counter(_error(t) for t in trials if t.state == TrialState.FAIL).items():
         print(f"  {count} failed: {error}")
     if unfinished:
-        print(f"  {unfinished} not finished; the same command goes on with them")
+        print(f"  {unfinished} not finished; the same command continues them")
     folder = sweep / FOLDER
     write_atomically(folder / "trials.csv", trials_table(trials, options).to_csv(index=False))
     if not states[TrialState.COMPLETE]:
@@ -42,7 +48,7 @@ def report(
     best = front(study)
     for trial in best:
         values = zip(options.objectives, trial.values, strict=True)
-        shown = ", ".join(f"{OBJECTIVES[k].name} {OBJECTIVES[k].show(v)}" for k, v in values)
+        shown = ", ".join(f"{describe_column(k)} {metric_of_column(k).show(v)}" for k, v in values)
         print(f"{'best' if len(best) == 1 else 'front'}: trial {trial.number}, {shown}")
         print(f"  {command(space, trial)}")
     print(folder)
@@ -54,7 +60,7 @@ def report(
 
 
 def front(study: Study) -> list[FrozenTrial]:
-    """The best trial alone, or those that none beats in every objective, in the first's order."""
+    """The best trial; of several objectives the Pareto front, the best in the first one first."""
     if len(study.directions) == 1:
         return [study.best_trial]
     sign = -1 if study.directions[0].name == "MAXIMIZE" else 1
@@ -62,13 +68,13 @@ def front(study: Study) -> list[FrozenTrial]:
 
 
 def command(space: Space, trial: FrozenTrial) -> str:
-    """The command that trains the same again, by itself and with its test."""
+    """The command that trains the configuration of a trial by itself, with its test."""
     words = [word for word in space.words(trial.params) if not word.startswith("sweep.")]
     return shlex.join(["cnnlab", "train", *words])
 
 
 def test(run: RunDir) -> None:
-    """Read the test set for the chosen run and add what it says to result.json."""
+    """Evaluate the chosen run on the test set and add the scores to result.json."""
     result = run.result()
     if "num_test" not in result:
         scores = evaluate(run)
@@ -77,14 +83,14 @@ def test(run: RunDir) -> None:
 
 
 def trials_table(trials: list[FrozenTrial], options: SearchOptions) -> pd.DataFrame:
-    """One row for each trial: its end, objectives, point, run folder and error."""
+    """One row per trial: final state, objectives, point, run folder and error."""
     rows = []
     for trial in trials:
         values = trial.values if trial.state == TrialState.COMPLETE else None
         rows.append(
             {
                 "trial": trial.number,
-                "state": ENDS.get(trial.state, "running"),
+                "state": OUTCOMES.get(trial.state, "running"),
                 **dict(zip(options.objectives, values or [], strict=bool(values))),
                 "epochs": trial.last_step,
                 **trial.params,
@@ -100,7 +106,7 @@ def _error(trial: FrozenTrial) -> str:
 
 
 def _draw(study: Study, folder: Path, options: SearchOptions) -> None:
-    objectives = [OBJECTIVES[name] for name in options.objectives]
+    objectives = options.objectives
     history_figure(study, objectives).savefig(folder / "history.png")
     importance = importance_figure(study, objectives)
     if importance is not None:

@@ -8,13 +8,13 @@ from optuna.distributions import FloatDistribution
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from cnnlab.metrics import describe_column, metric_of_column
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.launchers.dispatch import dispatch
 from cnnlab.sweep.launchers.options import Options
 from cnnlab.sweep.search.leases import TrialLeases
-from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.options import KEY, SearchOptions
 from cnnlab.sweep.search.report import report
 from cnnlab.sweep.search.sampler import GridInOrder, make_sampler
@@ -124,6 +124,7 @@ def _print_progress(study: Study, limit: int) -> None:
         words = f", {running} to resume" if running else ""
         print(f"{finished} of {limit} trials are already finished{words}", file=sys.stderr)
     wanted = " and ".join(
-        str(OBJECTIVES[name]) for name in study.user_attrs["searched"]["objectives"]
+        f"{describe_column(name)} ({metric_of_column(name).direction})"
+        for name in study.user_attrs["searched"]["objectives"]
     )
     print(f"searching for {wanted}", file=sys.stderr)

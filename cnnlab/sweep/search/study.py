@@ -12,11 +12,12 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import Study
 from optuna.trial import Trial
 
+from cnnlab.metrics import metric_of_column
 from cnnlab.registry import CnnlabError
-from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.options import KEY, SearchOptions
 from cnnlab.sweep.search.optuna_bridge import running_trial
 from cnnlab.sweep.search.space import Space
+from cnnlab.text import first_line
 
 FOLDER = "search"  # inside the sweep's folder
 
@@ -36,7 +37,7 @@ def open_study(sweep: Path, options: SearchOptions, space: Space, sampler: BaseS
         study_name=sweep.name,
         sampler=sampler,
         pruner=make_pruner(options),
-        directions=[OBJECTIVES[name].direction for name in options.objectives],
+        directions=[metric_of_column(name).direction for name in options.objectives],
         load_if_exists=True,
     )
     searched = {"objectives": list(options.objectives), **space.to_dict()}
@@ -87,8 +88,8 @@ def _storage(sweep: Path, options: SearchOptions) -> BaseStorage:
     try:
         return optuna.storages.get_storage(options.storage)
     except Exception as error:  # whatever the database's driver raises
-        first = str(error).strip().partition("\n")[0]
-        raise CnnlabError(f"{KEY}.storage: cannot store a study there: {first}") from error
+        reason = first_line(error)
+        raise CnnlabError(f"{KEY}.storage: cannot store a study there: {reason}") from error
 
 
 def _drop_torn_line(path: Path) -> None:

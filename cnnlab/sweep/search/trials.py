@@ -14,11 +14,13 @@ from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import holder
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.status import FAILED, state_of
+from cnnlab.runs.state import RunState, may_run
+from cnnlab.runs.status import state_of
 from cnnlab.sweep.search.options import SearchOptions
 from cnnlab.sweep.search.optuna_bridge import set_attribute, suggest
 from cnnlab.sweep.search.pruning import PruningHook
 from cnnlab.sweep.search.space import Space
+from cnnlab.text import first_line
 
 MakeJob = Callable[[list[str]], Job]  # of override words; raises CnnlabError
 RUN, ERROR = "run", "error"  # a trial's attributes
@@ -39,7 +41,8 @@ class TrialJob:
     @property
     def is_finished(self) -> bool:
         """Whether there is nothing left to run."""
-        return self.run_dir.is_done or self.run_dir.status().get("state") == "pruned"
+        state, _ = state_of(self.run_dir)
+        return state is RunState.PRUNED or not may_run(state, retry=self.job.config.sweep.retry)
 
 
 def make_trial_job(
@@ -84,11 +87,11 @@ def record_outcome(study: Study, trial_job: TrialJob, options: SearchOptions) ->
     values = [float(result.get(name, math.nan)) for name in options.objectives]
     if result and all(map(math.isfinite, values)):
         return _tell(study, trial_job, TrialState.COMPLETE, values)
-    if state == "pruned":
+    if state is RunState.PRUNED:
         return _tell(study, trial_job, TrialState.PRUNED)
-    if result or state in (*FAILED, "not begun"):
+    if result or state.is_failure or state is RunState.NOT_STARTED:
         error = status.get("error") or f"no number for {', '.join(options.objectives)}"
-        set_attribute(study, trial_job.number, ERROR, str(error).partition("\n")[0])
+        set_attribute(study, trial_job.number, ERROR, first_line(error))
         return _tell(study, trial_job, TrialState.FAIL)
     return TrialState.RUNNING
 

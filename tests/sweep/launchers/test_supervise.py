@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.engine import Ended
 from cnnlab.sweep.launchers.supervise import ATTEMPTS, Supervisor
 from cnnlab.sweep.launchers.worker import WorkItem
@@ -58,7 +59,9 @@ def finish(item: WorkItem, state: str = "done") -> Ended:
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_config({"trainer": {"epochs": 1}})
     run.update_status(state=state)
-    return Ended(item, state)
+    if state == "done":
+        run.write_result({"val_acc": 0.5})
+    return Ended(item, RunState(state))
 
 
 def advance(item: WorkItem, seconds: float) -> None:
@@ -84,7 +87,7 @@ def test_a_run_that_is_cut_short_goes_on_as_long_as_it_gets_further(tmp_path):
         if start == 9:
             return finish(item)
         advance(item, 1000 + start)
-        return Ended(item, "preempted") if start % 2 else Ended(item, error="killed")
+        return Ended(item, RunState.PREEMPTED) if start % 2 else Ended(item, error="killed")
 
     engine = Puppet(act)
     Supervisor(engine, items(tmp_path, 1), fail_fast=False).run()

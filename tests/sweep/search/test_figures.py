@@ -1,4 +1,4 @@
-"""What the pictures of a search say."""
+"""The figures of a search: values, labels and scales."""
 
 import numpy as np
 import optuna
@@ -7,7 +7,6 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from cnnlab.sweep.search.figures import front_figure, history_figure, importance_figure
-from cnnlab.sweep.search.objectives import OBJECTIVES
 from cnnlab.sweep.search.report import front
 
 # accuracy, MACs: trials 1, 2 and 4 are beaten by no other
@@ -27,10 +26,10 @@ def study():
 
 @pytest.fixture
 def objectives():
-    return [OBJECTIVES["val_acc"], OBJECTIVES["macs"]]
+    return ["val_acc", "macs"]
 
 
-def test_the_front_is_what_none_beats(study, objectives):
+def test_the_pareto_front(study, objectives):
     assert [trial.number for trial in front(study)] == [2, 4, 1]
     (axes,) = front_figure(study, objectives).axes
     lines = {line.get_label(): line for line in axes.get_lines()}
@@ -40,7 +39,7 @@ def test_the_front_is_what_none_beats(study, objectives):
     assert {text.get_text() for text in axes.texts} == {"1", "2", "4"}
     assert axes.get_ylabel() == "Validation accuracy (%)"
     assert axes.get_xlabel() == "MACs for one image"
-    assert axes.get_title() == "Validation accuracy against MACs for one image"
+    assert axes.get_title() == "Validation accuracy against MACs"
     assert axes.get_xscale() == "log"
     assert axes.xaxis.get_major_formatter()(2e6) == "2.0M"
 
@@ -52,7 +51,7 @@ def test_history_shows_the_best_so_far_and_who_was_pruned():
     pruned = create_trial(state=TrialState.PRUNED, intermediate_values={1: 0.1, 2: 0.3})
     study.add_trial(pruned)
     study.add_trial(create_trial(state=TrialState.FAIL))
-    (axes,) = history_figure(study, [OBJECTIVES["val_acc"]]).axes
+    (axes,) = history_figure(study, ["val_acc"]).axes
     lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
     np.testing.assert_allclose(lines["best"], [[0, 20], [1, 60], [2, 60]])
     np.testing.assert_allclose(lines["complete"], [[0, 20], [1, 60], [2, 40]])
@@ -61,7 +60,7 @@ def test_history_shows_the_best_so_far_and_who_was_pruned():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Trial", "Validation accuracy (%)")
 
 
-def test_importance_names_what_an_objective_hangs_on(study, objectives):
+def test_importance_names_the_options_that_change_an_objective(study, objectives):
     accuracy, macs = importance_figure(study, objectives).axes
     assert macs.get_yticklabels()[-1].get_text() == "width"
     for axes in (accuracy, macs):
@@ -72,4 +71,4 @@ def test_importance_names_what_an_objective_hangs_on(study, objectives):
 def test_one_trial_has_no_importance():
     study = optuna.create_study(direction="maximize")
     study.add_trial(create_trial(value=1.0))
-    assert importance_figure(study, [OBJECTIVES["val_acc"]]) is None
+    assert importance_figure(study, ["val_acc"]) is None

@@ -1,4 +1,4 @@
-"""Runs without accuracy: ranked, written and drawn by their error."""
+"""Runs without accuracy: ranked by their error, in table, verdict and figures."""
 
 import io
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from cnnlab.compare.compare import compare
 from cnnlab.compare.figures import cost_figure, curves_figure
 from cnnlab.compare.report import as_markdown, print_report, write_report
-from cnnlab.metrics import ACCURACY, ERROR, metric_of
+from cnnlab.metrics import ACCURACY, PIXEL_ERROR
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def comparison(make_autoencoder, tmp_path):
 
 
 def test_the_smallest_error_comes_first(comparison):
-    assert comparison.measure is ERROR
+    assert comparison.metric is PIXEL_ERROR
     table = comparison.table
     assert list(table["model.code"]) == [64, 8]
     assert list(table["test_loss"]) == pytest.approx([0.010, 0.020])
@@ -46,7 +46,7 @@ def test_the_smallest_error_comes_first(comparison):
     assert not {"test_acc", "val_acc", "test_macro_f1"} & set(table)
 
 
-def test_table_and_verdict_speak_of_errors(comparison):
+def test_table_and_verdict_name_the_error(comparison):
     lines = as_markdown(comparison).splitlines()
     assert lines[2].startswith("| model.code | n | test error | val error |")
     assert lines[4].startswith("| 64 | 3 | 0.01000 ± 0.00200 [0.00503, 0.01497] | 0.01100 |")
@@ -58,7 +58,7 @@ def test_table_and_verdict_speak_of_errors(comparison):
     assert "0.01000 ± 0.00200" in console.file.getvalue()
 
 
-def test_pictures_hold_errors(comparison, tmp_path):
+def test_figures_show_errors(comparison, tmp_path):
     (error,) = curves_figure(comparison).axes
     assert error.get_title() == "Validation error"
     assert error.get_ylabel() == "Mean squared error per pixel (log scale)"
@@ -73,13 +73,8 @@ def test_classifiers_and_autoencoders_are_not_ranked_together(make_run, make_aut
     make_autoencoder(test_loss=0.01, val_loss=0.01, **{"model.name": "autoencoder"})
     make_run(test_acc=0.9, result={"num_test": 9})
     comparison = compare([tmp_path])
-    assert comparison.measure is ACCURACY
+    assert comparison.metric is ACCURACY
     assert list(comparison.table["model"]) == ["mlp"]
     assert comparison.notes == [
-        "autoencoders, which have no accuracy, left out (1): compare them apart"
+        "1 run without accuracy left out (ranked by pixel error): compare them on their own"
     ]
-
-
-def test_a_result_tells_its_measure():
-    assert metric_of({"val_acc": 0.0, "val_loss": 1.0}) is ACCURACY
-    assert metric_of({"val_loss": 1.0}) is ERROR
