@@ -13,6 +13,10 @@ from importlib.metadata import entry_points
 
 from cnnlab.registry import CnnlabError
 
+OURS = (
+    *("models", "data", "training.optim", "training.schedule"),
+    *("training.tasks", "training.loggers"),
+)
 ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; also how workers are told
 
 
@@ -28,7 +32,7 @@ def discover(imports: Iterable[str] = ()) -> None:
     Raises:
         CnnlabError: a named module cannot be imported.
     """
-    for ours in ("models", "data", "training.optim", "training.schedule"):
+    for ours in OURS:
         importlib.import_module(f"cnnlab.{ours}")
     for point in entry_points(group="cnnlab"):
         point.load()

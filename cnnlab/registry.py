@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 Component = TypeVar("Component", bound=Callable[..., Any])
-Task = Literal["classify", "reconstruct"]
 
 
 class CnnlabError(Exception):
@@ -78,7 +77,7 @@ class Entry:
 
     name: str
     component: Callable[..., Any]
-    task: Task
+    task: str  # what a model is for: a name in TASKS
     paper: str
     packages: tuple[str, ...]  # optional extras that must be installed
     version: int = 1  # of its behaviour, for components of this package
@@ -95,7 +94,7 @@ class Registry:
         self,
         name: str,
         *,
-        task: Task = "classify",
+        task: str = "classify",
         paper: str = "",
         packages: Iterable[str] = (),
         version: int = 1,
@@ -160,3 +159,6 @@ MODELS = Registry("model")
 DATASETS = Registry("data")
 OPTIMIZERS = Registry("optim")
 SCHEDULES = Registry("schedule")
+TASKS = Registry("task")
+CALLBACKS = Registry("callbacks")
+LOGGERS = Registry("logger")

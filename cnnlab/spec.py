@@ -32,5 +32,9 @@ class ImageSpec:
         """Numbers in one image, C * H * W."""
         return self.channels * self.height * self.width
 
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel, 0 and 1 where none are stated."""
+        return self.mean or (0.0,) * self.channels, self.std or (1.0,) * self.channels
+
     def __str__(self) -> str:
         return f"{self.height}x{self.width}x{self.channels}"

@@ -200,16 +200,16 @@ def bench(
         ),
     ] = None,
     against: Annotated[
-        Literal["usual", "bare"],
+        Literal["standard", "bare"],
         typer.Option(help="torchvision, PIL, DataLoader and Lightning; or a loop in plain torch."),
-    ] = "usual",
+    ] = "standard",
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs in each measurement.")] = 1,
     imports: Imports = None,
 ) -> None:
-    """Time a training epoch against the usual way, or against a bare loop over tensors.
+    """Time a training epoch against the standard way, or against a bare loop over tensors.
 
-    Unless told otherwise, of an MLP with batch norm (usual) or of lenet5 (bare), on MNIST.
+    Unless told otherwise, of an MLP with batch norm (standard) or of lenet5 (bare), on MNIST.
     """
     from cnnlab.bench.bench import bench as measure
     from cnnlab.discovery import discover

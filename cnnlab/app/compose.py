@@ -15,9 +15,9 @@ from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.prepare import prepare, typed
 from cnnlab.config import schema
-from cnnlab.config.options import GROUPS, RunConfig, TrainerConfig, run_defaults
+from cnnlab.config.options import GROUPS, LISTS, RunConfig, TrainerConfig, run_defaults
 from cnnlab.discovery import discover
-from cnnlab.registry import CnnlabError, CompositionError
+from cnnlab.registry import CnnlabError, CompositionError, nearest
 from cnnlab.sweep.launchers import options as launchers
 from cnnlab.sweep.search import options as search
 
@@ -70,7 +70,8 @@ class Composer:
         """Whether Hydra would look for a file, as for ``model=lenet5``; its own are left to it."""
         if override.is_hydra_override() or override.is_sweep_override():
             return True
-        is_group = group_exists(self._loader, override.key_or_group)
+        is_list = override.key_or_group in LISTS  # a group, even while none is registered
+        is_group = is_list or group_exists(self._loader, override.key_or_group)
         if is_group and not override.is_delete():
             _check_choice(override)
         return is_group and not isinstance(override.value(), dict)
@@ -82,6 +83,11 @@ def _check_choice(override: Override) -> None:
     names = value if isinstance(value, list) else [value]
     if not isinstance(value, dict) and not all(isinstance(name, str) for name in names):
         raise CompositionError(f"{override.input_line}: give a name, {group}=NAME")
+    for name in names if group in LISTS else []:
+        known = [entry.name for entry in LISTS[group]]
+        if name not in known:
+            hint = nearest(str(name), known) or "; --import MODULE names the file that registers it"
+            raise CompositionError(f"no {group.removesuffix('s')} '{name}'{hint}")
 
 
 def compose(words: Sequence[str], *, preflight: bool = True) -> RunConfig:
@@ -108,6 +114,11 @@ def register_configs() -> None:
     for kind, registry in GROUPS.items():
         for entry in registry:
             store.store(group=kind, name=entry.name, node=schema.defaults(entry), provider="cnnlab")
+    for kind, registry in LISTS.items():
+        for entry in registry:
+            options = {key: o for key, o in schema.defaults(entry).items() if key != "name"}
+            place = f"{kind}.{entry.name}"
+            store.store(group=kind, name=entry.name, node=options, package=place, provider="cnnlab")
     node = run_defaults()
     del node["trainer"]
     store.store(name="run", node=node, provider="cnnlab")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.config.flags import flags
-from cnnlab.config.options import GROUPS
+from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
 
@@ -69,11 +69,23 @@ def expand_resume(words: Sequence[str]) -> list[str]:
                 f"{key}={typed[key]}: resume continues with the weights of {run.name}"
             )
     base = [f"{kind}={choices.get(kind, config[kind]['name'])}" for kind in GROUPS]
+    for kind in LISTS:  # an older config has neither, and keeps the defaults
+        if kind in config and kind not in typed:
+            base.append(f"{kind}=[{','.join(config[kind])}]")
     location = {"runs_dir": str(run.path.parent.parent), "sweep.name": run.path.parent.name}
     settings = {
         key: value
         for key, value in _leaves(config)
-        if not key.endswith(".name") and not flags(key).location
+        if not (key.endswith(".name") or flags(key).location or key.split(".")[0] in LISTS)
+    }
+    if "trainer.max_steps" in typed:  # the epochs follow from it
+        settings.pop("trainer.epochs", None)
+    settings |= {
+        f"{kind}.{key}": value
+        for kind in LISTS
+        if kind not in typed
+        for key, value in _leaves(config.get(kind, {}))
+        if value != {}
     }
     changed_groups = tuple(f"{kind}." for kind in GROUPS if kind in typed)
     base += [

@@ -13,7 +13,7 @@ from cnnlab.runs.identity import identify
 from cnnlab.runs.job import Job
 from cnnlab.runs.naming import run_name
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.training.assemble import preflight
+from cnnlab.training.assemble import preflight, resolve_epochs
 
 
 def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
@@ -28,10 +28,10 @@ def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
     choices = {
         str(group): str(choice)
         for group, choice in composed.hydra.runtime.choices.items()
-        if not str(group).startswith("hydra/") and choice is not None
+        if not str(group).startswith("hydra/") and isinstance(choice, str)
     }
     try:
-        config = typed(composed)
+        config = resolve_epochs(typed(composed))
         cost = preflight(config)
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
@@ -73,7 +73,7 @@ def _resume_in_place(config: RunConfig) -> RunConfig:
     if identify(unchanged).differences(past) == [] and not source.is_done:
         return unchanged
     epochs = len(source.metrics()) if source.metrics_file.is_file() else 0
-    if config.trainer.epochs <= epochs:
+    if config.epochs <= epochs:
         raise CnnlabError(
             f"resume={source}: it has trained {epochs} epochs; give trainer.epochs above {epochs}"
         )

@@ -1,7 +1,8 @@
 """The bare loop: as little as it takes to train on images in memory. The reference for speed.
 
 Nothing here but PyTorch: no framework, no files, no option that its author did not need. It takes
-the images in cnnlab's order, so that both must end at the same weights, bit for bit.
+the images in cnnlab's order and evaluates as many at a time, so that both do the same work and end
+at the same weights, bit for bit.
 """
 
 import math
@@ -11,10 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnlab.data.dataset import Images, Splits
+from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.memory import epoch_order
 from cnnlab.spec import ImageSpec
-
-EVAL_BATCH = 1024
 
 
 def train(
@@ -34,8 +34,7 @@ def train(
     Returns:
         training loss, training accuracy, validation loss and validation accuracy of each epoch.
     """
-    mean = torch.tensor(spec.mean or (0.0,) * spec.channels).view(1, -1, 1, 1)
-    std = torch.tensor(spec.std or (1.0,) * spec.channels).view(1, -1, 1, 1)
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in spec.normalisation())
     scale, shift = 1 / (255 * std), -mean / std
 
     def batch(images: Images, indices: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,7 +44,7 @@ def train(
     optimizer = torch.optim.SGD(
         model.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay, fused=True
     )
-    steps = len(splits.train) // batch_size
+    steps, eval_size = len(splits.train) // batch_size, eval_batch_size(spec, batch_size)
     history = []
     for epoch in range(epochs):
         model.train()
@@ -67,7 +66,7 @@ def train(
         model.eval()
         loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
         with torch.no_grad():
-            for indices in torch.split(torch.arange(len(splits.val)), EVAL_BATCH):
+            for indices in torch.split(torch.arange(len(splits.val)), eval_size):
                 inputs, labels = batch(splits.val, indices)
                 logits = model(inputs)  # (N, K)
                 loss_sum += F.cross_entropy(logits, labels, reduction="sum")

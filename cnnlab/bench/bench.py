@@ -1,18 +1,23 @@
 """``cnnlab bench``: epochs of cnnlab and of a reference, in turns, and what their ratio is."""
 
+import io
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 
 import torch
 from rich.console import Console
 
-from cnnlab.bench import bare, ours
-from cnnlab.bench import standard as usual
+from cnnlab.bench import bare, standard
+from cnnlab.bench.epoch_clock import EpochClock
 from cnnlab.bench.timing import Contender, alternate, ratio, table
-from cnnlab.bench.workload import Against, Subject, choose
+from cnnlab.bench.workload import Against, Workload, choose
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.training.assemble import Assembly
 from cnnlab.training.isolation import isolated
+from cnnlab.training.wiring import wire
 
 AGAIN = "bare again"  # the control: what a ratio of 1 looks like here and now
 
@@ -28,45 +33,45 @@ def bench(against: Against, words: Sequence[str], *, rounds: int, epochs: int) -
     Raises:
         CnnlabError: the words are refused, or the images cannot be read.
     """
-    subject = choose(against, words, epochs)
+    workload = choose(against, words, epochs)
     machine = _machine()
     measured = []
-    for seconds in alternate(contenders(against, subject), rounds):
+    for seconds in alternate(contenders(against, workload), rounds):
         measured.append(seconds)
         times = "  ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
         print(f"round {len(measured)}/{rounds}  {times}", file=sys.stderr, flush=True)
-    names = ("usual", "ours") if against == "usual" else ("ours", "bare")
-    print(f"One epoch of {subject}")
+    names = ("standard", "ours") if against == "standard" else ("ours", "bare")
+    print(f"One epoch of {workload}")
     Console().print(table(measured))
     print(ratio(measured, *names))
     print(f"{ratio(measured, AGAIN, 'bare')}, the control: 1.00 on an idle machine")
     print(f"Medians of {rounds} rounds' own ratios (least to most). {machine}.")
 
 
-def contenders(against: Against, subject: Subject) -> dict[str, Contender]:
+def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
     """Who takes turns: cnnlab and the reference next to each other, and the bare loop twice.
 
     Each is isolated, so that nobody pays for what the one before has left behind.
     """
-    config, splits = subject.config, subject.splits
-    epochs, batch_size = config.trainer.epochs, config.batch_size
+    config, splits = workload.config, workload.splits
+    epochs, batch_size = config.epochs, config.batch_size
     sgd = {key: config.optim[key] for key in ("lr", "momentum", "weight_decay")}
 
     @isolated()
     def train_ours() -> float:
-        return ours.train(subject.assemble(), splits, config) / epochs
+        return time_ours(workload.assemble(), workload) / epochs
 
     @isolated()
-    def train_usual() -> float:
-        parts = subject.assemble()
-        seconds = usual.train(
+    def train_standard() -> float:
+        parts = workload.assemble()
+        seconds = standard.train(
             parts.model, parts.dataset, splits, epochs=epochs, batch_size=batch_size, **sgd
         )
         return seconds / epochs
 
     @isolated()
     def train_bare() -> float:
-        parts = subject.assemble()
+        parts = workload.assemble()
         start = time.perf_counter()
         bare.train(
             parts.model,
@@ -79,8 +84,28 @@ def contenders(against: Against, subject: Subject) -> dict[str, Contender]:
         )
         return (time.perf_counter() - start) / epochs
 
-    first: dict[str, Contender] = {"usual": train_usual} if against == "usual" else {}
+    first: dict[str, Contender] = {"standard": train_standard} if against == "standard" else {}
     return {**first, "ours": train_ours, "bare": train_bare, AGAIN: train_bare}
+
+
+def time_ours(parts: Assembly, workload: Workload) -> float:
+    """Train ``parts.model`` as a run does, with all that it records, in a temporary folder.
+
+    Returns:
+        seconds without start-up.
+    """
+    clock = EpochClock()
+    with tempfile.TemporaryDirectory() as folder:
+        wiring = wire(
+            workload.config,
+            parts,
+            workload.splits,
+            run_dir=RunDir(folder),
+            callbacks=[clock],
+            stream=io.StringIO(),
+        )
+        wiring.trainer.fit(wiring.module, wiring.data)
+    return clock.seconds
 
 
 def _machine() -> str:

@@ -1,4 +1,4 @@
-"""The usual way, as tutorials have it: torchvision, PIL, a DataLoader, Lightning, torchmetrics.
+"""The standard way, as tutorials have it: torchvision, PIL, a DataLoader, Lightning, torchmetrics.
 
 Nothing in it is slow on purpose, and nothing is tuned: Lightning's defaults are left on, which
 are its progress bar, its logger and a checkpoint of every epoch.
@@ -87,14 +87,13 @@ class Pictures(Dataset[Example]):
 def read(dataset: ImageDataset, splits: Splits) -> tuple[Dataset[Example], Dataset[Example]]:
     """Training and validation images: torchvision's own data set where it has one."""
     spec = dataset.spec
-    mean, std = spec.mean or (0.0,) * spec.channels, spec.std or (1.0,) * spec.channels
-    transform = Compose([ToTensor(), Normalize(mean, std)])
+    transform = Compose([ToTensor(), Normalize(*spec.normalisation())])
     if not isinstance(dataset, DownloadedDataset):
         return Pictures(splits.train, transform), Pictures(splits.val, transform)
     original = getattr(torchvision.datasets, type(dataset).__name__)
     images = original(dataset.root, train=True, transform=transform)
-    used = [len(splits.train), len(splits.val)]
-    train, val, _ = random_split(images, [*used, len(images) - sum(used)])
+    sizes = [len(splits.train), len(splits.val)]
+    train, val, _ = random_split(images, [*sizes, len(images) - sum(sizes)])
     return train, val
 
 
@@ -113,7 +112,7 @@ def train(
     """
     train_images, val_images = read(dataset, splits)
     clock = EpochClock()
-    with tempfile.TemporaryDirectory() as folder, _unseen():
+    with tempfile.TemporaryDirectory() as folder, _output_discarded():
         trainer = pl.Trainer(
             max_epochs=epochs, accelerator="cpu", default_root_dir=folder, callbacks=[clock]
         )
@@ -126,7 +125,7 @@ def train(
 
 
 @contextlib.contextmanager
-def _unseen() -> Iterator[None]:
+def _output_discarded() -> Iterator[None]:
     """The bar is drawn, and the advice given, but not to the reader of a measurement."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level

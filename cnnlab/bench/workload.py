@@ -13,10 +13,10 @@ from cnnlab.data.dataset import Splits
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
 from cnnlab.training.assemble import Assembly, assemble
 
-Against = Literal["usual", "bare"]
+Against = Literal["standard", "bare"]
 
 DEFAULTS = {
-    "usual": ("model=mlp", "model.hidden=[64,128,64]", "model.batch_norm=true"),
+    "standard": ("model=mlp", "model.hidden=[64,128,64]", "model.batch_norm=true"),
     "bare": ("model=lenet5",),
 }
 # All that the reference loops understand: SGD under a cosine schedule, on images as they are.
@@ -25,7 +25,7 @@ WITHOUT_FILES = "data=synthetic data.size=28 data.num_train=55000 data.num_val=5
 
 
 @dataclass(frozen=True)
-class Subject:
+class Workload:
     """A checked config and its images."""
 
     config: RunConfig
@@ -44,27 +44,28 @@ class Subject:
         )
 
 
-def choose(against: Against, words: Sequence[str], epochs: int) -> Subject:
-    """The subject that override ``words`` ask for; the rest is that of the reference's default.
+def choose(against: Against, words: Sequence[str], epochs: int) -> Workload:
+    """The workload that override ``words`` ask for; the rest is that of the reference's default.
 
     Raises:
         CnnlabError: the words are refused, or the images cannot be read.
     """
-    given = [word.partition("=")[0].lstrip("+~") for word in words]
-    for key in given:
+    keys = [word.partition("=")[0].lstrip("+~") for word in words]
+    for key in keys:
         known = key in KEYS or key.startswith(("model.", "data."))
         if not known or key.startswith("data.augment"):
             raise CnnlabError(
                 f"bench has no '{key}': its loops know {', '.join(KEYS)} and the options of "
                 "model and data but augmentation"
             )
-    model = () if "model" in given else DEFAULTS[against]
-    data = () if "data" in given else ("data=mnist",)
-    config = compose([*model, *data, *words, f"trainer.epochs={epochs}"])
+    model = () if "model" in keys else DEFAULTS[against]
+    data = () if "data" in keys else ("data=mnist",)
+    trainer = (f"trainer.epochs={epochs}", "trainer.accelerator=cpu")
+    config = compose([*model, *data, *words, *trainer])
     if MODELS[config.model["name"]].task != "classify":
         raise CnnlabError(f"model={config.model['name']} is no classifier, which bench needs")
     try:
         splits = build(DATASETS, config.data).load()
     except CnnlabError as error:
         raise CnnlabError(f"{error}; to bench without files: {WITHOUT_FILES}") from error
-    return Subject(config, splits)
+    return Workload(config, splits)

@@ -1,4 +1,4 @@
-"""Names written beside points so that they cover neither each other nor the points."""
+"""Labels beside points, placed so that they cover neither each other nor the points."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 Box = NDArray[np.float64]  # left, bottom, right, top, in pixels; or rows of such
 Side = Literal["left", "right"]
-# The places to try, nearest first, in points: how far up or down, then on which side.
+# The candidate places, nearest first: how far up or down, in points, and on which side.
 LIFTS = [0, *(sign * step for step in range(5, 200, 5) for sign in (1, -1))]
 SIDES: tuple[Side, ...] = ("right", "left")
 GAP = 8  # points between a point and a name beside it
-LONG_GAP = 18  # the same for a name so far up or down that a line leads to its point
+LONG_GAP = 18  # the same for a name so far up or down that it needs a line to its point
 LEADER_FROM = 10  # points up or down
 MARKER = 5  # points, half of a marker's width
 FONT_SIZE = 9
@@ -27,14 +27,14 @@ def place_labels(
     errors: Sequence[float],
     colors: Sequence[str],
 ) -> None:
-    """Write each name at the free place nearest its point.
+    """Write each name at the free place nearest to its point.
 
     ``points`` are in data coordinates, and so are ``errors``, the halves of vertical error bars.
     The axes must have their final limits.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
-    figure.draw_without_rendering()  # settles the layout, which the pixel coordinates follow
+    figure.draw_without_rendering()  # the pixel coordinates depend on the final layout
     pixels = figure.dpi / 72  # in one point
     taken = [_bar(axes, p, e, MARKER * pixels) for p, e in zip(points, errors, strict=True)]
     # From the top down, so that the lines of crowded names do not cross.
@@ -84,7 +84,7 @@ def _box(x: float, y: float, side: Side, lift: int, pixels: float, size: Box) ->
 
 
 def _costs(boxes: Box, taken: Box, inside: Box) -> Box:
-    """Square pixels that each box would cover of those taken, and those outside, which hurt."""
+    """Square pixels that each box would cover, plus ten times those outside the axes."""
     covered = _overlaps(boxes, taken).sum(axis=1)
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     costs: Box = covered + 10 * (area - _overlaps(boxes, inside[None])[:, 0])

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 from cnnlab.config import schema
 from cnnlab.config.check import check
 from cnnlab.registry import (
+    CALLBACKS,
     DATASETS,
+    LOGGERS,
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
@@ -17,14 +19,18 @@ from cnnlab.registry import (
     Flags,
     Range,
     Registry,
-    Task,
 )
+from cnnlab.task import Task, task_named
 
 PositiveInt = Annotated[int, Range(at_least=1)]
+Chosen = dict[str, dict[str, Any]]  # components by name, each with its options
 LOCATION = Flags(identity=False, name="", column="never", location=True)
 # Of data sets' options: those that a command has to know of before any data set is loaded.
 DATA_FLAGS = {"root": Flags(name="", column="last resort", quote="whole")}
 GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES)}
+# Groups of which several may be chosen, or none: logger=[tensorboard,csv]
+LISTS: dict[str, Registry] = {r.kind: r for r in (LOGGERS, CALLBACKS)}
+DEFAULT_EPOCHS = 10  # where neither trainer.epochs nor trainer.max_steps says how long to train
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class TrainerConfig:
     """How long, on what and how exactly a run trains.
 
     Args:
-        epochs: passes over the training images.
+        epochs: passes over the training images; null: as many as max_steps needs, else 10.
         max_steps: optimiser steps after which the run ends, before its last epoch.
         max_time: training time after which the run ends: 90s, 10m or 1.5h.
         precision: of the forward and backward pass: bf16 and 16 are mixed with 32-bit weights;
@@ -58,7 +64,7 @@ class TrainerConfig:
         accumulate: batches whose gradients are added up for one optimiser step.
         early_stopping: epochs without improvement on the validation images before the run ends.
         checkpoint: which epoch is tested: the one with the best val_acc or val_loss, or the last;
-            auto: by val_acc, or by val_loss where the model reconstructs.
+            auto: by the task's own metric, val_acc of a classifier.
         compile: compile the model with torch.compile.
         checkpoint_every: save within epochs too, every so many steps (500) or so often (90s, 10m,
             1h).
@@ -66,7 +72,7 @@ class TrainerConfig:
         test: read the test set at the end; a search reads it for the chosen run alone.
     """
 
-    epochs: PositiveInt = 10
+    epochs: PositiveInt | None = None
     max_steps: PositiveInt | None = None
     max_time: str | None = None
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
@@ -158,6 +164,8 @@ class RunConfig:
         sweep: where the runs of one command lie, and what is done about failures.
         rerun: train again beside a finished run.
         resume: a run's folder to continue from, with its config and its last checkpoint.
+        logger: where metrics are written besides metrics.csv: tensorboard, csv, wandb, mlflow.
+        callbacks: additional callbacks of the trainer, registered under these names.
     """
 
     model: dict[str, Any]
@@ -175,6 +183,10 @@ class RunConfig:
     resume: Annotated[
         str | None, Flags(name="resumed", column="last resort", quote="whole", location=True)
     ] = None
+    logger: Annotated[dict[str, dict[str, Any]], Flags(identity=False, name="", column="never")] = (
+        field(default_factory=lambda: {"tensorboard": {}})
+    )
+    callbacks: Annotated[Chosen, Flags(neutral={})] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The config as config.yaml holds it."""
@@ -183,14 +195,19 @@ class RunConfig:
     @property
     def task(self) -> Task:
         """What the model is for."""
-        return MODELS[self.model["name"]].task
+        return task_named(MODELS[self.model["name"]].task)
 
     @property
-    def metric(self) -> Literal["val_acc", "val_loss", "last"]:
-        """What the best epoch is chosen by."""
-        if self.trainer.checkpoint != "auto":
-            return self.trainer.checkpoint
-        return "val_acc" if self.task == "classify" else "val_loss"
+    def metric(self) -> str:
+        """What the best epoch is chosen by: a column such as ``val_acc``, or ``last``."""
+        checkpoint = self.trainer.checkpoint
+        return self.task.metric if checkpoint == "auto" else checkpoint
+
+    @property
+    def epochs(self) -> int:
+        """``trainer.epochs`` of a config in which it is resolved."""
+        assert self.trainer.epochs is not None
+        return self.trainer.epochs
 
 
 def parse(config: Mapping[str, Any]) -> RunConfig:
@@ -204,28 +221,25 @@ def parse(config: Mapping[str, Any]) -> RunConfig:
         if not isinstance(config.get(kind), Mapping):
             raise CnnlabError(f"{kind}={config.get(kind)}: give a name, {kind}=...")
         resolved[kind] = schema.resolve(registry, config[kind])
+    for kind, registry in LISTS.items():
+        if kind in config:
+            resolved[kind] = _resolve_list(registry, config[kind])
     checked: RunConfig = check("", resolved, RunConfig)
-    if checked.task == "reconstruct":
-        _refuse_classes(checked)
+    checked.task.check(checked.to_dict())
     return checked
 
 
-def _refuse_classes(config: RunConfig) -> None:
-    """Refuse what has a meaning for classes alone, where pixels are what is learnt."""
-    augment = config.data.get("augment")
-    values = {
-        "loss.label_smoothing": config.loss.label_smoothing,
-        "loss.class_weights": config.loss.class_weights,
-        "data.augment.mixup": getattr(augment, "mixup", 0),
-        "data.augment.cutmix": getattr(augment, "cutmix", 0),
-        "trainer.checkpoint": config.trainer.checkpoint,
-        "schedule.metric": config.schedule.get("metric"),
-    }
-    for key, value in values.items():
-        if value not in (0, "none", "auto", "last", "val_loss", None):
-            raise CnnlabError(
-                f"{key}={value}: model={config.model['name']} reconstructs pixels, without classes"
-            )
+def _resolve_list(registry: Registry, chosen: Any) -> dict[str, dict[str, Any]]:
+    """The options of each chosen component, complete and checked, by its name."""
+    kind = registry.kind
+    if not isinstance(chosen, Mapping) or not all(isinstance(o, Mapping) for o in chosen.values()):
+        raise CnnlabError(f"{kind}={chosen}: give a list of names, {kind}=[...]")
+    found = {}
+    for name, options in chosen.items():
+        component = {**options, "name": name}
+        found[str(name)] = schema.resolve(registry, component, f"{kind}.{name}")
+        del found[str(name)]["name"]
+    return found
 
 
 def run_defaults() -> dict[str, Any]:
@@ -235,6 +249,7 @@ def run_defaults() -> dict[str, Any]:
         f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
         for f in fields
     }
+    values |= {kind: {} for kind in LISTS}  # what is chosen of them comes from their groups
     return dict(schema.to_dict(values))
 
 

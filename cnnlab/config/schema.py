@@ -68,8 +68,12 @@ def defaults(entry: Entry) -> dict[str, Any]:
     return {"name": entry.name} | {name: to_dict(option.default) for name, option in found.items()}
 
 
-def resolve(registry: Registry, config: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(
+    registry: Registry, config: Mapping[str, Any], prefix: str | None = None
+) -> dict[str, Any]:
     """A component's config, complete and checked: ``name`` and every option, typed.
+
+    ``prefix`` is what stands before an option's name in messages, the registry's kind if None.
 
     Raises:
         CnnlabError: an unknown name or key, a missing or ill-typed value.
@@ -84,7 +88,7 @@ def resolve(registry: Registry, config: Mapping[str, Any]) -> dict[str, Any]:
             raise CnnlabError(unknown_key(registry, entry.name, str(key)))
     resolved: dict[str, Any] = {"name": entry.name}
     for name, option in allowed.items():
-        key = f"{registry.kind}.{name}"
+        key = f"{prefix or registry.kind}.{name}"
         value = config.get(name, option.default)
         if isinstance(value, str) and value == REQUIRED:
             raise CnnlabError(f"{registry.kind}={entry.name} needs {key}=...")

@@ -4,11 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.metrics import f1_score
-from torch import Tensor
-from torch.nn import functional as F
 
-from cnnlab.data.dataset import Images
+from cnnlab.config.schema import to_dict
 from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.inference.load import load_run
 from cnnlab.metrics import show_scores
@@ -32,34 +29,33 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         state = RunState.recorded(folder.status())
         raise CnnlabError(f"{folder} is not finished (it is {state}); `cnnlab train` continues it")
     run = load_run(folder)
+    task, spec = run.config.task, run.dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    images = run.dataset.load().test
-    batches = MemoryBatches(images, run.dataset.spec, device)
+    splits = run.dataset.load()
+    images = splits.test
+    batches = MemoryBatches(images, spec, device)
     model = run.model.to(device)
+    criterion = task.criterion(to_dict(run.config.loss), spec, splits.train.labels)
+    criterion = criterion.to(device).eval()
+    kept, sums = [], torch.zeros(1 + len(task.counts), dtype=torch.float64)
+    indices = task.kept_indices(len(images))
     with torch.inference_mode():
-        order = torch.split(torch.arange(len(batches), device=device), BATCH)
-        outputs = torch.cat([model(batches(part)[0]).float().cpu() for part in order])
-    score = _classification if run.config.task == "classify" else _reconstruction
+        for first in range(0, len(images), BATCH):
+            part = torch.arange(first, min(first + BATCH, len(images)), device=device)
+            inputs, targets = batches(part)
+            outputs = model(inputs)
+            loss, counts = criterion(outputs, inputs, targets)
+            sums += torch.stack([loss * len(part), *counts]).cpu()
+            here = indices[(indices >= first) & (indices < first + BATCH)] - first
+            kept.append(outputs.float().cpu()[here])
+    means = (sums / len(images)).tolist()
     return {
         "run": folder,
-        **score(outputs, images),
-        "num_test": len(images.labels),
+        **{f"test_{name}": mean for name, mean in zip(("loss", *task.counts), means, strict=True)},
+        **task.scores(torch.cat(kept), images.labels[indices]),
+        "num_test": len(images),
         "best_epoch": run.result["best_epoch"],
     }
-
-
-def _classification(logits: Tensor, images: Images) -> dict[str, float]:
-    predicted, labels = logits.argmax(1), images.labels
-    macro_f1 = f1_score(labels.numpy(), predicted.numpy(), average="macro", zero_division=0)
-    return {
-        "test_acc": float((predicted == labels).float().mean()),
-        "test_loss": float(F.cross_entropy(logits, labels)),
-        "test_macro_f1": float(macro_f1),
-    }
-
-
-def _reconstruction(pixels: Tensor, images: Images) -> dict[str, float]:
-    return {"test_loss": float(F.mse_loss(pixels, images.pixels / 255))}
 
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.config.options import RunConfig, parse
+from cnnlab.config.options import LISTS, RunConfig, parse
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.discovery import discover
@@ -37,7 +37,7 @@ def load_run(path: str | Path | RunDir) -> Run:
     saved = folder.config()
     _require_components(folder, saved)
     weights = best_weights(folder)
-    config = parse(saved)
+    config = parse({key: value for key, value in saved.items() if key not in LISTS})
     dataset = build(DATASETS, config.data)
     model: nn.Module = build(MODELS, config.model, dataset.spec)
     model.load_state_dict(weights)

@@ -1,7 +1,7 @@
-"""A run folder on disk. The only file that knows a run's file names.
+"""A run folder on disk. Only this module knows the names of its files.
 
-Whatever another process may read is written to a temporary name and renamed, so that a reader
-sees the old file or the new one and never half of one.
+Files that another process may read are written under a temporary name and renamed, so that a
+reader sees the old file or the new one, never a part of one.
 """
 
 import json
@@ -31,7 +31,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 class RunDir:
-    """One run's folder: where its files lie, how they are read and written."""
+    """The folder of one run: the paths of its files, and how they are read and written."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -61,7 +61,7 @@ class RunDir:
         if not run.config_file.is_file():
             inside = find_runs([run.path]) if run.path.is_dir() else []
             hint = f"; runs inside it: {', '.join(r.name for r in inside[:3])}" if inside else ""
-            kind = "no run folder (no config.yaml)" if run.path.is_dir() else "no such folder"
+            kind = "not a run folder (no config.yaml)" if run.path.is_dir() else "no such folder"
             raise CnnlabError(f"{path}: {kind}{hint}")
         return run
 
@@ -85,11 +85,11 @@ class RunDir:
         except (OSError, yaml.YAMLError) as error:
             raise CnnlabError(f"{self.config_file}: {' '.join(str(error).split())}") from error
         if not isinstance(config, dict):
-            raise CnnlabError(f"{self.config_file}: holds no config")
+            raise CnnlabError(f"{self.config_file}: not a config")
         return config
 
     def result(self) -> dict[str, Any]:
-        """The flat row of final numbers; empty before the run is done."""
+        """The flat row of final numbers; empty until the run is done."""
         return _read_json(self.result_file)
 
     def status(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class RunDir:
 
     @property
     def is_done(self) -> bool:
-        """Whether the run says that it is done and its result can be read."""
+        """Whether the state is done and the result can be read."""
         return RunState.recorded(self.status()) is RunState.DONE and bool(self.result())
 
     def write_config(self, config: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Trained weights to start from: those of a finished run, or of a file from elsewhere."""
+"""Trained weights to start from: those of a finished run, or of a file."""
 
 import functools
 import hashlib
@@ -19,12 +19,12 @@ NESTED = ("state_dict", "model")  # where training programs put the weights in t
 
 
 def read_weights(path: str) -> "dict[str, Tensor]":
-    """Tensors by name, on the CPU: a run's best epoch, a .safetensors file, or a .pth of torch's.
+    """Tensors by name, on the CPU: a run's best epoch, a .safetensors or a .pth file.
 
     Files are read as tensors and plain data; none can run code.
 
     Raises:
-        CnnlabError: nothing there, a run that is not finished, or a file that holds no weights.
+        CnnlabError: there is nothing, the run is not finished, or the file has no weights.
     """
     place = Path(path).expanduser()
     if place.is_dir():
@@ -64,9 +64,9 @@ def best_weights(run: RunDir) -> "dict[str, Tensor]":
 
 
 def weights_identity(path: str) -> dict[str, Any]:
-    """What the weights are, wherever they lie: ``whole``, and ``group`` of all seeds of a run.
+    """What identifies weights, independent of their path.
 
-    Empty where there is nothing.
+    ``whole`` identifies them, ``group`` those of all seeds of a run. Empty where there is nothing.
     """
     place = Path(path).expanduser()
     if place.is_file():
@@ -95,6 +95,6 @@ def _flat(content: Any) -> Mapping[str, Any]:
 
 @functools.lru_cache
 def _file_digest(file: Path, _: int) -> str:
-    """Of the file's bytes, worked out again when its time of change is another."""
+    """The digest of a file's bytes, computed again when its modification time has changed."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:12]

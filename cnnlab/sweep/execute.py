@@ -22,8 +22,8 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of
 from cnnlab.text import first_line
-from cnnlab.training.chunked_task import TrainingDivergedError
 from cnnlab.training.isolation import isolated
+from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import run_in_processes
 from cnnlab.training.run import run
 from cnnlab.training.stopping import Pruned, Stopped

@@ -1,5 +1,6 @@
 """Data set, model, optimiser and schedule of one config, and the check that they fit together."""
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cnnlab.config.options import RunConfig
+from cnnlab.config.options import DEFAULT_EPOCHS, RunConfig
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.chunks import steps_per_epoch
 from cnnlab.explain.cost import Cost, count
-from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError, Task
+from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError
 from cnnlab.spec import ImageSpec
+from cnnlab.task import Task
 from cnnlab.text import first_line, plural
 from cnnlab.training.optim import HeadAndBackbone, Parameters
 from cnnlab.training.schedule import Schedule
@@ -47,14 +49,15 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
     dataset: ImageDataset = build(DATASETS, config.data)
     _refuse_color_of_grey(dataset.augment, dataset.spec)
     per_epoch = _steps(config, dataset.num_train)
-    total = min(config.trainer.epochs * per_epoch, config.trainer.max_steps or math.inf)
+    config = _with_epochs(config, per_epoch)
+    total = int(min(config.epochs * per_epoch, config.trainer.max_steps or math.inf))
     with torch.device(device):
         model: nn.Module = build(MODELS, config.model, dataset.spec)
         head = _head(config, model, dataset.spec)
         if config.init.freeze is not None:
             freeze(model, config.init.freeze, head if config.init.head == "new" else frozenset())
         optimizer: Optimizer = build(OPTIMIZERS, config.optim, _trained(config, model, head))
-    schedule: Schedule = build(SCHEDULES, config.schedule, int(total), per_epoch)
+    schedule: Schedule = build(SCHEDULES, config.schedule, total, per_epoch)
     _check_length(config, schedule, per_epoch)
     return Assembly(
         dataset,
@@ -64,9 +67,29 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
         schedule,
         config.task,
         per_epoch,
-        int(total),
+        total,
         math.ceil(total / per_epoch),
     )
+
+
+def resolve_epochs(config: RunConfig) -> RunConfig:
+    """The config with ``trainer.epochs`` as a number: as many as ``max_steps`` needs, else 10.
+
+    Raises:
+        CnnlabError: the data set has fewer images than one step takes.
+    """
+    if config.trainer.epochs is not None:
+        return config
+    dataset: ImageDataset = build(DATASETS, config.data)
+    return _with_epochs(config, _steps(config, dataset.num_train))
+
+
+def _with_epochs(config: RunConfig, per_epoch: int) -> RunConfig:
+    trainer = config.trainer
+    if trainer.epochs is not None:
+        return config
+    epochs = DEFAULT_EPOCHS if trainer.max_steps is None else -(-trainer.max_steps // per_epoch)
+    return dataclasses.replace(config, trainer=dataclasses.replace(trainer, epochs=epochs))
 
 
 def _backbone_lr(config: RunConfig) -> float:
@@ -76,7 +99,7 @@ def _backbone_lr(config: RunConfig) -> float:
 def _head(config: RunConfig, model: nn.Module, spec: ImageSpec) -> frozenset[str]:
     if config.init.head == "keep" and _backbone_lr(config) == 1:
         return frozenset()
-    with _taking_images(config, spec):
+    with _refuse_unfit_images(config, spec):
         return find_head(model, spec)
 
 
@@ -96,8 +119,8 @@ def _trained(config: RunConfig, model: nn.Module, head: frozenset[str]) -> Param
 
 
 @contextmanager
-def _taking_images(config: RunConfig, spec: ImageSpec) -> Iterator[None]:
-    """Turn what a network says of images that do not fit into a refusal."""
+def _refuse_unfit_images(config: RunConfig, spec: ImageSpec) -> Iterator[None]:
+    """Turn a network's error over images that do not fit it into a refusal."""
     try:
         yield
     except (RuntimeError, ValueError, TypeError) as error:
@@ -117,9 +140,14 @@ def _steps(config: RunConfig, num_train: int) -> int:
 
 
 def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None:
-    """A plan must fit into the epochs; ``max_steps`` may cut it short, to look at its beginning."""
+    """A plan must fit into the epochs; ``max_steps`` may cut it short, to look at its beginning.
+
+    A run that ends within its first epoch is a look at it, whatever it plans.
+    """
+    if config.epochs == 1 and (config.trainer.max_steps or per_epoch) < per_epoch:
+        return
     try:
-        schedule.check_length(config.trainer.epochs * per_epoch)
+        schedule.check_length(config.epochs * per_epoch)
     except ValueError as error:
         raise CnnlabError(f"schedule={config.schedule['name']}: {error}") from error
 
@@ -153,14 +181,13 @@ def preflight(config: RunConfig) -> Cost:
     parts = assemble(config, "meta")
     spec, name = parts.dataset.spec, config.model["name"]
     batch = torch.empty(2, *spec.shape, device="meta")
-    with _taking_images(config, spec):
+    with _refuse_unfit_images(config, spec):
         outputs = parts.model.train()(batch)
-    is_classifier = parts.task == "classify"
-    wanted = batch.shape if not is_classifier else torch.Size((2, spec.num_classes))
-    if outputs.shape != wanted:
+    required = parts.task.output_shape(spec, len(batch))
+    if tuple(outputs.shape) != required:
         raise CnnlabError(
             f"model={name} gives {tuple(outputs.shape)} for 2 images; "
-            f"{'logits' if is_classifier else 'pixels'} must be {tuple(wanted)}"
+            f"{parts.task.output} must be {required}"
         )
     if config.init.from_ is not None and config.resume is None:
         start(parts.model, config.init, parts.head)

@@ -1,10 +1,35 @@
-"""What happens with each epoch's row: metrics.csv, TensorBoard, early stopping.
+"""Callbacks: what happens with each epoch's row, and what a callback of the user's sees.
 
-Lightning calls these after validation and before the task moves on to the next epoch.
+Lightning calls these after validation and before the module moves on to the next epoch.
+
+Your own: a subclass of Lightning's ``Callback``, registered under a name. Its keyword-only
+arguments are its options: ``callbacks=[freeze_late]`` chooses it, ``callbacks.freeze_late.epoch=3``
+sets one::
+
+    @CALLBACKS.register("freeze_late")
+    class FreezeLate(Callback):
+        def __init__(self, *, epoch: int = 5) -> None: ...
+
+Lightning sees chunks of optimiser steps (at most 50, about half a second), not single ones:
+
+- ``on_train_batch_start`` and ``on_train_batch_end`` are called once for each chunk. ``batch`` is a
+  ``Chunk`` (indices of images, not pixels); ``batch_idx`` counts chunks. With a class attribute
+  ``every_batch = True`` all chunks of the run are single steps: the weights are the same to the
+  last bit, and a step costs about a millisecond more.
+- Hooks within a step (``on_before_backward``, ``on_before_optimizer_step`` and their like) are not
+  called. Those of epochs, validation, test, checkpoints and errors are, as usual; a batch of
+  validation or test is one batch.
+- ``trainer.global_step`` counts optimiser steps, ``trainer.current_epoch`` epochs from 0.
+- ``pl_module.model`` is the network, ``pl_module.optimizer`` the optimiser, ``pl_module.position``
+  where training stands; ``pl_module.row`` is the epoch's row of metrics.csv, from
+  ``on_validation_end`` on. ``trainer.default_root_dir`` is the run's folder.
+- Callbacks are part of a run's identity, loggers are not. What ``state_dict`` gives is saved, and
+  comes back to ``load_state_dict`` in a resumed run.
 """
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +37,12 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from cnnlab.metrics import metric_of_column
-from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.module import TrainingModule
+
+
+def needs_every_batch(callbacks: Sequence[Callback]) -> bool:
+    """Whether one of them says so: it has ``every_batch = True``."""
+    return any(getattr(callback, "every_batch", False) for callback in callbacks)
 
 
 class MetricsFile(Callback):
@@ -25,11 +55,11 @@ class MetricsFile(Callback):
         self.path = path
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         if not trainer.is_global_zero:
             return
         row = pl_module.row
-        rows = [kept for kept in self._read() if int(kept["epoch"]) < row["epoch"]]
+        rows = [old for old in self._read() if int(old["epoch"]) < row["epoch"]]
         part = self.path.with_name(self.path.name + ".part")
         with part.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
@@ -44,11 +74,11 @@ class MetricsFile(Callback):
             return list(csv.DictReader(file))
 
 
-class TensorBoardScalars(Callback):
-    """The row as curves over epochs: train/loss, val/acc, lr, images_per_second and so on."""
+class LogScalars(Callback):
+    """The row as curves over epochs, to every logger: train/loss, val/acc, lr and so on."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         row = pl_module.row
         scalars = {
             name.replace("train_", "train/").replace("val_", "val/"): value
@@ -73,7 +103,7 @@ class EarlyStop(Callback):
         self._stop_if_due(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         if pl_module.position.step < pl_module.position.steps_per_epoch:
             return  # cut short; a longer run will end this epoch and judge it then
         value = pl_module.row[self.metric]

@@ -1,4 +1,4 @@
-"""last.ckpt and best.ckpt: whole training states, written aside and renamed."""
+"""last.ckpt and best.ckpt: whole training states, written under another name and renamed."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
-from cnnlab.metrics import metric_of, metric_of_column
-from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.metrics import metric_of_column
+from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
 
 
@@ -53,7 +53,7 @@ class RunCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
     ) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         position = pl_module.position
         # An epoch's last step is saved after its validation, which must not be skipped.
         if position.finished:
@@ -66,10 +66,10 @@ class RunCheckpoint(Checkpoint):
         self._stop_if_asked()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Lightning calls this after the task's own, so the position has moved to the next epoch.
-        assert isinstance(pl_module, ChunkedTask)
+        # Lightning calls this after the module's own, so the position has moved to the next epoch.
+        assert isinstance(pl_module, TrainingModule)
         row = pl_module.row
-        value = row[f"val_{metric_of(row).column}" if self.keep == "last" else self.keep]
+        value = row[pl_module.task.metric if self.keep == "last" else self.keep]
         best = self._better(value)
         if best:
             self.best = {"epoch": row["epoch"], "value": value}

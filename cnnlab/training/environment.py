@@ -8,13 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import lightning.pytorch as pl
 import torch
 
 PACKAGES = ("cnnlab", "torch", "torchvision", "lightning", "hydra-core", "numpy", "scikit-learn")
 
 
-def describe(trainer: L.Trainer) -> dict[str, Any]:
+def describe(trainer: pl.Trainer) -> dict[str, Any]:
     """Versions, device, precision really used, threads, git commit and command."""
     device = trainer.strategy.root_device
     return {

@@ -11,13 +11,13 @@ from torch.optim import Optimizer
 from cnnlab.data.loading.chunks import Chunk
 from cnnlab.data.loading.memory import seed_generators, step_seed
 
-# inputs (N, C, H, W) and targets -> mean loss (), and sums over the batch such as right answers
-Measure = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor]]]
+# inputs (N, C, H, W) and targets -> mean loss (), and counts over the batch such as right answers
+LossAndCounts = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor]]]
 
 
 def train_steps(
     chunk: Chunk,
-    measure: Measure,
+    loss_and_counts: LossAndCounts,
     optimizer: Optimizer,
     learning_rates: Sequence[float],
     *,
@@ -27,7 +27,7 @@ def train_steps(
 ) -> Tensor:
     """Train the steps of ``chunk``; each is one optimiser step over its micro-batches.
 
-    Augmentation and dropout draw from torch's generators, seeded anew before every step.
+    Augmentation and dropout draw from torch's generators, seeded again before every step.
 
     Args:
         learning_rates: factor on each group's ``initial_lr``, one per step.
@@ -35,12 +35,12 @@ def train_steps(
         scaler: scales the loss of float16 training.
 
     Returns:
-        float32 (steps, 1 + sums): the step's loss, and its sums over all images.
+        float32 (steps, 1 + counts): the step's loss, and its counts over all images.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
     rank = dist.get_rank() if ranks > 1 else 0
-    parts = chunk.indices.shape[1]
+    accumulate = chunk.indices.shape[1]
     measured = []
     for offset, micro_batches in enumerate(chunk.indices):  # (accumulate, N)
         seed_generators(
@@ -50,10 +50,10 @@ def train_steps(
             group["lr"] = group["initial_lr"] * learning_rates[offset]
         optimizer.zero_grad()
         for indices in micro_batches:  # (N,)
-            loss, sums = measure(*chunk.batches(indices))
-            share = loss / parts if parts > 1 else loss
-            torch.autograd.backward(scaler.scale(share) if scaler else share)
-            measured.append(torch.stack([share.detach(), *sums]))
+            loss, counts = loss_and_counts(*chunk.batches(indices))
+            part = loss / accumulate if accumulate > 1 else loss
+            torch.autograd.backward(scaler.scale(part) if scaler else part)
+            measured.append(torch.stack([part.detach(), *counts]))
         if ranks > 1:
             _average_gradients(parameters, ranks)
         if gradient_clip is not None:
@@ -65,7 +65,7 @@ def train_steps(
             scaler.update()
         else:
             optimizer.step()
-    totals: Tensor = torch.stack(measured).view(len(chunk.indices), parts, -1).sum(1)
+    totals: Tensor = torch.stack(measured).view(len(chunk.indices), accumulate, -1).sum(1)
     if ranks > 1:
         dist.all_reduce(totals)
         totals[:, 0] /= ranks
@@ -74,10 +74,10 @@ def train_steps(
 
 def _average_gradients(parameters: Sequence[Tensor], ranks: int) -> None:
     gradients = [p.grad for p in parameters if p.grad is not None]
-    together = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(together)
-    together /= ranks
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= ranks
     start = 0
     for gradient in gradients:
-        gradient.copy_(together[start : start + gradient.numel()].view_as(gradient))
+        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
         start += gradient.numel()

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from cnnlab.metrics import METRICS, metric_of_column, split_of
-from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.module import TrainingModule
 
 
 class Progress(Callback):
@@ -30,7 +30,7 @@ class Progress(Callback):
         self._validation = ""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         stream = self.stream or sys.stderr
         if not trainer.is_global_zero or not stream.isatty():
             return
@@ -53,7 +53,7 @@ class Progress(Callback):
     def on_train_batch_end(self, _: pl.Trainer, pl_module: pl.LightningModule, *_rest: Any) -> None:
         if self._bar is None:
             return
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         self._bar.update(
             self._bar.task_ids[0],
             description=self._description(pl_module.position.epoch),
@@ -63,7 +63,7 @@ class Progress(Callback):
         )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         row = pl_module.row
         train, validation = _numbers(row, "train"), "  " + _numbers(row, "val")
         self._validation = validation

@@ -1,69 +1,67 @@
 """Lightning's Trainer, set up for chunks of steps, and quiet."""
 
-import logging
-import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
 
-Accelerator = Literal["auto", "cpu", "gpu", "mps"]
-Precision = Literal["auto", "32", "bf16", "16"]
+from cnnlab.config.options import TrainerConfig
+from cnnlab.training.lightning_bridge import silence
 
 
 def make_trainer(
-    *,
+    options: TrainerConfig,
     epochs: int,
+    *,
     callbacks: Sequence[Callback] = (),
-    logger: Logger | None = None,
-    accelerator: Accelerator = "auto",
-    devices: int = 1,
-    precision: Precision = "auto",
-    deterministic: bool = True,
+    loggers: Sequence[Logger] = (),
+    folder: Path | None = None,
     verbose: bool = False,
 ) -> pl.Trainer:
-    """A Trainer for a ChunkedTask. ``trainer.precision`` tells what is really computed with.
+    """A Trainer for a TrainingModule. ``trainer.precision`` says what is really computed with.
 
-    Clipping, accumulation and limits belong to the task and its data: Lightning would count
+    Clipping, accumulation and limits belong to the module and its data: Lightning would count
     chunks. Without ``verbose`` only its errors are heard.
+
+    Args:
+        folder: what callbacks of the user's find as ``trainer.default_root_dir``.
     """
-    _quieten(logging.INFO if verbose else logging.ERROR)
+    silence(verbose=verbose)
     # Deterministic torch also fills new memory, to show who reads it unwritten: not our question.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return pl.Trainer(
         max_epochs=epochs,
         callbacks=list(callbacks),
-        logger=logger or False,
-        accelerator=accelerator,
-        devices=devices,
-        precision=lightning_precision(precision, accelerator),
-        deterministic=deterministic,
+        logger=list(loggers),
+        accelerator=options.accelerator,
+        devices=options.devices,
+        precision=lightning_precision(options.precision, options.accelerator),
+        deterministic=options.deterministic,
+        default_root_dir=folder,
         num_sanity_val_steps=0,
+        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
 
 
-def _quieten(level: int) -> None:
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(level)
-    # Frozen batch norm layers are meant to be in eval mode.
-    warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
-    # Lightning 2.6 with torch 2.12 or newer; nobody who uses cnnlab can do anything about it.
-    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
+def trains_on_cpu(accelerator: str) -> bool:
+    """Whether ``trainer.accelerator`` comes out as the CPU on this machine."""
+    return accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
 
 
 def lightning_precision(
-    precision: Precision, accelerator: Accelerator
+    precision: str, accelerator: str
 ) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
-    """Lightning's word for a precision.
+    """Lightning's word for ``trainer.precision``.
 
     ``auto`` is bfloat16 on a GPU that computes in it, else 32 bit. float16 exists on GPUs only:
-    a CPU takes bfloat16 in its place.
+    a CPU takes bfloat16 instead.
     """
     on_gpu = accelerator in ("auto", "gpu") and torch.cuda.is_available()
     if precision == "auto":

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from cnnlab.config.options import InitConfig
 from cnnlab.explain.eval_mode import blank_image, eval_mode
@@ -16,6 +15,11 @@ from cnnlab.runs.weights import read_weights
 from cnnlab.spec import ImageSpec
 
 log = logging.getLogger("cnnlab")
+# The layers whose running statistics do not change in eval mode.
+NORMS = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+)
 MAX_LINES = 20  # lines on the terminal; the log has all
 
 
@@ -60,11 +64,13 @@ def match(model: nn.Module, weights: Mapping[str, Tensor], new: frozenset[str]) 
     for name, tensor in own.items():
         there = weights.get(names[name])
         if name in new:
-            unmatched.append(f"{name} {_shape(tensor)}: begins anew, by init.head=new")
+            unmatched.append(f"{name} {_shape(tensor)}: is re-initialised, by init.head=new")
         elif there is None:
-            unmatched.append(f"{name} {_shape(tensor)}: not among the trained, begins anew")
+            unmatched.append(f"{name} {_shape(tensor)}: not among the trained, is re-initialised")
         elif there.shape != tensor.shape:
-            unmatched.append(f"{name} {_shape(tensor)}: trained as {_shape(there)}, begins anew")
+            unmatched.append(
+                f"{name} {_shape(tensor)}: trained as {_shape(there)}, is re-initialised"
+            )
         else:
             fitting[name] = there
     known = set(names.values())
@@ -139,7 +145,7 @@ def freeze(model: nn.Module, pattern: str, head: frozenset[str]) -> None:
         module = model.get_submodule(owner)
         if isinstance(getattr(module, leaf), nn.Parameter):
             getattr(module, leaf).requires_grad_(False)
-        elif isinstance(module, _NormBase) and leaf == "running_mean":
+        elif isinstance(module, NORMS) and leaf == "running_mean":
             module.eval()  # Lightning leaves every module's mode as it finds it
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise CnnlabError(

@@ -16,7 +16,7 @@ TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20"
 @pytest.mark.parametrize(
     ("against", "model", "ratio", "names"),
     [
-        ("usual", "mlp", "usual / ours = ", ["usual", "ours", "bare", "bare again"]),
+        ("standard", "mlp", "standard / ours = ", ["standard", "ours", "bare", "bare again"]),
         ("bare", "lenet5", "ours / bare = ", ["ours", "bare", "bare again"]),
     ],
 )
@@ -40,12 +40,12 @@ def test_it_prints_ratio_and_control_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_default_of_usual_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -> None:
-    subject = choose("usual", [f"data.root={mnist}", "batch_size=10"], epochs=1)
-    assert subject.config.model["hidden"] == (64, 128, 64)
-    assert subject.config.model["batch_norm"] is True
-    assert subject.config.data["name"] == "mnist"
-    widths = [value.shape for value in subject.assemble().model.parameters() if value.ndim == 2]
+def test_the_default_of_standard_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -> None:
+    workload = choose("standard", [f"data.root={mnist}", "batch_size=10"], epochs=1)
+    assert workload.config.model["hidden"] == (64, 128, 64)
+    assert workload.config.model["batch_norm"] is True
+    assert workload.config.data["name"] == "mnist"
+    widths = [value.shape for value in workload.assemble().model.parameters() if value.ndim == 2]
     assert widths == [(64, 784), (128, 64), (64, 128), (10, 64)]
     assert choose("bare", [f"data.root={mnist}", "batch_size=10"], 1).config.model == {
         "name": "lenet5",
@@ -55,11 +55,11 @@ def test_the_default_of_usual_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -
 
 
 def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    subject = choose("usual", ["model=mlp", *TINY], epochs=4)
-    for way in ("standard", "ours"):
-        monkeypatch.setattr(f"cnnlab.bench.{way}.train", lambda *_, **__: 10.0)
-    assert {w: contenders("usual", subject)[w]() for w in ("usual", "ours")} == {
-        "usual": 2.5,
+    workload = choose("standard", ["model=mlp", *TINY], epochs=4)
+    for name in ("standard.train", "bench.time_ours"):
+        monkeypatch.setattr(f"cnnlab.bench.{name}", lambda *_, **__: 10.0)
+    assert {w: contenders("standard", workload)[w]() for w in ("standard", "ours")} == {
+        "standard": 2.5,
         "ours": 2.5,
     }
 
@@ -76,7 +76,7 @@ def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
         (["model=mlp", "model.dept=20"], "model=mlp has no option 'dept'"),
         ([*TINY, "seed=0,1"], "seed=0,1 is several values"),
         ([*TINY, "batch_size=65"], "batch_size=65 is larger than the training set"),
-        (["--against", "nothing"], "'usual', 'bare'"),
+        (["--against", "nothing"], "'standard', 'bare'"),
         (["--rounds", "0"], "--rounds"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The instrument's order and arithmetic, with contenders that only say what they took."""
+"""The order of turns and arithmetic, with contenders that only say what they took."""
 
 from rich.console import Console
 

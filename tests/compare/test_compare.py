@@ -95,14 +95,14 @@ def test_a_run_named_twice_counts_once(make_run, tmp_path):
     assert comparison.notes == []
 
 
-def test_runs_of_an_edited_model_are_another_row(make_run, tmp_path):
+def test_runs_of_an_edited_model_form_their_own_row(make_run, tmp_path):
     make_run(seed=0, sources="aaa", val_acc=0.9)
     make_run(seed=0, sources="bbb", val_acc=0.8)
     comparison = compare([tmp_path])
     assert list(comparison.table["sources.model"]) == ["aaa", "bbb"]
 
 
-def test_verdict_and_caveats_are_those_of_the_rows(make_run, tmp_path):
+def test_verdict_and_caveats_follow_from_the_rows(make_run, tmp_path):
     for seed in (0, 1):
         make_run(seed=seed, test_acc=0.95 + 0.01 * seed, val_acc=0.9)
     make_run(val_acc=0.8, **{"model.name": "lenet5"})
@@ -125,7 +125,7 @@ def test_nothing_to_compare_names_the_folder_and_what_is_expected(make_run, tmp_
         compare([])
 
 
-def test_no_finished_run_is_refused_with_the_states(make_run, tmp_path):
+def test_comparing_only_unfinished_runs_is_refused(make_run, tmp_path):
     make_run(state="failed")
     make_run(state="running")
     with pytest.raises(CnnlabError, match=r"sweep: 2 unfinished runs .*1 failed, 1 running"):

@@ -43,7 +43,7 @@ def test_one_seed_has_no_band_and_one_epoch_is_a_dot(make_run, tmp_path):
     assert axes.lines[0].get_marker() == "o"
 
 
-def test_legend_names_every_configuration_and_no_two_lines_look_alike(make_run, tmp_path):
+def test_legend_names_every_configuration_and_line_styles_differ(make_run, tmp_path):
     for i in range(12):
         make_run(val_acc=1 - i / 100, **{"optim.lr": (i + 1) / 100})
     comparison = compare([tmp_path])
@@ -54,7 +54,7 @@ def test_legend_names_every_configuration_and_no_two_lines_look_alike(make_run, 
     assert len(looks) == 12
 
 
-def test_cost_points_bars_and_words(make_run, tmp_path):
+def test_cost_points_error_bars_and_labels(make_run, tmp_path):
     for seed, accuracy in enumerate((0.90, 0.92, 0.94)):
         make_run(seed=seed, test_acc=accuracy, val_acc=0.9)
     make_run(test_acc=0.8, val_acc=0.8, result={"params": 50_000}, **{"model.name": "lenet5"})
@@ -76,9 +76,7 @@ def test_cost_points_bars_and_words(make_run, tmp_path):
 
 
 @pytest.mark.parametrize("same_cost", [True, False])
-def test_twelve_names_beside_their_points_cover_neither_each_other_nor_leave_the_axes(
-    make_run, tmp_path, same_cost
-):
+def test_twelve_labels_do_not_overlap_and_stay_inside_the_axes(make_run, tmp_path, same_cost):
     rng = np.random.default_rng(0)
     for i in range(12):
         accuracy = 0.97 + rng.uniform(-0.01, 0.01)
@@ -110,7 +108,7 @@ def test_long_names_stand_in_a_legend_and_not_beside_their_points(make_run, tmp_
         assert legend.get_window_extent().y1 <= below
 
 
-def test_weights_to_start_from_are_named_as_in_folders(make_run, tmp_path):
+def test_initial_weights_are_named_as_in_folders(make_run, tmp_path):
     source = "runs/code/autoencoder_mnist_lr0.1-0123abcd"
     make_run(val_acc=0.9, init={"from": source}, **{"optim.lr": 0.2})
     make_run(val_acc=0.8, init={"from": None})

@@ -16,7 +16,7 @@ from cnnlab.sweep.search.space import Space
 from cnnlab.sweep.search.study import open_study
 from cnnlab.training.callbacks import EarlyStop
 from cnnlab.training.checkpoint import RunCheckpoint
-from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.module import TrainingModule
 from cnnlab.training.progress import _numbers
 from cnnlab.training.schedule import Plateau
 
@@ -40,7 +40,7 @@ def make_segmentation(make_run, mean_iou):
 
 def epoch_end(callback, row):
     """Show a callback one epoch's row; whether it stops the training."""
-    task = ChunkedTask.__new__(ChunkedTask)
+    task = TrainingModule.__new__(TrainingModule)
     position = SimpleNamespace(step=1, steps_per_epoch=1)
     task.__dict__.update(row=row, position=position)
     trainer = SimpleNamespace(should_stop=False)

@@ -36,7 +36,7 @@ def test_terminal_table_at_120_columns_holds_each_row_on_one_line(comparison):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_terminal_table_keeps_every_number_whole_at_any_width(comparison, width):
+def test_terminal_table_wraps_no_number_at_any_width(comparison, width):
     text = printed(comparison, width)
     assert max(map(len, text.splitlines())) <= width
     for cell in ("92.00 ± 2.00", "[87.03, 96.97]", "269.7k", "40.6M", "12.3 s", "resnet20"):

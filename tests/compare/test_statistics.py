@@ -31,7 +31,7 @@ def test_one_value_has_no_spread_and_no_interval():
     assert math.isnan(found.high)
 
 
-def test_nothing_cannot_be_summarized():
+def test_no_values_are_refused():
     with pytest.raises(ValueError, match="no values"):
         summarize([])
 
@@ -48,7 +48,7 @@ def test_welch_by_hand():
     assert not found.is_distinguishable
 
 
-def test_a_clear_difference_is_distinguishable_and_its_interval_leaves_out_zero():
+def test_a_clear_difference_is_distinguishable_and_its_interval_excludes_zero():
     found = welch([0.99, 0.991, 0.992], [0.95, 0.951, 0.953])
     assert found is not None
     assert found.is_distinguishable
@@ -59,5 +59,5 @@ def test_a_clear_difference_is_distinguishable_and_its_interval_leaves_out_zero(
     ("first", "second"),
     [([0.9], [0.1, 0.2]), ([0.9, 0.91], [0.1]), ([0.9, 0.9], [0.1, 0.1]), ([0.9], [0.1])],
 )
-def test_no_test_without_two_values_and_some_spread(first, second):
+def test_welch_needs_two_values_and_some_spread(first, second):
     assert welch(first, second) is None

@@ -14,7 +14,7 @@ def row(*accuracies, data="digits", split="a", accelerator="cpu", first_seed=0):
     ]
 
 
-def test_a_difference_that_three_seeds_show():
+def test_a_distinguishable_difference():
     """Means 99.0 and 95.0, SD 0.1 and 0.2 points: 4 points, t(2.94) * 0.129 to either side."""
     said = verdict([row(0.989, 0.99, 0.991), row(0.948, 0.95, 0.952)], ["resnet20", "mlp"])
     assert said.startswith("resnet20 against mlp, the best two on validation: distinguishable")
@@ -22,7 +22,7 @@ def test_a_difference_that_three_seeds_show():
     assert "n = 3 and 3" in said
 
 
-def test_a_difference_within_the_spread_is_said_to_be_none():
+def test_a_difference_within_the_spread_is_not_distinguishable():
     said = verdict([row(0.98, 0.99, 0.97), row(0.979, 0.985, 0.97)], ["a", "b"])
     assert "not distinguishable at 95%" in said
 
@@ -32,7 +32,7 @@ def test_the_best_on_validation_may_be_worse_on_test():
     assert "-4.00 points" in said
 
 
-def test_one_seed_claims_nothing():
+def test_no_claim_from_one_seed():
     assert verdict([row(0.99), row(0.5)], ["a", "b"]) == (
         "a against b: a Welch t test needs two seeds of each, so no claim."
     )
@@ -46,7 +46,7 @@ def test_no_claim_without_spread_across_data_sets_or_alone():
     assert verdict([row(0.9, 0.8)], ["a"]) == "One configuration, a: nothing to rank."
 
 
-def test_rows_alike_need_no_caveat():
+def test_no_caveats_for_comparable_rows():
     assert caveats([row(0.9, 0.8), row(0.7, 0.6)]) == []
 
 
@@ -65,7 +65,7 @@ def test_caveats():
     ]
 
 
-def test_what_was_left_out():
+def test_notes_on_runs_left_out():
     assert left_out([], 0) == []
     assert left_out(["failed"], 0) == ["1 unfinished run left out (1 failed)"]
     assert left_out(["running", "failed", "failed"], 2) == [

@@ -20,7 +20,7 @@ from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.registry import CnnlabError
 from cnnlab.training.assemble import assemble
 from cnnlab.training.loop import train_steps
-from cnnlab.training.run import make_task
+from cnnlab.training.wiring import make_module
 
 FOLDER = CONF / "experiment"
 RECIPES = sorted(FOLDER.rglob("*.yaml"))
@@ -55,13 +55,13 @@ def test_a_recipe_takes_a_real_step(name, tmp_path):
     spec = parts.dataset.spec
     images = Images(torch.randint(256, (2, *spec.shape), dtype=torch.uint8), torch.tensor([0, 1]))
     position = Position(parts.steps_per_epoch, max_steps=1)
-    task = make_task(config, parts, Splits(images, images, images, ""), position)
-    task.train()
+    module = make_module(config, parts, Splits(images, images, images, ""), position)
+    module.train()
     batches = MemoryBatches(images, spec, "cpu", parts.dataset.augment)
     before = {key: p.detach().clone() for key, p in parts.model.named_parameters()}
     measured = train_steps(
         Chunk(0, 0, torch.tensor([[[0, 1]]]), batches),
-        task._train_loss,
+        module.loss_and_counts,
         parts.optimizer,
         [parts.schedule.factor(0)],
         seed=config.seed,

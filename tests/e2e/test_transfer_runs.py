@@ -57,7 +57,7 @@ def test_a_frozen_code_stays_and_its_classifier_learns(cnnlab, pretrained):
     assert run.config()["init"] == {"from": str(pretrained), "freeze": "encoder.*", "head": "keep"}
     for said in (answer.err, run.log_file.read_text()):
         assert "4 tensors taken over" in said
-        assert "classifier.weight (10, 8): not among the trained, begins anew" in said
+        assert "classifier.weight (10, 8): not among the trained, is re-initialised" in said
         assert "decoder.0.weight (16, 8): trained, and not in the model" in said
 
 

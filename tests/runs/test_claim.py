@@ -17,7 +17,7 @@ def run(tmp_path: Path) -> RunDir:
     return RunDir(tmp_path / "run")
 
 
-def test_a_claim_holds_for_the_block_and_no_longer(run):
+def test_a_claim_ends_with_its_block(run):
     with claimed(run) as other:
         assert other is None
         held = holder(run)
@@ -29,7 +29,7 @@ def test_a_claim_holds_for_the_block_and_no_longer(run):
     assert not run.claim_file.exists()
 
 
-def test_a_claim_falls_with_an_exception(run):
+def test_a_claim_ends_with_an_exception(run):
     with pytest.raises(RuntimeError), claimed(run):
         raise RuntimeError
     assert holder(run) is None
@@ -56,21 +56,21 @@ def test_a_killed_process_loses_its_claim_at_once(run):
 
 
 @pytest.mark.parametrize(("age", "alive"), [(59, True), (61, False)])
-def test_another_hosts_claim_lives_by_its_heartbeat(run, age, alive):
+def test_the_claim_of_another_host_expires_without_heartbeat(run, age, alive):
     run.path.mkdir()
     claim = {"host": "elsewhere", "pid": 1, "born": "1", "heartbeat": time.time() - age}
     run.claim_file.write_text(json.dumps(claim))
     assert (holder(run) == Claim(**claim)) is alive
 
 
-def test_a_number_used_again_is_not_the_same_process(run):
+def test_a_reused_pid_is_another_process(run):
     run.path.mkdir()
     claim = {"host": claiming.socket.gethostname(), "pid": os.getpid(), "born": "7", "heartbeat": 0}
     run.claim_file.write_text(json.dumps(claim))
     assert holder(run) is None
 
 
-def test_the_heart_beats(run, monkeypatch):
+def test_the_heartbeat_is_written(run, monkeypatch):
     monkeypatch.setattr(claiming, "HEARTBEAT", 0.01)
     with claimed(run):
         first = holder(run)
@@ -81,7 +81,7 @@ def test_the_heart_beats(run, monkeypatch):
     assert second.heartbeat > first.heartbeat
 
 
-def test_half_a_claim_is_none(run):
+def test_a_truncated_claim_is_ignored(run):
     run.path.mkdir()
     run.claim_file.write_text('{"host":')
     assert holder(run) is None

@@ -58,7 +58,7 @@ def test_time_is_summed_over_epochs_and_nan_is_no_accuracy(make_run, tmp_path):
     assert (row.seconds, row.epoch, row.score) == (3.5, 2, 0.5)
 
 
-def test_a_broken_config_spoils_its_own_row_only(runs):
+def test_an_unreadable_config_affects_its_own_row_only(runs):
     (runs / "run1/config.yaml").write_text("model: [")
     first, *others = read_runs(runs)
     assert "config.yaml" in first.error

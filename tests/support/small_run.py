@@ -1,27 +1,29 @@
 """A small learnable data set, a network with every source of randomness, and a run of the loop."""
 
+import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnnlab.data.dataset import Images, Splits
-from cnnlab.data.loading.augment import Augment
-from cnnlab.data.loading.chunks import Position, steps_per_epoch
-from cnnlab.data.loading.datamodule import ImageData
+from cnnlab.config.options import LossConfig, RunConfig, TrainerConfig
+from cnnlab.data.dataset import ImageDataset, Images, Splits
+from cnnlab.data.loading.augment import NO_AUGMENT, Augment
+from cnnlab.data.loading.chunks import steps_per_epoch
+from cnnlab.discovery import discover
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
-from cnnlab.training.callbacks import MetricsFile
-from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.assemble import Assembly
 from cnnlab.training.optim import sgd
 from cnnlab.training.schedule import Cosine, Schedule
-from cnnlab.training.task import ClassifyTask
-from cnnlab.training.trainer import make_trainer
+from cnnlab.training.wiring import wire
 
+discover()
 SPEC = ImageSpec(1, 8, 8, 4, mean=(0.4,), std=(0.3,))
 AUGMENT = Augment(crop=1, flip=True, cutout=2)
 
@@ -52,6 +54,20 @@ def network(seed: int = 0) -> nn.Sequential:
     )
 
 
+class SmallDataset(ImageDataset):
+    """``splits`` as a data set."""
+
+    spec = SPEC
+
+    def __init__(self, splits: Splits, augment: Augment | None) -> None:
+        self.splits = splits
+        self.augment = augment or NO_AUGMENT
+        self.num_train, self.num_val = len(splits.train), len(splits.val)
+
+    def load(self) -> Splits:
+        return self.splits
+
+
 @dataclass
 class Run:
     """One training run in a folder; calling ``fit`` again goes on from its last.ckpt."""
@@ -65,52 +81,88 @@ class Run:
     gradient_clip: float | None = None
     augment: Augment | None = AUGMENT
     every: int | None = None
-    keep: Any = "val_acc"
+    keep: Any = "auto"
     max_steps: int | None = None
     max_seconds: float | None = None
+    max_eval_steps: int | None = None
     seed: int = 0
+    precision: Any = "auto"
+    devices: int = 1
     optimizer: Callable[[Any], Optimizer] = sgd
     schedule: Callable[[int, int], Schedule] = Cosine
     splits: Splits = SPLITS
     callbacks: tuple[pl.Callback, ...] = ()
-    task_options: tuple[tuple[str, Any], ...] = ()
+    logger: tuple[str, ...] = ()
+    stream: TextIO = field(default_factory=io.StringIO)  # of its progress
+    title: str = ""
+
+    def config(self) -> RunConfig:
+        """Names a registered classifier in the place of ``network``, so that its task is known."""
+        trainer = TrainerConfig(
+            epochs=self.epochs,
+            max_steps=self.max_steps,
+            max_time=None if self.max_seconds is None else f"{self.max_seconds:.6f}s",
+            precision=self.precision,
+            accelerator="cpu",
+            devices=self.devices,
+            deterministic=True,
+            gradient_clip=self.gradient_clip,
+            accumulate=self.accumulate,
+            checkpoint=self.keep,
+            checkpoint_every=self.every,
+            max_eval_steps=self.max_eval_steps,
+        )
+        return RunConfig(
+            model={"name": "mlp"},
+            data={"name": "digits"},
+            optim={"name": "sgd"},
+            schedule={"name": "cosine"},
+            loss=LossConfig(),
+            trainer=trainer,
+            seed=self.seed,
+            batch_size=self.batch_size,
+            logger={name: {} for name in self.logger},
+        )
 
     def fit(self) -> "Run":
+        config = self.config()
         per_epoch = steps_per_epoch(len(self.splits.train), self.batch_size, self.accumulate)
-        self.position = Position(per_epoch, self.max_steps, self.max_seconds)
+        total = self.epochs * per_epoch
         self.model = network(self.seed)
-        self.task = ClassifyTask(
+        parts = Assembly(
+            SmallDataset(self.splits, self.augment),
             self.model,
+            frozenset(),
             self.optimizer(self.model.parameters()),
-            self.schedule(self.epochs * per_epoch, per_epoch),
-            self.position,
-            seed=self.seed,
-            gradient_clip=self.gradient_clip,
-            **dict(self.task_options),
+            self.schedule(total, per_epoch),
+            config.task,
+            per_epoch,
+            total,
+            self.epochs,
         )
-        self.data = ImageData(
+        run_dir = RunDir(self.folder)
+        wiring = wire(
+            config,
+            parts,
             self.splits,
-            SPEC,
-            self.position,
-            batch_size=self.batch_size,
-            seed=self.seed,
-            accumulate=self.accumulate,
-            augment=self.augment,
-            checkpoint_every=self.every,
+            run_dir=run_dir,
+            callbacks=self.callbacks,
+            title=self.title,
+            stream=self.stream,
             chunk_steps=self.chunk_steps,
             chunk_seconds=self.chunk_seconds,
         )
-        self.checkpoint = RunCheckpoint(self.folder, keep=self.keep, every=self.every)
-        self.trainer = make_trainer(
-            epochs=self.epochs,
-            accelerator="cpu",
-            callbacks=[*self.callbacks, MetricsFile(self.folder / "metrics.csv"), self.checkpoint],
-        )
+        self.module, self.data, self.trainer = wiring.module, wiring.data, wiring.trainer
+        self.checkpoint, self.position = wiring.checkpoint, wiring.module.position
         self.folder.mkdir(parents=True, exist_ok=True)
-        last = self.folder / "last.ckpt"
-        start = str(last) if last.exists() else None
-        self.trainer.fit(self.task, self.data, ckpt_path=start, weights_only=True)
+        last = run_dir.last_checkpoint
+        start = last if last.exists() else None
+        self.trainer.fit(self.module, self.data, ckpt_path=start, weights_only=True)
         return self
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
 
     def rows(self) -> list[dict[str, float]]:
         """metrics.csv without what a clock says."""
@@ -141,6 +193,8 @@ def assert_same(first: Any, second: Any) -> None:
 
 def assert_same_run(first: Run, second: Run) -> None:
     assert_same(dict(first.model.state_dict()), dict(second.model.state_dict()))
-    assert_same(first.task.optimizer.state_dict(), second.task.optimizer.state_dict())
+    assert_same(first.module.optimizer.state_dict(), second.module.optimizer.state_dict())
     assert first.rows() == second.rows()
+    assert first.checkpoint is not None
+    assert second.checkpoint is not None
     assert first.checkpoint.best == second.checkpoint.best

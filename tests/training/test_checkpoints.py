@@ -33,8 +33,8 @@ def test_selection(run, keep: str, epoch: int, value: float) -> None:
     """The earlier of two equal epochs stays."""
     made = trained(run, keep)
     assert made.checkpoint.best == {"epoch": epoch, "value": value}
-    best = torch.load(made.folder / "best.ckpt", weights_only=True)
-    last = torch.load(made.folder / "last.ckpt", weights_only=True)
+    best = torch.load(made.checkpoints / "best.ckpt", weights_only=True)
+    last = torch.load(made.checkpoints / "last.ckpt", weights_only=True)
     assert best["position"]["epoch"] == epoch  # so many epochs are done
     assert last["position"]["epoch"] == 4
     same = torch.equal(best["state_dict"]["model.6.weight"], last["state_dict"]["model.6.weight"])
@@ -43,10 +43,10 @@ def test_selection(run, keep: str, epoch: int, value: float) -> None:
 
 def test_equal_states_are_one_file(run) -> None:
     made = trained(run, "last")
-    assert (made.folder / "best.ckpt").samefile(made.folder / "last.ckpt")
-    assert sorted(path.name for path in made.folder.iterdir()) == [
-        "best.ckpt", "last.ckpt", "metrics.csv"
-    ]  # fmt: skip
+    assert (made.checkpoints / "best.ckpt").samefile(made.checkpoints / "last.ckpt")
+    names = sorted(path.name for path in made.checkpoints.iterdir())
+    assert names == ["best.ckpt", "last.ckpt"]
+    assert sorted(path.name for path in made.folder.iterdir()) == ["checkpoints", "metrics.csv"]
 
 
 def test_a_disk_without_links_gets_a_copy(run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,14 +55,14 @@ def test_a_disk_without_links_gets_a_copy(run, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(checkpoint.os, "link", refuse)
     made = trained(run, "last")
-    best, last = made.folder / "best.ckpt", made.folder / "last.ckpt"
+    best, last = made.checkpoints / "best.ckpt", made.checkpoints / "last.ckpt"
     assert not best.samefile(last)
     assert best.read_bytes() == last.read_bytes()
 
 
 def test_weights_load_into_the_plain_model(run) -> None:
     made = run(epochs=1).fit()
-    saved = torch.load(made.folder / "best.ckpt", weights_only=True)
+    saved = torch.load(made.checkpoints / "best.ckpt", weights_only=True)
     model = network(seed=9)
     model.load_state_dict(
         {name.removeprefix("model."): value for name, value in saved["state_dict"].items()}
@@ -78,5 +78,5 @@ def test_compiled_models_keep_their_names(run, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(small_run, "network", compiled)
     made = run(epochs=1, max_steps=3).fit()
-    saved = torch.load(made.folder / "best.ckpt", weights_only=True)
+    saved = torch.load(made.checkpoints / "best.ckpt", weights_only=True)
     assert list(saved["state_dict"]) == [f"model.{name}" for name in network().state_dict()]

@@ -1,9 +1,8 @@
-"""ClassifyTask: what is minimised, what is reported, and that nonsense stops at once."""
+"""Classify: what is minimised, what is reported, and that nonsense stops at once."""
 
 from functools import partial
 
 import pytest
-import small_run
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import Callback
@@ -11,54 +10,53 @@ from small_run import SPEC, SPLITS
 
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.memory import MemoryBatches
-from cnnlab.training.chunked_task import TrainingDivergedError
+from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.optim import sgd
 from cnnlab.training.schedule import Constant
-from cnnlab.training.task import balanced_weights
+from cnnlab.training.tasks.classify import ClassifyLoss, balanced_weights
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.1, 0.2, 0.3, 0.4], [1.0, 3.0, 0.0, 0.0]])
 LABELS = torch.tensor([0, 1, 1])
 
 
-def measured(run, logits=LOGITS, targets=LABELS, training: bool = True, **options) -> list[float]:
-    task = run(epochs=1, max_steps=1, task_options=tuple(options.items())).fit().task
-    task.train(training)
-    loss, (right,) = task.loss_and_counts(logits, torch.empty(0), targets)
+def measured(logits=LOGITS, targets=LABELS, training: bool = True, **options) -> list[float]:
+    criterion = ClassifyLoss(**options).train(training)
+    loss, (right,) = criterion(logits, torch.empty(0), targets)
     return [loss.item(), right.item()]
 
 
-def test_cross_entropy_by_hand(run) -> None:
+def test_cross_entropy_by_hand() -> None:
     log_p = LOGITS - LOGITS.exp().sum(1, keepdim=True).log()
     expected = -(log_p[0, 0] + log_p[1, 1] + log_p[2, 1]) / 3
-    assert measured(run) == pytest.approx([expected.item(), 2])
+    assert measured() == pytest.approx([expected.item(), 2])
 
 
-def test_label_smoothing_by_hand(run) -> None:
+def test_label_smoothing_by_hand() -> None:
     """0.1 of the target is spread over all four classes."""
     log_p = LOGITS.log_softmax(1)
     smooth = F.one_hot(LABELS, 4) * 0.9 + 0.1 / 4
     expected = -(smooth * log_p).sum(1).mean()
-    assert measured(run, label_smoothing=0.1)[0] == pytest.approx(expected.item())
+    assert measured(label_smoothing=0.1)[0] == pytest.approx(expected.item())
 
 
-def test_class_weights_by_hand(run) -> None:
+def test_class_weights_by_hand() -> None:
     """A weighted mean: the weights' sum divides it."""
     weights = torch.tensor([1.0, 3.0, 1.0, 1.0])
     log_p = LOGITS.log_softmax(1)
     expected = -(log_p[0, 0] + 3 * log_p[1, 1] + 3 * log_p[2, 1]) / 7
-    assert measured(run, class_weights=weights)[0] == pytest.approx(expected.item())
+    assert measured(class_weights=weights)[0] == pytest.approx(expected.item())
 
 
-def test_validation_reports_the_plain_loss(run) -> None:
+def test_validation_reports_the_plain_loss() -> None:
     weights = torch.tensor([1.0, 3.0, 1.0, 1.0])
-    plain = measured(run, training=False)
-    assert measured(run, training=False, label_smoothing=0.1, class_weights=weights) == plain
+    plain = measured(training=False)
+    assert measured(training=False, label_smoothing=0.1, class_weights=weights) == plain
 
 
-def test_soft_targets(run) -> None:
+def test_soft_targets() -> None:
     shares = torch.tensor([[0.7, 0.3, 0, 0], [0, 0.4, 0.6, 0], [0, 0.1, 0.9, 0]])
     expected = -(shares * LOGITS.log_softmax(1)).sum(1).mean()
-    assert measured(run, targets=shares) == pytest.approx([expected.item(), 1])
+    assert measured(targets=shares) == pytest.approx([expected.item(), 1])
 
 
 def test_balanced_weights_by_hand() -> None:
@@ -81,17 +79,17 @@ def test_rows_are_means_over_images(run) -> None:
 
 def test_test_gives_the_logits(run) -> None:
     made = run(epochs=1).fit()
-    made.trainer.test(made.task, made.data, verbose=False)
+    made.trainer.test(made.module, made.data, verbose=False)
     inputs, labels = MemoryBatches(SPLITS.test, SPEC, "cpu")(torch.arange(70))
     expected = made.model.eval()(inputs)
-    assert torch.equal(made.task.test_logits, expected)
-    assert torch.equal(made.task.test_labels, labels)
+    assert torch.equal(made.module.test_outputs, expected)
+    assert torch.equal(made.module.test_indices, torch.arange(70))
     accuracy = (expected.argmax(1) == labels).sum().item() / 70
     loss = F.cross_entropy(expected, labels).item()
-    assert made.task.test_metrics == pytest.approx({"test_acc": accuracy, "test_loss": loss})
+    assert made.module.test_metrics == pytest.approx({"test_acc": accuracy, "test_loss": loss})
     made.data.max_eval_steps = 2
-    made.trainer.test(made.task, made.data, verbose=False)
-    assert torch.equal(made.task.test_logits, expected[:32])
+    made.trainer.test(made.module, made.data, verbose=False)
+    assert torch.equal(made.module.test_outputs, expected[:32])
 
 
 def test_mixed_images_train(run) -> None:
@@ -117,16 +115,14 @@ def test_a_loss_that_is_no_number_stops_training(run) -> None:
     ) as error:
         made.fit()
     assert error.value.step == 24
-    saved = torch.load(made.folder / "last.ckpt", weights_only=True)
+    saved = torch.load(made.checkpoints / "last.ckpt", weights_only=True)
     assert saved["state_dict"]["model.6.weight"].isfinite().all()
     assert saved["global_step"] == 24
 
 
-def test_bfloat16_trains_nearly_alike(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_trains_nearly_alike(run) -> None:
     plain = run("plain", schedule=Constant).fit().rows()[-1]
-    half = partial(small_run.make_trainer, precision="bf16")
-    monkeypatch.setattr(small_run, "make_trainer", half)
-    made = run("half", schedule=Constant).fit()
+    made = run("half", schedule=Constant, precision="bf16").fit()
     assert made.trainer.precision == "bf16-mixed"
     assert made.model[6].weight.dtype == torch.float32
     row = made.rows()[-1]

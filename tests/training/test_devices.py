@@ -9,7 +9,6 @@ import torch
 
 SCRIPT = """
 import sys
-from functools import partial
 from pathlib import Path
 import torch
 from torch import nn
@@ -23,9 +22,8 @@ def network(seed):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     small_run.network = network  # batch norm and dropout differ between devices by nature
-    small_run.make_trainer = partial(small_run.make_trainer, devices=int(sys.argv[1]))
     options = dict(augment=None, every=6, accumulate=2, gradient_clip=0.5, chunk_seconds=0.01)
-    small_run.Run(Path(sys.argv[2]), epochs=2, **options).fit()
+    small_run.Run(Path(sys.argv[2]), epochs=2, devices=int(sys.argv[1]), **options).fit()
 """
 
 
@@ -37,7 +35,7 @@ def test_two_devices_equal_one(tmp_path: Path) -> None:
     for devices in (1, 2):
         folder = tmp_path / str(devices)
         subprocess.run([sys.executable, script, str(devices), folder], check=True, timeout=300)
-        states.append(torch.load(folder / "last.ckpt", weights_only=True))
+        states.append(torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True))
     one, two = (state["state_dict"] for state in states)
     assert states[1]["position"]["epoch"] == 2
     for name, value in one.items():

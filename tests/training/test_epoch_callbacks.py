@@ -4,15 +4,12 @@ import io
 import re
 
 import pytest
-import small_run
 from lightning.pytorch import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 from small_run import Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cnnlab.training.callbacks import EarlyStop, TensorBoardScalars
-from cnnlab.training.progress import Progress
-from cnnlab.training.trainer import lightning_precision, make_trainer
+from cnnlab.training.callbacks import EarlyStop
+from cnnlab.training.trainer import lightning_precision
 
 HEADER = "epoch,step,train_loss,train_acc,val_loss,val_acc,lr,seconds,images_per_second"
 
@@ -23,7 +20,7 @@ def test_metrics_file(run) -> None:
     assert header == HEADER
     rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "20"), ("2", "40")]
-    assert float(rows[0]["lr"]) == pytest.approx(0.05 * made.task.schedule.factor(19))
+    assert float(rows[0]["lr"]) == pytest.approx(0.05 * made.module.schedule.factor(19))
     seconds = [float(row["seconds"]) for row in rows]
     assert sum(seconds) == pytest.approx(made.position.seconds, rel=0.2)
     for row in rows:  # seconds include the validation, images_per_second does not
@@ -40,14 +37,10 @@ def test_metrics_rows_are_replaced(run) -> None:
     assert all(row["val_loss"] < 9 for row in rows)
 
 
-def test_tensorboard_curves(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: Run = run(epochs=3, callbacks=(TensorBoardScalars(),))
-    logger = TensorBoardLogger(made.folder, name="tb", version="", default_hp_metric=False)
-    monkeypatch.setattr(
-        small_run, "make_trainer", lambda **options: make_trainer(logger=logger, **options)
-    )
+def test_tensorboard_curves(run) -> None:
+    made: Run = run(epochs=3, logger=("tensorboard",))
     rows = made.fit().rows()
-    logger.finalize("success")
+    made.trainer.logger.finalize("success")
     events = EventAccumulator(str(made.folder / "tb")).Reload()
     assert set(events.Tags()["scalars"]) == {
         "train/loss", "train/acc", "val/loss", "val/acc", "lr", "images_per_second"
@@ -65,7 +58,7 @@ def test_tensorboard_curves(run, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_early_stop(run, metric: str, values: list[float], epochs: int) -> None:
-    stop = EarlyStop(metric, patience=2)  # type: ignore[arg-type]
+    stop = EarlyStop(metric, patience=2)
 
     class Pretend(Callback):
         def on_validation_end(self, _, task) -> None:
@@ -82,8 +75,7 @@ class Terminal(io.StringIO):
 
 def test_one_line_per_epoch_without_a_terminal(run) -> None:
     stream = io.StringIO()
-    progress = Progress(epochs=3, title="job 2/12 small", stream=stream)
-    rows = run(chunk_steps=2, callbacks=(progress,)).fit().rows()
+    rows = run(chunk_steps=2, title="job 2/12 small", stream=stream).fit().rows()
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
     assert "\x1b" not in stream.getvalue()
@@ -99,7 +91,7 @@ def test_bar_on_a_terminal(run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    rows = run(chunk_steps=5, callbacks=(Progress(epochs=3, stream=stream),)).fit().rows()
+    rows = run(chunk_steps=5, stream=stream).fit().rows()
     text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", stream.getvalue())
     assert "epoch 1/3" in text
     last = text.rstrip().splitlines()[-1]
@@ -111,7 +103,7 @@ def test_bar_on_a_terminal(run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_else_is_printed(run, capfd: pytest.CaptureFixture[str], caplog) -> None:
     made = run(epochs=1).fit()
-    made.trainer.test(made.task, made.data, verbose=False)
+    made.trainer.test(made.module, made.data, verbose=False)
     assert capfd.readouterr() == ("", "")
     assert caplog.text == ""
 

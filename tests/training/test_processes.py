@@ -7,7 +7,7 @@ import pytest
 
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.execute import final_state
-from cnnlab.training.chunked_task import TrainingDivergedError
+from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import _pickled
 from cnnlab.training.stopping import Pruned, Stopped
 

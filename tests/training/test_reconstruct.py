@@ -1,4 +1,4 @@
-"""ReconstructTask: the error by hand, and a run of it as its user sees it."""
+"""Reconstruct: the error by hand, and a run of it as its user sees it."""
 
 import json
 
@@ -13,26 +13,20 @@ import cnnlab as lab
 from cnnlab.data.loading.chunks import Position
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.spec import ImageSpec
+from cnnlab.training.module import TrainingModule
 from cnnlab.training.optim import sgd
-from cnnlab.training.reconstruct import ReconstructTask
 from cnnlab.training.schedule import Constant
+from cnnlab.training.tasks.reconstruct import Reconstruct, ReconstructLoss
 
 QUICK = ["data=synthetic", "data.num_train=200", "data.size=12", "batch_size=16"]
 SMALL = ["model=autoencoder", "model.hidden=[16,8]"]
 SPEC = ImageSpec(2, 1, 2, 10, mean=(0.5, 0.25), std=(0.5, 0.125))
 
 
-def task(model: nn.Module, spec: ImageSpec = SPEC) -> ReconstructTask:
-    optimizer = sgd([nn.Parameter(torch.zeros(1))])
-    return ReconstructTask(model, optimizer, Constant(1, 1), Position(1), spec, seed=0)
-
-
 def test_the_error_by_hand():
     """Pixels 0, 1 and 0.25, 0.5 against 0.5 everywhere: 0.25, 0.25, 0.0625 and 0, of four."""
     inputs = torch.tensor([[[[-1.0, 1.0]], [[0.0, 2.0]]]])
-    loss, counts = task(nn.Identity()).loss_and_counts(
-        torch.full_like(inputs, 0.5), inputs, torch.empty(0)
-    )
+    loss, counts = ReconstructLoss(SPEC)(torch.full_like(inputs, 0.5), inputs, torch.empty(0))
     assert loss.item() == pytest.approx((0.25 + 0.25 + 0.0625) / 4)
     assert counts == []
 
@@ -42,11 +36,16 @@ def test_pixels_said_again_cost_nothing_whatever_they_were_normalised_by():
     for mean, std in (((), ()), ((0.1307,), (0.3081,))):
         spec = ImageSpec(1, 4, 4, 10, mean=mean, std=std)
         inputs = (pixels - (mean or (0,))[0]) / (std or (1,))[0]
-        assert task(nn.Identity(), spec).loss_and_counts(pixels, inputs, torch.empty(0))[0] < 1e-12
+        assert ReconstructLoss(spec)(pixels, inputs, torch.empty(0))[0] < 1e-12
 
 
 def test_a_weight_file_holds_the_model_alone():
-    assert list(task(nn.Linear(1, 1)).state_dict()) == ["model.weight", "model.bias"]
+    optimizer = sgd([nn.Parameter(torch.zeros(1))])
+    task, model = Reconstruct(), nn.Linear(1, 1)
+    criterion = task.criterion({}, SPEC, torch.empty(0))
+    parts = (task, criterion, model, optimizer, Constant(1, 1), Position(1))
+    module = TrainingModule(*parts, seed=0)
+    assert list(module.state_dict()) == ["model.weight", "model.bias"]
 
 
 @pytest.fixture

@@ -59,14 +59,14 @@ def test_resume_is_exact(run, hook: str, step: int) -> None:
     assert_same_run(whole, broken)
     assert broken.trainer.global_step == 60
     assert broken.trainer.current_epoch == 3
-    assert broken.task.schedule.state_dict() == whole.task.schedule.state_dict()
+    assert broken.module.schedule.state_dict() == whole.module.schedule.state_dict()
 
 
 def test_mid_epoch_checkpoint_is_where_it_was_due(run) -> None:
     broken = run(every=6, callbacks=(CrashAt("on_train_batch_end", 34),))
     with pytest.raises(AccidentError):
         broken.fit()
-    saved = torch.load(broken.folder / "last.ckpt", weights_only=True)
+    saved = torch.load(broken.checkpoints / "last.ckpt", weights_only=True)
     assert (saved["position"]["epoch"], saved["position"]["step"]) == (1, 10)
     assert saved["global_step"] == 30
     assert saved["tally"]["images"] == 160
@@ -80,7 +80,7 @@ def test_more_epochs_follow_the_longer_schedule(run) -> None:
     rows = made.rows()
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert made.trainer.global_step == 80
-    assert rows[2]["lr"] == pytest.approx(0.05 * made.task.schedule.factor(59), rel=1e-12)
+    assert rows[2]["lr"] == pytest.approx(0.05 * made.module.schedule.factor(59), rel=1e-12)
 
 
 def test_a_finished_run_trains_no_more(run) -> None:

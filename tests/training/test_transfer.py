@@ -30,8 +30,8 @@ def test_weights_of_the_same_name_and_shape_are_taken_and_all_others_listed():
     assert list(found.weights) == ["hidden.0.weight", "hidden.0.bias"]
     assert found.weights["hidden.0.weight"] is source["hidden.0.weight"]
     assert found.unmatched == [
-        "classifier.weight (4, 8): trained as (10, 8), begins anew",
-        "classifier.bias (4): trained as (10), begins anew",
+        "classifier.weight (4, 8): trained as (10, 8), is re-initialised",
+        "classifier.bias (4): trained as (10), is re-initialised",
         "fc.bias (3): trained, and not in the model",
     ]
 
@@ -41,9 +41,9 @@ def test_what_was_not_trained_and_what_shall_be_new_is_listed():
     found = match(mlp(), source, frozenset(["classifier.weight", "classifier.bias"]))
     assert list(found.weights) == ["hidden.0.weight"]
     assert found.unmatched == [
-        "hidden.0.bias (8): not among the trained, begins anew",
-        "classifier.weight (10, 8): begins anew, by init.head=new",
-        "classifier.bias (10): begins anew, by init.head=new",
+        "hidden.0.bias (8): not among the trained, is re-initialised",
+        "classifier.weight (10, 8): is re-initialised, by init.head=new",
+        "classifier.bias (10): is re-initialised, by init.head=new",
     ]
 
 

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from cnnlab.data.loading.memory import MemoryBatches, epoch_order
 
+CHUNK_STEPS, CHUNK_SECONDS = 50, 0.5  # the longest chunk: whichever is less
+
 
 def steps_per_epoch(num_train: int, batch_size: int, accumulate: int = 1) -> int:
     """Optimiser steps of one epoch; the last incomplete one is dropped, so shapes stay fixed.
@@ -90,8 +92,8 @@ class ChunkLoader:
     batch_size: int
     seed: int
     accumulate: int = 1
-    chunk_steps: int = 50
-    chunk_seconds: float | None = 0.5
+    chunk_steps: int = CHUNK_STEPS
+    chunk_seconds: float | None = CHUNK_SECONDS
     cut_every: int | None = None
     rank: int = 0
     world_size: int = 1

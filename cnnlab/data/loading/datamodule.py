@@ -8,9 +8,17 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Images, Splits
 from cnnlab.data.loading.augment import Augment
-from cnnlab.data.loading.chunks import ChunkLoader, Position
+from cnnlab.data.loading.chunks import CHUNK_SECONDS, CHUNK_STEPS, ChunkLoader, Position
 from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.spec import ImageSpec
+
+
+def eval_batch_size(spec: ImageSpec, batch_size: int) -> int:
+    """Images of one evaluation pass: about a million input numbers, at least ``batch_size``.
+
+    That is large, yet within reach of caches and memory.
+    """
+    return max(batch_size, min(1024, 2**20 // spec.num_features))
 
 
 class EvalLoader:
@@ -31,9 +39,9 @@ class EvalLoader:
 
 
 class ImageData(pl.LightningDataModule):
-    """Feeds a task from memory, on the device that trains.
+    """Feeds a training module from memory, on the device that trains.
 
-    ``position`` is the task's own, and the training loader goes on from there.
+    ``position`` is the module's own, and the training loader goes on from there.
     ``max_eval_steps`` limits each evaluation to that many times ``batch_size`` images.
     ``checkpoint_every`` names the global steps that chunks must not run past.
     """
@@ -50,8 +58,8 @@ class ImageData(pl.LightningDataModule):
         augment: Augment | None = None,
         max_eval_steps: int | None = None,
         checkpoint_every: int | None = None,
-        chunk_steps: int = 50,
-        chunk_seconds: float | None = 0.5,
+        chunk_steps: int = CHUNK_STEPS,
+        chunk_seconds: float | None = CHUNK_SECONDS,
     ) -> None:
         super().__init__()
         self.splits = splits
@@ -67,7 +75,7 @@ class ImageData(pl.LightningDataModule):
         self.chunk_seconds = chunk_seconds
 
     def train_dataloader(self) -> ChunkLoader:
-        """Chunks of optimiser steps, from the task's position on."""
+        """Chunks of optimiser steps, from the module's position on."""
         assert self.trainer is not None
         return ChunkLoader(
             self._batches(self.splits.train, self.augment),
@@ -92,10 +100,9 @@ class ImageData(pl.LightningDataModule):
 
     def _evaluation(self, images: Images) -> EvalLoader:
         if self.max_eval_steps is not None:
-            kept = self.max_eval_steps * self.batch_size
-            images = Images(images.pixels[:kept], images.labels[:kept])
-        # About a million input numbers per pass: large, yet within reach of caches and memory.
-        batch_size = max(self.batch_size, min(1024, 2**20 // self.spec.num_features))
+            limit = self.max_eval_steps * self.batch_size
+            images = Images(images.pixels[:limit], images.labels[:limit])
+        batch_size = eval_batch_size(self.spec, self.batch_size)
         return EvalLoader(self._batches(images, None), batch_size)
 
     def _batches(self, images: Images, augment: Augment | None) -> MemoryBatches:

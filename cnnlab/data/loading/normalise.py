@@ -10,8 +10,9 @@ class Normalise:
     """(pixel / 255 - mean) / std per channel: uint8 (N, C, H, W) -> float32 (N, C, H, W)."""
 
     def __init__(self, spec: ImageSpec, device: torch.device | str = "cpu") -> None:
-        mean = torch.tensor(spec.mean or (0.0,) * spec.channels, device=device).view(1, -1, 1, 1)
-        std = torch.tensor(spec.std or (1.0,) * spec.channels, device=device).view(1, -1, 1, 1)
+        mean, std = (
+            torch.tensor(values, device=device).view(1, -1, 1, 1) for values in spec.normalisation()
+        )
         self.scale = 1 / (255 * std)
         self.shift = -mean / std
 

@@ -53,7 +53,7 @@ class Work:
 def work_left(job: Job, dataset: ImageDataset, position: Position) -> Work:
     """What a job still has to do that stands at ``position``."""
     trainer, per_epoch = job.config.trainer, position.steps_per_epoch
-    total = trainer.epochs * per_epoch
+    total = job.config.epochs * per_epoch
     if position.max_steps is not None:
         total = min(total, position.max_steps)
     steps = 0 if position.out_of_time else max(0, total - position.global_step)

@@ -1,27 +1,26 @@
 """How long a step of training takes here, from a few real ones on random images in memory."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Callback
 
 from cnnlab.config.options import RunConfig
 from cnnlab.data.dataset import ImageDataset, Images, Splits
-from cnnlab.data.loading.chunks import Position
-from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.spec import ImageSpec
 from cnnlab.training.assemble import assemble
-from cnnlab.training.chunked_task import ChunkedTask
 from cnnlab.training.isolation import isolated
-from cnnlab.training.run import make_task
-from cnnlab.training.trainer import make_trainer
+from cnnlab.training.module import TrainingModule
+from cnnlab.training.trainer import trains_on_cpu
+from cnnlab.training.wiring import wire
 
 MOST_STEPS = 1000
 TRAIN_PIXELS, EVAL_PIXELS = 2**24, 2**22  # bytes of the images to train and to evaluate on
 # Multiply-adds that any core of these days does in a second or two. Where one step of all its
-# images would be more, fewer are measured: time grows with their number.
+# images would be more (backward is twice forward), fewer are measured, as time grows with them.
 MAX_MACS = 20e9
 NOISE_LR = 1e-4  # learning rate: noise teaches nothing, and must not make the loss overflow
 
@@ -61,47 +60,47 @@ def measure_step(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    options, clock = config.trainer, Clock()
-    trainer = make_trainer(
-        epochs=most_steps,
-        callbacks=[clock],
-        accelerator=options.accelerator,
-        precision=options.precision,
-        deterministic=options.deterministic,
-    )
-    device = trainer.strategy.root_device
+    clock, devices, accumulate = Clock(), config.trainer.devices, config.trainer.accumulate
+    batch_size = config.batch_size // devices
+    requested, limit = batch_size * accumulate, MAX_MACS * torch.get_num_threads()
+    if trains_on_cpu(config.trainer.accelerator) and 3 * macs * requested > limit:
+        batch_size, accumulate = min(batch_size, max(2, int(limit / (3 * macs)))), 1
+        most_steps = min(most_steps, 2)
     parts = assemble(config)
     for group in parts.optimizer.param_groups:
         group["lr"] = NOISE_LR
-
-    batch_size, accumulate = config.batch_size // options.devices, options.accumulate
-    asked, limit = batch_size * accumulate, MAX_MACS * torch.get_num_threads()
-    if device.type == "cpu" and 3 * macs * asked > limit:  # backward is twice forward
-        batch_size, accumulate = min(batch_size, max(2, int(limit / (3 * macs)))), 1
-        most_steps = min(most_steps, 2)
     taken = batch_size * accumulate
     splits = _random_splits(parts.dataset, at_least=taken, evaluable=int(limit / max(macs, 1)))
-    position = Position(len(splits.train) // taken, max_steps=most_steps, max_seconds=seconds)
-    task = make_task(config, parts, splits, position)
-    data = ImageData(
-        splits,
-        parts.dataset.spec,
-        position,
+    measured_config = dataclasses.replace(
+        config,
         batch_size=batch_size,
-        seed=config.seed,
-        accumulate=accumulate,
-        augment=parts.dataset.augment,
+        trainer=dataclasses.replace(
+            config.trainer,
+            accumulate=accumulate,
+            devices=1,
+            max_steps=most_steps,
+            max_time=f"{max(seconds, 1e-6):.6f}s",
+            max_eval_steps=None,
+            checkpoint_every=None,
+        ),
+    )
+    wiring = wire(
+        measured_config,
+        dataclasses.replace(parts, steps_per_epoch=len(splits.train) // taken, epochs=most_steps),
+        splits,
+        callbacks=[clock],
         chunk_seconds=seconds / 4,
     )
-    trainer.fit(task, data)
+    wiring.trainer.fit(wiring.module, wiring.data)
+    device = wiring.trainer.strategy.root_device
     step, measured = clock.mean(clock.steps)
     evaluation, _ = clock.mean(clock.evaluations)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return StepTime(step * asked / taken, evaluation / len(splits.val), measured, name)
+    return StepTime(step * requested / taken, evaluation / len(splits.val), measured, name)
 
 
-class Clock(Checkpoint):
-    """Notes what took how long. It stands where checkpoints would be saved, and saves none."""
+class Clock(Callback):
+    """Notes what took how long."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, float]] = []  # of each chunk, and its seconds
@@ -122,7 +121,7 @@ class Clock(Checkpoint):
 
     def _since(self, task: pl.LightningModule) -> tuple[int, float]:
         """Steps and seconds since the last look."""
-        assert isinstance(task, ChunkedTask)
+        assert isinstance(task, TrainingModule)
         (steps, seconds), position = self._seen, task.position
         self._seen = position.global_step, position.seconds
         return position.global_step - steps, position.seconds - seconds

@@ -11,7 +11,7 @@ from optuna.trial import Trial
 from cnnlab.metrics import describe_column, metric_of_column
 from cnnlab.sweep.search.options import SearchOptions
 from cnnlab.sweep.search.study import open_trial
-from cnnlab.training.chunked_task import ChunkedTask
+from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Pruned
 
 PRUNED_AFTER = "pruned_after"  # a trial's attribute: the decision outlives the process
@@ -47,7 +47,7 @@ class Pruning(Callback):
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ChunkedTask)
+        assert isinstance(pl_module, TrainingModule)
         epoch = int(pl_module.row["epoch"])
         if epoch not in self.reported:  # a resumed run repeats epochs that were reported before
             self.reported[epoch] = pl_module.row[self.metric]

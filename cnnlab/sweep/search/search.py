@@ -90,10 +90,10 @@ def _refuse_real_numbers(space: Space, error: CnnlabError) -> None:
 
 
 def _check_objectives(job: Job, options: SearchOptions) -> None:
-    if job.config.task == "reconstruct" and "val_acc" in options.objectives:
-        raise CnnlabError(
-            f"{KEY}.objectives: model={job.config.model['name']} has no val_acc; use val_loss"
-        )
+    task = job.config.task
+    if "val_acc" in options.objectives and "val_acc" not in task.val_columns:
+        name = job.config.model["name"]
+        raise CnnlabError(f"{KEY}.objectives: model={name} has no val_acc; use {task.metric}")
     if options.pruner != "none" and job.config.trainer.devices > 1:
         raise CnnlabError(f"{KEY}.pruner={options.pruner} needs trainer.devices=1")
 

@@ -13,7 +13,7 @@ from cnnlab.config.options import RunConfig
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.sweep.plan import step_time
 from cnnlab.sweep.plan.step_time import StepTime, measure_step
-from cnnlab.training import chunked_task
+from cnnlab.training import module
 from cnnlab.training.assemble import preflight
 
 SMALL = ("data=digits", "data.size=8", "model=mlp", "model.hidden=[4]", "batch_size=16")
@@ -28,7 +28,7 @@ class Watch:
         self.batches: set[tuple[int, int]] = set()  # micro-batches of a step, images of each
         self.moved: list[bool] = []
         self.autocast = False
-        real = chunked_task.train_steps
+        real = module.train_steps
 
         def watched(chunk, measure, optimizer, learning_rates, **options):
             weights = [p for group in optimizer.param_groups for p in group["params"]]
@@ -43,7 +43,7 @@ class Watch:
             self.autocast = torch.is_autocast_enabled("cpu")
             return result
 
-        monkeypatch.setattr(chunked_task, "train_steps", watched)
+        monkeypatch.setattr(module, "train_steps", watched)
 
 
 @pytest.fixture

@@ -8,19 +8,20 @@ counters are not restored but set from the position, so its rules for restarting
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.data.loading.chunks import Chunk, Position
+from cnnlab.data.loading.datamodule import EvalLoader
 from cnnlab.registry import CnnlabError
+from cnnlab.task import Task
+from cnnlab.training import lightning_bridge
 from cnnlab.training.loop import train_steps
+from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
 
 
@@ -39,52 +40,25 @@ class TrainingDivergedError(CnnlabError):
         return type(self), self._arguments
 
 
-@dataclass
-class RunningMeans:
-    """Plain numbers, so that a checkpoint can hold an unfinished epoch's.
+class TrainingModule(pl.LightningModule):
+    """Trains ``model`` for ``task`` from ``position`` on.
 
     Args:
-        names: what is summed: ``loss``, and counts such as ``acc``, the right answers.
-    """
-
-    names: tuple[str, ...]
-    images: int = 0
-    sums: list[float] = field(default_factory=list)
-    began: float = 0.0  # Position.seconds at the first step
-    train_seconds: float = 0.0  # spent on training steps alone
-
-    def __post_init__(self) -> None:
-        self.sums = self.sums or [0.0] * len(self.names)
-
-    def add(self, values: Sequence[float], images: int) -> None:
-        """Enter one batch: its mean loss, then its counts."""
-        loss, *counts = values
-        for place, value in enumerate((loss * images, *counts)):
-            self.sums[place] += value
-        self.images += images
-
-    def means(self, prefix: str) -> dict[str, float]:
-        """Per image: ``{prefix}_loss``, ``{prefix}_acc`` and so on."""
-        return {
-            f"{prefix}_{name}": total / self.images
-            for name, total in zip(self.names, self.sums, strict=True)
-        }
-
-
-class ChunkedTask(pl.LightningModule):
-    """Trains ``model`` from ``position`` on. A subclass states the loss and what else to count.
+        criterion: the task's own; gives the loss and what is counted beside it.
 
     Attributes:
-        counts: names of the sums that ``loss_and_counts`` gives beside the loss.
         row: the last epoch's row of metrics.csv.
         running: means of the epoch so far, ``train_loss`` and so on.
         test_metrics: ``test_loss`` and so on, after testing.
+        num_tested: images, after testing.
+        test_outputs: float32 (M, ...), on the CPU: those of the test images that the task keeps.
+        test_indices: int64 (M,): which they are.
     """
-
-    counts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
+        task: Task,
+        criterion: nn.Module,
         model: nn.Module,
         optimizer: Optimizer,
         schedule: Schedule,
@@ -95,6 +69,8 @@ class ChunkedTask(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.task = task
+        self.criterion = criterion
         self.model = model
         self.optimizer = optimizer
         self.schedule = schedule
@@ -107,12 +83,12 @@ class ChunkedTask(pl.LightningModule):
             group["initial_lr"] = group["lr"]
         self._means = self._new_means()
         self._evaluated: list[tuple[Tensor, int]] = []
+        self._kept: list[Tensor] = []
 
-    def loss_and_counts(
-        self, outputs: Tensor, inputs: Tensor, targets: Tensor
-    ) -> tuple[Tensor, list[Tensor]]:
-        """The mean loss (), to be minimised, and each of ``counts`` summed over the batch."""
-        raise NotImplementedError
+    def loss_and_counts(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The mean loss () of a batch, and each of the task's counts summed over it."""
+        measured: tuple[Tensor, list[Tensor]] = self.criterion(self.model(inputs), inputs, targets)
+        return measured
 
     def configure_optimizers(self) -> Optimizer:
         return self.optimizer
@@ -137,12 +113,12 @@ class ChunkedTask(pl.LightningModule):
         first, steps = self.position.global_step, len(chunk.indices)
         measured = train_steps(
             chunk,
-            self._train_loss,
+            self.loss_and_counts,
             self.optimizer,
             [self.schedule.factor(step) for step in range(first, first + steps)],
             seed=self.seed,
             gradient_clip=self.gradient_clip,
-            scaler=getattr(self.trainer.precision_plugin, "scaler", None),
+            scaler=lightning_bridge.grad_scaler(self.trainer),
         ).tolist()  # the chunk's only wait for the device
         images = chunk.indices[0].numel() * self.trainer.world_size
         for step, values in enumerate(measured):
@@ -152,10 +128,11 @@ class ChunkedTask(pl.LightningModule):
         self.position.step += steps
         self._tick()
         self._means.train_seconds = self.position.seconds - self._means.began
-        self._set_lightning_step(self.position.global_step - 1)  # it adds one itself, later
+        done = self.position.global_step  # Lightning adds one to what it logs under, later
+        lightning_bridge.set_optimizer_steps(self.trainer, done, logged=done - 1)
 
     def on_validation_epoch_end(self) -> None:
-        if self.trainer.state.fn != TrainerFn.FITTING:
+        if not lightning_bridge.is_fitting(self.trainer):
             return
         validation = self._evaluation("val")
         self._tick()
@@ -186,20 +163,31 @@ class ChunkedTask(pl.LightningModule):
 
     def on_test_epoch_start(self) -> None:
         self._evaluated.clear()
+        self._kept.clear()
+        loader = self.trainer.test_dataloaders
+        assert isinstance(loader, EvalLoader)
+        self.num_tested = len(loader.batches)
+        self.test_indices = self.task.kept_indices(self.num_tested)
 
     def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
         self._evaluate(*batch)
 
     def test_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        self._evaluate(*batch)
+        first = sum(images for _, images in self._evaluated)
+        outputs = self._evaluate(*batch)
+        indices = self.test_indices - first
+        here = indices[(indices >= 0) & (indices < len(outputs))]
+        self._kept.append(outputs[here.to(outputs.device)].float().cpu())
 
     def on_test_epoch_end(self) -> None:
         self.test_metrics = self._evaluation("test")
+        self.test_outputs = torch.cat(self._kept)
+        self._kept.clear()
 
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        del checkpoint["loops"]
+        lightning_bridge.remove_loop_state(checkpoint)
         position = self.position
         checkpoint["epoch"] = position.epoch
         checkpoint["position"] = {
@@ -212,7 +200,7 @@ class ChunkedTask(pl.LightningModule):
         checkpoint["schedule"] = self.schedule.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.trainer.state.fn != TrainerFn.FITTING:  # testing takes the weights alone
+        if not lightning_bridge.is_fitting(self.trainer):  # testing takes the weights alone
             return
         saved = checkpoint["position"]
         if saved["steps_per_epoch"] != self.position.steps_per_epoch:
@@ -226,36 +214,26 @@ class ChunkedTask(pl.LightningModule):
             **{**checkpoint["tally"], "names": tuple(checkpoint["tally"]["names"])}
         )
         self.schedule.load_state_dict(checkpoint["schedule"])
-        epochs = self.trainer.fit_loop.epoch_progress.current
-        epochs.completed = self.position.epoch
-        epochs.processed = self.position.epoch  # type: ignore[attr-defined]
-        self._set_lightning_step(self.position.global_step)
-
-    def _set_lightning_step(self, batches_that_stepped: int) -> None:
-        """Make ``trainer.global_step`` count optimiser steps, where Lightning counts chunks."""
-        loop = self.trainer.fit_loop.epoch_loop
-        loop.manual_optimization.optim_step_progress.total.completed = self.position.global_step
-        loop._batches_that_stepped = batches_that_stepped
+        lightning_bridge.set_epochs_done(self.trainer, self.position.epoch)
+        steps = self.position.global_step
+        lightning_bridge.set_optimizer_steps(self.trainer, steps, logged=steps)
 
     # The rest
 
-    def _train_loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return self.loss_and_counts(self.model(inputs), inputs, targets)
-
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs: Tensor = self.model(inputs)
-        loss, counts = self.loss_and_counts(outputs, inputs, targets)
+        loss, counts = self.criterion(outputs, inputs, targets)
         self._evaluated.append((torch.stack([loss, *counts]), len(inputs)))
         return outputs
 
     def _evaluation(self, prefix: str) -> dict[str, float]:
-        tally = self._new_means()
+        means = self._new_means()
         for values, images in self._evaluated:
-            tally.add(values.tolist(), images)
-        return tally.means(prefix)
+            means.add(values.tolist(), images)
+        return means.means(prefix)
 
     def _new_means(self) -> RunningMeans:
-        return RunningMeans(("loss", *self.counts), began=self.position.seconds)
+        return RunningMeans(("loss", *self.task.counts), began=self.position.seconds)
 
     def _tick(self) -> None:
         """Add the time since the last tick to the position: one time for all devices."""

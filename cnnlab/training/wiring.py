@@ -1,0 +1,146 @@
+"""Everything that a run is put together of. Runs, plans, benchmarks and tests all call ``wire``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
+
+from cnnlab.config.options import RunConfig, seconds
+from cnnlab.config.schema import build, to_dict
+from cnnlab.data.dataset import Splits
+from cnnlab.data.loading.chunks import CHUNK_SECONDS, CHUNK_STEPS, Position
+from cnnlab.data.loading.datamodule import ImageData
+from cnnlab.registry import CALLBACKS, LOGGERS
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.training.assemble import Assembly
+from cnnlab.training.callbacks import EarlyStop, LogScalars, MetricsFile, needs_every_batch
+from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.module import TrainingModule
+from cnnlab.training.progress import Progress
+from cnnlab.training.stopping import StopRequest
+from cnnlab.training.trainer import make_trainer
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What trains: ``trainer.fit(module, data)``."""
+
+    module: TrainingModule
+    data: ImageData
+    trainer: pl.Trainer
+    checkpoint: RunCheckpoint | None  # None without a run folder
+
+
+def wire(
+    config: RunConfig,
+    parts: Assembly,
+    splits: Splits,
+    *,
+    run_dir: RunDir | None = None,
+    callbacks: Sequence[Callback] = (),
+    stop: StopRequest | None = None,
+    title: str = "",
+    stream: TextIO | None = None,
+    verbose: bool = False,
+    chunk_steps: int = CHUNK_STEPS,
+    chunk_seconds: float | None = CHUNK_SECONDS,
+) -> Wiring:
+    """Put a run together: the training module, its data, the callbacks, the loggers, the trainer.
+
+    Args:
+        run_dir: where checkpoints, metrics and logs go; None writes none, and runs only those
+            ``callbacks`` that are given here.
+        callbacks: beside those that every run has and those that the config names.
+        stop: asks for a checkpoint and the end of the training.
+        title: stands before lines of progress, which go to ``stream`` (None: standard error).
+        verbose: lets Lightning speak too.
+        chunk_steps, chunk_seconds: the longest chunk of steps; no result depends on them.
+    """
+    position = Position(
+        parts.steps_per_epoch,
+        max_steps=config.trainer.max_steps,
+        max_seconds=seconds(config.trainer.max_time),
+    )
+    checkpoint, loggers = None, []
+    if run_dir is not None:
+        loggers = make_loggers(config, run_dir)
+        checkpoint = _checkpoint(config, run_dir, stop)
+        progress = Progress(epochs=parts.epochs, title=title, stream=stream)
+        own = [*_callbacks(config, run_dir), progress, checkpoint]
+        callbacks = [*own, *make_callbacks(config), *callbacks]
+    data = ImageData(
+        splits,
+        parts.dataset.spec,
+        position,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        accumulate=config.trainer.accumulate,
+        augment=parts.dataset.augment,
+        max_eval_steps=config.trainer.max_eval_steps,
+        checkpoint_every=config.trainer.save_every[0],
+        chunk_steps=1 if needs_every_batch(callbacks) else chunk_steps,
+        chunk_seconds=chunk_seconds,
+    )
+    trainer = make_trainer(
+        config.trainer,
+        parts.epochs,
+        callbacks=callbacks,
+        loggers=loggers,
+        folder=None if run_dir is None else run_dir.path,
+        verbose=verbose,
+    )
+    return Wiring(make_module(config, parts, splits, position), data, trainer, checkpoint)
+
+
+def make_module(
+    config: RunConfig, parts: Assembly, splits: Splits, position: Position
+) -> TrainingModule:
+    """The LightningModule: the model under its task's loss, from ``position`` on."""
+    labels = splits.train.labels
+    return TrainingModule(
+        parts.task,
+        parts.task.criterion(to_dict(config.loss), parts.dataset.spec, labels),
+        parts.model,
+        parts.optimizer,
+        parts.schedule,
+        position,
+        seed=config.seed,
+        gradient_clip=config.trainer.gradient_clip,
+    )
+
+
+def make_callbacks(config: RunConfig) -> list[Callback]:
+    """The callbacks that the config names, in its order."""
+    return [
+        build(CALLBACKS, {**options, "name": name}) for name, options in config.callbacks.items()
+    ]
+
+
+def make_loggers(config: RunConfig, run_dir: RunDir) -> list[Logger]:
+    """The loggers that the config names, in its order."""
+    return [
+        build(LOGGERS, {**options, "name": name}, run_dir.path)
+        for name, options in config.logger.items()
+    ]
+
+
+def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
+    """Early stopping, where it is asked for, and what becomes of each epoch's row."""
+    callbacks: list[Callback] = [MetricsFile(run_dir.metrics_file), LogScalars()]
+    if config.trainer.early_stopping is not None and config.metric != "last":
+        callbacks.insert(0, EarlyStop(config.metric, config.trainer.early_stopping))
+    return callbacks
+
+
+def _checkpoint(config: RunConfig, run_dir: RunDir, stop: StopRequest | None) -> RunCheckpoint:
+    steps, every_seconds = config.trainer.save_every
+    return RunCheckpoint(
+        run_dir.checkpoint_dir,
+        keep=config.metric,
+        every=steps,
+        every_seconds=every_seconds,
+        stop=stop,
+    )
