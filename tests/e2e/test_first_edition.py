@@ -49,14 +49,16 @@ def test_the_folder_is_small_and_complete():
     assert sum(path.stat().st_size for path in SAVED.rglob("*") if path.is_file()) < 100_000
 
 
-def test_its_status_is_listed(run, cnnlab):
+@pytest.mark.usefixtures("run")
+def test_its_status_is_listed(cnnlab):
     answer = cnnlab("runs")
     assert answer.code == 0, answer.err
     assert f"first/{NAME}" in answer.out
     assert "1 run: 1 done" in answer.out
 
 
-def test_it_is_found_by_its_options(run, cnnlab):
+@pytest.mark.usefixtures("run")
+def test_it_is_found_by_its_options(cnnlab):
     assert NAME in cnnlab("runs", "--where", "model.hidden=[8]").out
     assert NAME in cnnlab("runs", "--where", "optim.lr=0.05").out
     assert NAME not in cnnlab("runs", "--where", "seed!=0").out
@@ -69,7 +71,8 @@ def test_it_is_compared(run, cnnlab):
     assert (run.parent / "comparison" / "results.csv").is_file()
 
 
-def test_its_best_epoch_is_tested_again(run, cnnlab):
+@pytest.mark.usefixtures("run")
+def test_its_best_epoch_is_tested_again(cnnlab):
     answer = cnnlab("test", f"runs/first/{NAME}")
     assert answer.code == 0, answer.err
     assert "test accuracy 70.33%, macro-F1 67.52%, loss 0.8737 (300 images, epoch 2)" in answer.out
