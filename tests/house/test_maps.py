@@ -132,9 +132,17 @@ def folders_that_mirror_nothing(root: Path) -> list[str]:
     )
 
 
+def experiments_missing_from_the_index(root: Path) -> list[str]:
+    """Folders of experiments/ to which its README has no link."""
+    index = (root / "experiments" / "README.md").read_text(encoding="utf-8")
+    folders = sorted(path.name for path in (root / "experiments").iterdir() if path.is_dir())
+    return [folder for folder in folders if f"]({folder}/" not in index]
+
+
 @pytest.mark.parametrize(
     "rule",
     [
+        experiments_missing_from_the_index,
         missing_paths,
         missing_from_the_tree,
         rooms_missing_from_the_map,
@@ -184,12 +192,14 @@ Read `cnnlab/runs/claim.py`, `spec.py`, `runs/*` and [the other page](README.md)
         {f"cnnlab/{name}": "" for name in files}
         | {"cnnlab/runs/claim.py": "class Lock:\n    def hold(self): ..."}
         | {"hydra_plugins/plug.py": "", "tests/runs/test_claim.py": "", "tests/e2e/test_a.py": ""}
-        | {"README.md": readme, "CONTRIBUTING.md": contributing},
+        | {"README.md": readme, "CONTRIBUTING.md": contributing}
+        | {"experiments/README.md": "[one](one/README.md)", "experiments/one/README.md": ""},
     )
 
 
 def test_a_true_map_is_right(tree):
     assert len(map_of(tree)) == 7
+    assert experiments_missing_from_the_index(tree) == []
     assert missing_paths(tree) == []
     assert missing_from_the_tree(tree) == []
     assert rooms_missing_from_the_map(tree) == []
@@ -221,6 +231,7 @@ def test_planted_gaps_in_the_tree_are_found(tree, rule, gone, said):
         (rooms_missing_from_the_map, "cnnlab/bench/__init__.py"),
         (rooms_missing_from_readme, "cnnlab/bench/__init__.py"),
         (folders_that_mirror_nothing, "tests/bench/test_a.py"),
+        (experiments_missing_from_the_index, "experiments/two/results.md"),
     ],
 )
 def test_planted_gaps_in_the_maps_are_found(tree, rule, added):
