@@ -25,20 +25,19 @@ def paths_named(page: Path) -> list[str]:
 
 
 def missing_paths(root: Path) -> list[str]:
-    """Paths that a page names and that are not there, nor below cnnlab/ or tests/."""
+    """Paths that a page names and that are not there."""
     return [
         f"{page}: {name}"
         for page in PAGES
         for name in paths_named(root / page)
-        if not any(_exists(root / top, name) for top in ("", "cnnlab", "tests"))
-        if "/" in name.rstrip("/") or not any(root.glob(f"cnnlab/**/{name.rstrip('/')}"))
+        if not find(root, name)
     ]
 
 
-def _exists(folder: Path, name: str) -> bool:
-    if "*" in name:
-        return any(folder.glob(name))
-    return (folder / name).is_dir() if name.endswith("/") else (folder / name).exists()
+def find(root: Path, name: str) -> list[Path]:
+    """What a page may mean by a path: from the top, or the end of a path below a top folder."""
+    places = [*root.glob(name), *root.glob(f"cnnlab/**/{name}"), *root.glob(f"tests/**/{name}")]
+    return [place for place in places if place.is_dir() or not name.endswith("/")]
 
 
 def map_of(root: Path) -> list[str]:
@@ -77,7 +76,7 @@ def missing_from_the_tree(root: Path) -> list[str]:
 def rooms_missing_from_the_map(root: Path) -> list[str]:
     """Rooms and loose files of the package that CONTRIBUTING's map does not name."""
     shown = "\n".join(map_of(root))
-    rooms = {room_of(file, root) for file in python_files(root)}
+    rooms = {room_of(file, root) for file in python_files(root)} - {"__init__"}
     names = {f"{room}/" if (root / "cnnlab" / room).is_dir() else f"{room}.py" for room in rooms}
     return sorted(name for name in names if not re.search(rf"(?<![\w/]){re.escape(name)}", shown))
 
@@ -110,9 +109,11 @@ def wrong_answers(root: Path) -> list[str]:
     for question, *cells in answers(root):
         spans = re.findall(r"`([^`]+)`", " ".join(cells))
         named = [span.removeprefix("cnnlab/") for span in spans if span.endswith(".py")]
-        files = [root / "cnnlab" / name for name in named if (root / "cnnlab" / name).is_file()]
-        if len(files) < len(named) or not files:
-            found.append(f"{question}: no such file: {', '.join(named)}")
+        files = [file for name in named for file in root.glob(f"cnnlab/**/{name}")]
+        if missing := [name for name in named if not any(root.glob(f"cnnlab/**/{name}"))]:
+            found.append(f"{question}: no such file: {', '.join(missing)}")
+        elif not files:
+            found.append(f"{question}: names no file")
         text = "\n".join(file.read_text(encoding="utf-8") for file in files)
         for span in spans:
             name = re.fullmatch(r"(?:\w+\.)*(\w+)(?:\(\))?", span)
