@@ -11,32 +11,76 @@ sys.argv = ["cnnlab", *{words!r}]
 from cnnlab.app import cli
 try:
     cli.main()
-except SystemExit:
-    pass
+except SystemExit as exit:
+    print("exit code", exit.code)
 print("|".join(sorted(m for m in sys.modules if "." not in m)))
 """
+# Importing lightning takes most of the second that these would add to an answer.
+TRAINING = {"lightning", "torchmetrics", "torchvision", "tensorboard", "sklearn", "scipy"}
+SWEEPING = {"optuna", "joblib", "ray", "submitit"}
+DRAWING = {"matplotlib", "pandas"}
 
 
-def modules_after(*words: str) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE.format(words=list(words))],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(done.stdout.strip().splitlines()[-1].split("|"))
+@pytest.fixture
+def modules_after(tmp_path, monkeypatch):
+    """The modules that a command has loaded at its end, and the code that it ended with."""
+    monkeypatch.setenv("CNNLAB_IMPORT", "")
+
+    def run(*words: str) -> tuple[set[str], int]:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE.format(words=list(words))],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
+        *said, loaded = done.stdout.strip().splitlines()
+        code = said[-1].removeprefix("exit code ") if said else "0"
+        return set(loaded.split("|")), int(code) if code.isdigit() else 0
+
+    return run
 
 
-def test_help_imports_nothing_heavy():
-    assert not {"torch", "hydra", "lightning", "rich", "pandas"} & modules_after("--help")
+def test_help_imports_nothing_heavy(modules_after):
+    loaded, _ = modules_after("--help")
+    assert loaded & {"torch", "hydra", "rich", "numpy", "yaml"} == set()
+    assert loaded & (TRAINING | SWEEPING | DRAWING) == set()
 
 
 @pytest.mark.parametrize("words", [("models",), ("models", "--data", "cifar10"), ("data",)])
-def test_listings_do_not_import_lightning(words):
-    loaded = modules_after(*words)
+def test_listings_do_not_import_lightning(modules_after, words):
+    loaded, code = modules_after(*words)
+    assert code == 0
     assert "torch" in loaded
-    assert not {"lightning", "torchvision", "matplotlib"} & loaded
+    assert loaded & (TRAINING | SWEEPING | DRAWING | {"hydra"}) == set()
 
 
-def test_compare_does_not_import_torch():
-    assert not {"torch", "lightning", "hydra"} & modules_after("compare", "nowhere")
+def test_runs_are_listed_without_torch(modules_after, tmp_path):
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "config.yaml").write_text("seed: 0\n")
+    (tmp_path / "runs" / "one" / "status.json").write_text('{"state": "failed"}')
+    loaded, code = modules_after("runs")
+    assert code == 0
+    assert loaded & {"torch", "hydra", "numpy"} == set()
+    assert loaded & (TRAINING | SWEEPING | DRAWING) == set()
+
+
+def test_compare_does_not_import_torch(modules_after):
+    loaded, _ = modules_after("compare", "nowhere")
+    assert loaded & {"torch", "hydra", "matplotlib"} == set()
+    assert loaded & (TRAINING | SWEEPING) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("trainer.epochs=0",), 2),
+        (("-m", "model=mlp,lenet55"), 2),
+        (("--cfg", "job"), 0),
+    ],
+)
+def test_a_config_is_refused_or_shown_without_lightning(modules_after, words, code):
+    loaded, ended = modules_after("train", *words)
+    assert ended == code
+    assert "hydra" in loaded
+    assert loaded & (TRAINING | SWEEPING | DRAWING) == set()
