@@ -21,9 +21,11 @@ def keys(**wanted):
 
 
 def test_what_each_command_leaves_out():
-    assert keys(identity=False) == {"runs_dir", "sweep", "rerun", "trainer.checkpoint_every"}
-    assert keys(name="") == {"runs_dir", "sweep", "rerun", "data.root", "trainer.test"}
-    assert keys(column="never") == {"runs_dir", "sweep", "rerun", "seed"}
+    assert keys(identity=False) == {
+        *("runs_dir", "sweep", "rerun", "logger", "trainer.checkpoint_every")
+    }
+    assert keys(name="") == {*("runs_dir", "sweep", "rerun", "logger", "data.root", "trainer.test")}
+    assert keys(column="never") == {"runs_dir", "sweep", "rerun", "logger", "seed"}
     assert keys(column="last resort") == {"data.root", "resume"}
     assert keys(quote="whole") == {"runs_dir", "data.root", "resume"}
     assert keys(quote="each") == {"init.from", "init.freeze"}

@@ -148,8 +148,8 @@ def test_an_option_that_a_later_version_adds_enters_where_it_is_not_neutral(opti
 class Later(RunConfig):
     """The run level with options that a later version adds."""
 
-    callbacks: Annotated[tuple[str, ...], Flags(neutral=())] = ()
-    logger: Annotated[tuple[str, ...], Flags(identity=False)] = ("tensorboard",)
+    filters: Annotated[tuple[str, ...], Flags(neutral=())] = ()
+    printer: Annotated[tuple[str, ...], Flags(identity=False)] = ("paper",)
     block: Block = dataclasses.field(default_factory=Block)
 
 
@@ -161,8 +161,8 @@ def test_the_same_at_the_run_level(monkeypatch):
     flags_module.run_flags.cache_clear()
     try:
         assert identify(Later(**fields)) == before
-        assert identify(Later(**fields, logger=("csv",))) == before
-        assert identify(Later(**fields, callbacks=("ema",))).key != before.key
+        assert identify(Later(**fields, printer=("screen",))) == before
+        assert identify(Later(**fields, filters=("blur",))).key != before.key
         assert identify(Later(**fields, block=Block(5))).key != before.key
     finally:
         flags_module.run_flags.cache_clear()
@@ -171,7 +171,7 @@ def test_the_same_at_the_run_level(monkeypatch):
 def test_what_of_a_config_is_essential():
     config = parse({**PLAIN, "trainer": {"checkpoint_every": 5}}).to_dict()
     kept = essential(config, {"model": {"dropout": Flags(neutral=0.0)}})
-    assert set(config) - set(kept) == {"runs_dir", "sweep", "rerun"}
+    assert set(config) - set(kept) == {"runs_dir", "sweep", "rerun", "logger", "callbacks"}
     assert set(config["trainer"]) - set(kept["trainer"]) == {"checkpoint_every"}
     assert set(config["model"]) - set(kept["model"]) == {"dropout"}
     assert kept["resume"] is None
