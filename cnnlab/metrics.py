@@ -160,7 +160,8 @@ def metric_of(result: Mapping[str, Any]) -> Metric:
 
     ``result`` is its result.json, whose ``metric`` is a name in the table or a validation column.
     Results of the first edition have none, neither has a row of metrics.csv: then it is the first
-    metric of the table with a validation column. A loss alone is the pixel error.
+    metric of the table with a validation column. A loss alone is the pixel error of an
+    autoencoder, or the loss of another ``task``.
 
     Raises:
         CnnlabError: the result names a metric that is not in the table.
@@ -173,7 +174,7 @@ def metric_of(result: Mapping[str, Any]) -> Metric:
         if metric.column != "loss" and f"val_{metric.column}" in columns:
             return metric
     if name in (None, "val_loss"):
-        return PIXEL_ERROR
+        return PIXEL_ERROR if result.get("task", "reconstruct") == "reconstruct" else LOSS
     raise CnnlabError(
         f"no metric '{name}'{nearest(str(name), METRICS)}; --import MODULE names the file that "
         "adds a metric of your own"

@@ -95,7 +95,8 @@ def test_columns_have_metrics():
 def test_the_primary_metric_of_a_run():
     assert metric_of({"metric": "pixel error", "val_acc": 1.0}) is PIXEL_ERROR
     assert metric_of({"metric": "val_acc"}) is ACCURACY
-    assert metric_of({"metric": "val_loss", "val_acc": 1.0}) is PIXEL_ERROR
+    assert metric_of({"metric": "val_loss", "task": "reconstruct"}) is PIXEL_ERROR
+    assert metric_of({"metric": "val_loss", "task": "segment", "val_acc": 1.0}) is LOSS
     assert metric_of({"val_acc": 0.0, "val_loss": 1.0}) is ACCURACY  # of the first edition
     assert metric_of({"val_loss": 1.0}) is PIXEL_ERROR
     with pytest.raises(CnnlabError, match=r"no metric 'mean IoU'.*--import MODULE"):

@@ -52,5 +52,6 @@ def _require_components(folder: RunDir, config: dict[str, Any]) -> None:
         if imports and name not in registry:
             flags = " ".join(f"--import {module}" for module in imports)
             raise CnnlabError(
-                f"{folder.name}: no {registry.kind} '{name}' is registered; add {flags}"
+                f"{folder.name}: no {registry.kind} '{name}' is registered here; "
+                f"the run was made with {flags}"
             )

@@ -219,7 +219,9 @@ def test_a_saved_config_never_imports_a_module(cnnlab, mynet, monkeypatch):
     monkeypatch.setenv("CNNLAB_IMPORT", "")
     answer = cnnlab("test", str(run))
     assert answer.code == 2
-    assert f"no model 'mynet' here; the run was made with --import {mynet}" in answer.err
+    assert (
+        f"no model 'mynet' is registered here; the run was made with --import {mynet}" in answer.err
+    )
 
 
 def test_test_evaluates_a_run_from_its_folder_alone(cnnlab):
