@@ -1,0 +1,8 @@
+"""Run folders on disk. Nothing here trains, and what lists or compares runs loads no torch.
+
+Read in this order: ``run_dir.py`` (a folder's files), ``job.py``, ``naming.py`` and ``locate.py``
+(which folder a job has), ``identity.py`` (when two jobs are the same one) with ``essential.py``
+(their options), ``source_digest.py`` (their components) and ``first_edition.py`` (older runs),
+``claim.py`` (one process to a run), ``weights.py`` (trained weights), then what listings are made
+of: ``status.py``, ``status_table.py``, ``filter.py``, ``flat.py``, ``diagnose.py``, ``clean.py``.
+"""
