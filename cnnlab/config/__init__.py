@@ -1,0 +1,9 @@
+"""What a run is told to do: options as signatures and dataclasses, checked in one place.
+
+Read in this order:
+- ``options.py``: the run-level options, each with its default and documentation.
+- ``schema.py``: a component's signature as its config: read, completed, built.
+- ``check.py``: a value against its annotation, and annotations in plain words.
+- ``flags.py``: which options make a run's identity, its name, a comparison's columns.
+- ``docs.py``: documentation of options, for listings.
+"""

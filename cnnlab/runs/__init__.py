@@ -1,7 +1,8 @@
-"""Runs on disk.
+"""Run folders on disk. Nothing here trains, and what lists or compares runs loads no torch.
 
-Read ``run_dir.py`` first (the files of a run folder), then ``job.py`` and ``identity.py`` (what
-makes two runs the same), ``claim.py`` (one process per run), ``state.py`` and ``status.py`` (done,
-failed, killed ...). ``filter.py``, ``status_table.py``, ``diagnose.py`` and ``clean.py`` are
-``cnnlab runs``; ``weights.py`` reads trained weights.
+Read in this order: ``run_dir.py`` (a folder's files), ``job.py``, ``naming.py`` and ``locate.py``
+(which folder a job has), ``identity.py`` (when two jobs are the same one) with ``essential.py``
+(their options), ``source_digest.py`` (their components) and ``first_edition.py`` (older runs),
+``claim.py`` (one process per run), ``state.py`` and ``weights.py``. What lists them is in
+``status.py``, ``status_table.py``, ``filter.py``, ``flat.py``, ``diagnose.py`` and ``clean.py``.
 """
