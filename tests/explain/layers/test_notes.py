@@ -65,7 +65,7 @@ def test_a_map_smaller_than_the_kernel():
 
 def test_layers_of_which_the_same_is_true_share_a_line():
     (note,) = notes(*(nn.Conv2d(1, 1, 3, 1, 1) for _ in range(6)), side=2)
-    assert note.endswith("; so in 1, 2, 3 and 2 more")
+    assert note.endswith("; also in 1, 2, 3 and 2 more")
 
 
 def test_where_the_field_is_lost():
@@ -76,8 +76,8 @@ def test_where_the_field_is_lost():
             return x.relu().roll(1, 2).relu()
 
     assert notes(Rolled()) == [
-        "0: field ?: it is not followed beyond maps that are cut into windows, shifted or "
-        "picked from by index"
+        "0: field ?: it is not followed through maps that are split into windows, shifted or "
+        "indexed"
     ]
 
 
