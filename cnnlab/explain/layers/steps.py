@@ -66,14 +66,14 @@ def _window_steps(window: Window) -> Iterator[str]:
 
 def _stepwise(window: Window, side: int, formula: str) -> str:
     """``(28 - 4 + 2*1)/2 + 1 = 26/2 + 1 = 13 + 1 = 14``"""
-    left, _, out = formula.rpartition(" = ")
+    computed, _, out = formula.rpartition(" = ")
     stride, size = window.stride[side], window.in_size[side]
     total = size - window.effective_kernel[side] + sum(window.border[side])
     quotient = int(out) - 1
     divided = f"{total}/{stride}"
     if window.remainder[side]:
-        rounding = left.partition("(")[0]
+        rounding = computed.partition("(")[0]
         exact = f"{rounding}({divided}) + 1 = {rounding}({total / stride:.4g})"
     else:
         exact = divided
-    return f"{left} = {exact} + 1 = {quotient} + 1 = {quotient + 1}"
+    return f"{computed} = {exact} + 1 = {quotient} + 1 = {quotient + 1}"

@@ -1,7 +1,7 @@
 """Receptive fields after operations that keep, move, merge or remove a tensor's dimensions.
 
 A rule takes an operation's arguments, the fields of its inputs and the shape of its output; it
-returns the output's field, or None if that cannot be told.
+returns the output's field, or None if it cannot be determined.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Receptive fields after windows: convolution, pooling, interpolation and padding.
 
 A rule takes an operation's arguments, the fields of its inputs and the shape of its output; it
-returns the output's field, or None if that cannot be told.
+returns the output's field, or None if it cannot be determined.
 """
 
 from collections.abc import Sequence
