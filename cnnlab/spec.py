@@ -1,4 +1,4 @@
-"""What a data set promises and a model needs to know about images.
+"""What a data set declares and a model needs to know about images.
 
 Shape legend, used in every docstring and at the ends of forward lines:
 N batch, C channels, H height, W width (pixels), K classes.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """Size and meaning of one image: (C, H, W) pixels in one of K classes.
+    """Shape and classes of images: (C, H, W) pixels in one of K classes.
 
     ``mean`` and ``std`` are per channel, of pixels scaled to 0..1; empty means 0 and 1.
     """

@@ -1,4 +1,4 @@
-"""The documentation's table of all architectures: their size, cost, depth, year and paper."""
+"""The table of `cnnlab models --table`: size, cost, depth, year and paper of all architectures."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,25 +22,27 @@ _MADE_FOR = {
     **dict.fromkeys(("alexnet_2012", "alexnet_ungrouped"), ImageSpec(3, 227, 227, 1000)),
 }
 _IDENTITY = "He et al. 2016, Identity mappings in deep residual networks"
-_PAPERS = {  # of variants that come from elsewhere than their family
+_PAPERS = {  # of variants that another paper than their family's introduced
     "alexnet_torchvision": "Krizhevsky 2014, One weird trick",
     "preact_resnet20": _IDENTITY,
     "preact_resnet110": _IDENTITY,
     "wide_resnet50_2": "Zagoruyko & Komodakis 2016, Wide residual networks",
 }
-_DEPTHS = {"lenet5_1998": 5}  # C3 is several convolutions side by side; the RBF layer is no product
+_DEPTHS = {
+    "lenet5_1998": 5
+}  # C3 is several convolutions; the RBF layer is not a product
 _HEADINGS = ("model", "small images", "parameters", "MACs", "large images", "parameters", "MACs")
 _PROJECTION = re.compile(r"(^|\.)(shortcut|downsample|projection)\b")
 NOTES = """\
 Small images have 10 classes, large ones 1000; a blank is a size that the network cannot take. MACs
 are multiply-adds for one image. Depth counts the layers with weights, convolutions and linear ones,
-without projections in shortcuts, of the network for large images where it can be. (A wide ResNet's
+without projections in shortcuts, of the network for large images if there is one. (A wide ResNet's
 own number counts its three projections and not its last layer.)"""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One row; a cost is None where the geometry forbids the images."""
+    """One row; a cost is None if the network cannot take such images."""
 
     name: str
     small: ImageSpec
@@ -53,14 +55,14 @@ class Architecture:
 
 
 def architectures() -> Iterator[Architecture]:
-    """Every registered model that needs no further option, followed by its variants."""
-    found = list(variants(MODELS))
+    """Every registered model without required options, followed by its variants."""
+    all_variants = list(variants(MODELS))
     for entry in MODELS:
         if any(option.required for option in schema.options(entry.component).values()):
             family = []
         else:
             family = [(entry.name, {"name": entry.name})]
-        family += [(name, config) for name, config in found if config["name"] == entry.name]
+        family += [(name, config) for name, config in all_variants if config["name"] == entry.name]
         for name, config in family:
             yield _architecture(name, config, _PAPERS.get(name, entry.paper))
 

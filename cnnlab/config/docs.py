@@ -1,6 +1,6 @@
 """What the docstrings of components say about them: a summary, and one text for each option.
 
-Documentation of an option stands in the Google-style ``Args:`` section of the class, function or
+The documentation of an option is in the Google-style ``Args:`` section of the class, function or
 dataclass that has it, and listings print it from there.
 """
 

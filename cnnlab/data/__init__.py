@@ -1,6 +1,10 @@
-"""Data sets, one file each, exported under their class names: ``data.CIFAR10.spec``.
+"""Data sets, exported by class name: ``data.CIFAR10.spec``.
 
-A new file in ``sets/`` with a registered class appears here by itself.
+A new file in sets/ with a registered class is exported automatically. Read in this order:
+    dataset   the base class, and the split into training, validation and test
+    sets/     one data set per file
+    picture   decoding picture files
+    loading/  from images in memory to the batches of a training step
 """
 
 import importlib
@@ -23,5 +27,5 @@ __all__ = sorted(_exported)
 
 
 def __getattr__(name: str) -> Any:
-    # Reached only by names that are not exported; tells type checkers that the rest are.
+    # For names that are not exported; it also tells type checkers that any name may exist.
     raise AttributeError(f"cnnlab.data has no '{name}'; it has {', '.join(__all__)}")

@@ -1,0 +1,8 @@
+"""Looking into a network: its cost and its layers. Knows tensors and nn.Module, no runs.
+
+Read in this order:
+    eval_mode  running a model without changing it
+    cost       parameters and multiply-adds
+    trace/     one image through a network, as a list of calls
+    layers/    the calls as a table: terminal, markdown, CSV, JSON
+"""

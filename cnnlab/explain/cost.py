@@ -11,10 +11,12 @@ from cnnlab.spec import ImageSpec
 
 @dataclass(frozen=True)
 class Cost:
-    """``params``: numbers held as parameters, trained or frozen, shared ones once.
+    """The size and the cost of a network.
 
-    ``macs``: multiply-adds of convolutions and matrix products for one image. Biases, pooling,
-    normalisation and activations are not counted, as is usual in papers.
+    Attributes:
+        params: number of parameters, trained or frozen, shared ones once.
+        macs: multiply-adds of convolutions and matrix products for one image. Biases, pooling,
+            normalisation and activations are not counted, as is usual in papers.
     """
 
     params: int
@@ -24,8 +26,8 @@ class Cost:
 def count(model: nn.Module, spec: ImageSpec) -> Cost:
     """Count by one forward pass of one image in eval mode, on the model's own device.
 
-    A model made under ``torch.device("meta")`` is counted without computing anything. The model
-    is left in the modes in which it came.
+    A model created under ``torch.device("meta")`` is counted without computing anything. The
+    model's modules keep their training modes.
     """
     counter = FlopCounterMode(display=False)
     with eval_mode(model), counter:

@@ -1,4 +1,4 @@
-"""A model asked for what it does without being changed by the question."""
+"""Running a model without changing it: eval mode for a while, and an image to run it on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from cnnlab.spec import ImageSpec
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; every module gets its own mode back, whatever happens."""
+    """Eval mode without gradients; afterwards every module is in its previous mode again."""
     modes = [(module, module.training) for module in model.modules()]
     try:
         model.eval()

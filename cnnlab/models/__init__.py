@@ -1,6 +1,11 @@
-"""Every architecture of this package, one file each, exported under its class name.
+"""Architectures, one file each, exported by class name: ``from cnnlab.models import ResNet``.
 
-A new file with a registered class appears here by itself: ``from cnnlab.models import ResNet``.
+A new file with a registered class is exported automatically. Read in this order:
+    mlp, lenet5       the simplest
+    layers, residual  what two or more architectures use
+    the others        each alone; their variants are in conf/model
+    stack/            a network written as lines of a config
+    external          networks of torchvision and timm
 """
 
 import importlib
@@ -22,5 +27,5 @@ __all__ = sorted(_exported)
 
 
 def __getattr__(name: str) -> Any:
-    # Reached only by names that are not exported; tells type checkers that the rest are.
+    # For names that are not exported; it also tells type checkers that any name may exist.
     raise AttributeError(f"cnnlab.models has no '{name}'; it has {', '.join(__all__)}")

@@ -75,7 +75,7 @@ def test_digest_is_over_the_listing() -> None:
     assert digest([3], [5, 1]) != digest([3, 5], [1])
 
 
-def test_subset_must_be_within_what_there_is() -> None:
+def test_subset_must_be_within_the_number_of_images() -> None:
     assert subset_size(None, 10) == 10
     assert subset_size(10, 10) == 10
     for wrong in (0, -1, 11):

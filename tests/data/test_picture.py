@@ -21,7 +21,7 @@ def test_shapes_and_values(tmp_path: Path) -> None:
     assert grey.unique().tolist() == [round(0.299 * 10 + 0.587 * 200 + 0.114 * 90)]
 
 
-def test_channels_and_rows_keep_their_places(tmp_path: Path) -> None:
+def test_channels_and_rows_stay_in_order(tmp_path: Path) -> None:
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert np.array_equal(read_picture(tmp_path / "a.png", 4, 3), pixels.transpose(2, 0, 1))
@@ -73,7 +73,7 @@ def test_a_large_photograph_decoded_in_part_looks_the_same(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "cut short"])
-def test_what_is_no_picture_is_named(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_not_a_picture_is_named(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "holiday.png"
     Image.fromarray(np.random.RandomState(0).randint(0, 255, (40, 40), dtype=np.uint8)).save(path)
     whole = path.read_bytes()

@@ -17,7 +17,7 @@ def test_the_data_sets_of_this_package() -> None:
 
 
 @pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)
-def test_what_each_promises(entry: Entry) -> None:
+def test_what_each_spec_declares(entry: Entry) -> None:
     cls = entry.component
     assert issubclass(cls, ImageDataset)  # type: ignore[arg-type]
     assert getattr(data, cls.__name__) is cls

@@ -70,7 +70,7 @@ def test_the_paper_normalises_before_it_pools_and_splits_three_convolutions():
     assert kinds(model).count("ReLU") == 7
 
 
-def test_ingredients_of_2012_come_out_one_by_one():
+def test_options_remove_the_parts_of_2012_one_by_one():
     whole = kinds(variant("alexnet_2012", SLIDE))
     without = kinds(variant("alexnet_2012", SLIDE, norm="none"))
     assert [kind for kind in whole if kind != "LocalResponseNorm"] == without

@@ -86,12 +86,12 @@ def test_lenet5_of_the_paper_has_scaled_tanh_and_averages():
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 40), (27, 31)])
-def test_lenet5_takes_all_that_leaves_a_place_for_c5(height, width):
+def test_lenet5_takes_every_size_that_leaves_s4_a_pixel(height, width):
     assert LeNet5(spec_of(height, width))(torch.zeros(1, 1, height, width)).shape == (1, 10)
 
 
 @pytest.mark.parametrize(("height", "width"), [(15, 15), (32, 15), (1, 1)])
-def test_lenet5_refuses_images_that_vanish(height, width):
+def test_lenet5_refuses_images_that_are_too_small(height, width):
     with pytest.raises(ValueError, match=f"^needs images of at least 16x16, not {height}x{width}$"):
         LeNet5(spec_of(height, width))
 
@@ -106,7 +106,7 @@ def test_alexnet_maps_on_32_pixels():
     assert shapes == [*maps, (256,)]
 
 
-def test_alexnet_ingredients_come_one_by_one():
+def test_alexnet_options_add_its_parts_one_by_one():
     assert not {"LocalResponseNorm", "BatchNorm2d", "Tanh"} & set(kinds(AlexNet(CIFAR10)))
     assert kinds(AlexNet(CIFAR10, norm="lrn")).count("LocalResponseNorm") == 2
     assert kinds(AlexNet(CIFAR10, norm="batch")).count("BatchNorm2d") == 5
@@ -116,7 +116,7 @@ def test_alexnet_ingredients_come_one_by_one():
     assert AlexNet(CIFAR10, dropout=0.25).hidden[0].p == 0.25
 
 
-def test_alexnet_refuses_what_cannot_be():
+def test_alexnet_refuses_impossible_options():
     with pytest.raises(ValueError, match=r"^needs images of at least 28x28, not 28x27$"):
         AlexNet(spec_of(28, 27))
     with pytest.raises(ValueError, match=r"^channels=\[1, 2\] must be 5 numbers, one per conv"):

@@ -32,7 +32,7 @@ def test_the_convolutional_one_by_arithmetic():
     assert count(ConvAutoencoder(MNIST)) == encoder + decoder == 211_905
 
 
-def test_the_decoder_is_the_encoder_turned_round():
+def test_the_decoder_is_the_encoder_reversed():
     model = Autoencoder(MNIST, hidden=(300, 100, 20))
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
     widths = [(layer.in_features, layer.out_features) for layer in linear]
@@ -61,7 +61,7 @@ def test_two_pixels_and_one_unit_by_hand():
     st.integers(2, 40),
     st.sampled_from([(4,), (3, 5), (2, 4, 8)]),
 )
-def test_any_size_comes_back_in_its_size(channels, height, width, maps):
+def test_the_reconstruction_has_the_size_of_the_image(channels, height, width, maps):
     spec = ImageSpec(channels, height, width, 10)
     images = torch.randn(2, *spec.shape)
     if len(maps) > math.ceil(math.log2(max(height, width))):

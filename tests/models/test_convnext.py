@@ -12,7 +12,7 @@ CIFAR10 = ImageSpec(3, 32, 32, 10)
 
 
 @pytest.mark.parametrize(("side", "patch"), [(28, 2), (32, 2), (64, 4), (224, 4), (8, 1)])
-def test_stages_halve_what_the_patches_leave(side, patch):
+def test_stages_halve_the_map_of_patches(side, patch):
     spec = ImageSpec(1, side, side, 7)
     with torch.device("meta"):
         model = ConvNeXt(spec, patch=patch)
@@ -80,7 +80,7 @@ def test_weights_are_those_of_the_paper_s_code():
         ),
     ],
 )
-def test_what_cannot_be_is_refused(spec, options, message):
+def test_impossible_options_are_refused(spec, options, message):
     with pytest.raises(ValueError, match=r"must be|needs") as refusal:
         ConvNeXt(spec, **options)
     assert str(refusal.value) == message

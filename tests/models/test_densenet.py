@@ -26,7 +26,7 @@ def shapes_of_blocks(model, spec):
     return seen
 
 
-def test_a_layer_adds_its_maps_behind_those_that_came():
+def test_a_layer_concatenates_its_maps_to_its_input():
     layer = DenseLayer(5, 3, bottleneck=True, dropout=0.0).eval()
     maps = torch.randn(2, 5, 4, 4)
     output = layer(maps)
@@ -76,7 +76,7 @@ def test_dropout_comes_after_each_convolution_but_the_first():
 
 
 @pytest.mark.parametrize(("stem", "least"), [("small", 4), ("imagenet", 29)])
-def test_images_that_vanish_are_refused(stem, least):
+def test_images_that_are_too_small_are_refused(stem, least):
     depth = 121 if stem == "imagenet" else 10
     smallest = ImageSpec(1, least, least, 10)
     model = on_meta(smallest, depth=depth, stem=stem)
@@ -107,7 +107,7 @@ def test_images_that_vanish_are_refused(stem, least):
         ),
     ],
 )
-def test_depths_that_cannot_be_are_refused_with_the_nearest(options, message):
+def test_impossible_depths_are_refused_with_the_nearest(options, message):
     with pytest.raises(ValueError, match="must be") as refusal:
         on_meta(CIFAR10, **options)
     assert str(refusal.value) == message

@@ -49,7 +49,7 @@ def test_the_registered_models_are_these():
     assert len(models.__all__) == len(OURS)
 
 
-def test_a_name_that_is_no_model_lists_the_models():
+def test_a_name_that_is_not_a_model_lists_the_models():
     with pytest.raises(AttributeError, match="no 'ResNext'; it has AlexNet, Autoencoder, Conv"):
         models.ResNext  # noqa: B018
 
@@ -93,7 +93,7 @@ UNDECIDED = "alexnet conv_stack densenet mlp resnet resnet_imagenet vgg wide_res
 
 
 @pytest.mark.parametrize("name", UNDECIDED.split())
-def test_an_untrained_model_is_nearly_undecided(name):
+def test_an_untrained_model_predicts_nearly_uniform_probabilities(name):
     torch.manual_seed(0)
     model = build(MODELS[name], SPECS[1])
     with torch.no_grad():

@@ -44,7 +44,7 @@ def smallest_spec(name):
     raise AssertionError(f"{name} takes no images")
 
 
-def test_so_many_models_and_variants_there_are():
+def test_the_number_of_models_and_variants():
     assert NUM_MODELS == 16
     assert len(CONFIGS) - NUM_MODELS == 51 == len(list((CONF / "model").rglob("*.yaml")))
     assert set(SLOW.split()) <= set(CONFIGS)

@@ -142,7 +142,7 @@ def test_padding_never_counts_in_pooling(kind, padding):
         torch.testing.assert_close(output, torch.full_like(output, value))
 
 
-def test_same_average_is_over_the_pixels_that_exist():
+def test_same_average_is_over_the_pixels_within_the_map():
     average = layers.pool2d("avg", 2, 2, "same")(as_map([[1, 2, 3], [4, 5, 6], [7, 8, 9]]))
     assert average[0, 0].tolist() == [[3, 4.5], [7.5, 9]]
 
@@ -199,7 +199,7 @@ def test_weights_have_the_variance_of_their_rule_and_biases_are_zero(rule, gain)
         assert not layer.bias.any()
 
 
-def test_a_classifier_starts_from_even_odds():
+def test_a_classifier_starts_from_nearly_uniform_probabilities():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(50, 200), nn.Linear(200, 100))
     layers.init_weights(network, "he", network[1])

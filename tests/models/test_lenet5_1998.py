@@ -133,6 +133,6 @@ def test_weights_are_uniform_within_2_4_over_the_inputs_of_a_unit():
         (ImageSpec(1, 32, 32, 47), "has codes for 10 classes, the digits, not for 47"),
     ],
 )
-def test_what_the_paper_has_no_place_for_is_refused(spec, message):
+def test_other_image_sizes_and_class_counts_are_refused(spec, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         LeNet51998(spec)

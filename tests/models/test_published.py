@@ -48,7 +48,7 @@ def test_parameters_and_macs_are_the_published_ones(row):
     assert not row["macs"] or str(cost.macs) == row["macs"]
 
 
-def test_every_row_is_complete_and_there_once():
+def test_every_row_is_complete_and_unique():
     keys = [(row["model"], row["input"]) for row in ROWS]
     assert len(keys) == len(set(keys)) >= 35
     for row in ROWS:

@@ -41,7 +41,7 @@ def test_a_plain_block_is_a_residual_one_without_its_sum():
     assert torch.equal(residual(maps), F.relu(branch + maps))
 
 
-def test_a_preactivated_block_leaves_its_sum_alone():
+def test_a_preactivated_block_has_nothing_after_its_sum():
     block = PreActBlock(4, 4).eval()
     nn.init.zeros_(block.conv2.weight)
     maps = torch.randn(2, 4, 6, 6)
@@ -120,7 +120,7 @@ def test_a_wide_resnet_multiplies_channels_and_counts_its_projections():
     assert {layer.p for layer in modules_of(model, nn.Dropout)} == {0.3}
 
 
-def test_what_cannot_be_is_refused():
+def test_impossible_options_are_refused():
     with pytest.raises(ValueError, match=r"^depth=27 must be 6n\+4 .*; the nearest is 28$"):
         WideResNet(CIFAR10, depth=27)
     with pytest.raises(ValueError, match=r"^width=2 widens bottlenecks, and depth=18 has none"):

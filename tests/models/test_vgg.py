@@ -54,7 +54,7 @@ def test_each_stage_halves_the_map(side, last):
         (CIFAR10, {"hidden": (4096, 128)}, [512, 4096, 128]),
     ],
 )
-def test_the_head_is_the_paper_s_from_224_pixels_on_unless_told(spec, options, widths):
+def test_the_default_head_is_the_paper_s_from_224_pixels_on(spec, options, widths):
     model = on_meta(spec, **options)
     linear = layers_of(model, nn.Linear)
     assert [layer.in_features for layer in linear] == widths
@@ -77,7 +77,7 @@ def test_weights_are_he_s():
         (ImageSpec(1, 27, 32, 10), {}, "needs images of at least 28x28, not 27x32"),
     ],
 )
-def test_what_cannot_be_is_refused(spec, options, message):
+def test_impossible_options_are_refused(spec, options, message):
     with pytest.raises(ValueError, match=r"must be|needs|every") as refusal:
         VGG(spec, **options)
     assert str(refusal.value) == message

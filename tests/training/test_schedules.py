@@ -77,7 +77,7 @@ def test_plateau_equals_torch(metric: str) -> None:
     assert rates[-1] == pytest.approx(0.4 * 0.5**4)  # it did fall, four times
 
 
-def test_plateau_goes_on_from_its_state() -> None:
+def test_plateau_continues_from_its_state() -> None:
     first = Plateau(TOTAL, SPE, patience=1)
     for loss in (1.0, 1.0):
         first.epoch_end({"val_loss": loss})

@@ -1,4 +1,4 @@
-"""A long table made short: parts of a network as one row each, and parts that are alike as one."""
+"""Shortening a table: one row for each part of a network, and one for consecutive equal parts."""
 
 import itertools
 import re
@@ -13,22 +13,22 @@ _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)$")
 
 @dataclass(frozen=True)
 class _Part:
-    """A row, and what must be equal for another one to be like it."""
+    """A row, and a key that is equal for equal parts."""
 
     row: Row
-    likeness: Any
+    key: Any
 
 
 def fold(rows: Sequence[Row], depth: int, classes: Mapping[str, str]) -> list[Row]:
-    """Rows of at most ``depth`` names in their path. ``classes`` has the class of every module."""
+    """Rows with at most ``depth`` names in their path. ``classes``: path -> class of its module."""
     parts = []
     for (path, _), group in itertools.groupby(
-        rows, lambda row: (_cut(row.name, depth), _kind(row))
+        rows, lambda row: (_cut(row.name, depth), _is_unused(row))
     ):
         within = list(group)
-        is_whole = len(within) == 1 and within[0].name == path
-        row = within[0] if is_whole else _sum(path, within, classes)
-        parts.append(_Part(row, [_likeness(one, path) for one in within]))
+        is_one_row = len(within) == 1 and within[0].name == path
+        row = within[0] if is_one_row else _sum(path, within, classes)
+        parts.append(_Part(row, [_without_place(one, path) for one in within]))
     return _without_repeats(parts)
 
 
@@ -36,20 +36,20 @@ def _cut(name: str, depth: int) -> str:
     return ".".join(name.split(".")[:depth])
 
 
-def _kind(row: Row) -> bool:
-    return row.operation == "unused"  # not to be summed with what is used
+def _is_unused(row: Row) -> bool:
+    return row.operation == "unused"  # not summed with rows that the forward pass uses
 
 
-def _likeness(row: Row, path: str) -> Row:
-    """The row without what differs between equal parts at different places."""
+def _without_place(row: Row, path: str) -> Row:
+    """The row without what depends on its position in the network."""
     return replace(row, name=row.name.removeprefix(path), receptive_field=None)
 
 
 def _sum(path: str, rows: Sequence[Row], classes: Mapping[str, str]) -> Row:
-    last = next((row for row in reversed(rows) if row.output), rows[-1])  # not of parameters alone
+    last = next((row for row in reversed(rows) if row.output), rows[-1])  # not a row of parameters
     return Row(
         name=path,
-        operation="unused" if _kind(last) else classes.get(path, ""),
+        operation="unused" if _is_unused(last) else classes.get(path, ""),
         output=last.output,
         parameters=sum(row.parameters for row in rows),
         macs=sum(row.macs for row in rows),
@@ -60,7 +60,7 @@ def _sum(path: str, rows: Sequence[Row], classes: Mapping[str, str]) -> Row:
 
 def _without_repeats(parts: Sequence[_Part]) -> list[Row]:
     rows: list[Row] = []
-    first: _Part | None = None  # of the present series
+    first: _Part | None = None  # of the current series
     for part in parts:
         if first is not None and _follows(first, rows[-1].repeats, part):
             rows[-1] = _joined(first.row, part.row, rows[-1].repeats + 1)
@@ -71,9 +71,9 @@ def _without_repeats(parts: Sequence[_Part]) -> list[Row]:
 
 
 def _follows(first: _Part, repeats: int, part: _Part) -> bool:
-    """True if ``part`` is the next one of a series that begins with ``first``."""
+    """True if ``part`` continues a series that begins with ``first``."""
     start, this = _NUMBERED.match(first.row.name), _NUMBERED.match(part.row.name)
-    if start is None or this is None or first.likeness != part.likeness:
+    if start is None or this is None or first.key != part.key:
         return False
     return start["stem"] == this["stem"] and int(start["number"]) + repeats == int(this["number"])
 

@@ -1,6 +1,6 @@
-"""A layer's sizes, parameters and multiply-adds as sums that a reader can do by hand.
+"""A layer's sizes, parameters and multiply-adds as arithmetic that a reader can check by hand.
 
-Every text evaluates to the number that stands behind its ``=`` or in its column.
+Every formula evaluates to the number after its ``=`` or in its column.
 """
 
 import math
@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from cnnlab.explain.trace.operations import Border, Product, Resize, Size, Step, Window
 from cnnlab.explain.trace.recorder import Call
 
-_MOST_TERMS = 4  # a longer sum teaches nothing
+_MAX_TERMS = 4  # a longer sum is not shown
 
 
 # Sizes ---------------------------------------------------------------------------------------
 
 
 def size_formula(call: Call) -> str:
-    """How the output's height and width, or its length, come about; empty where they stay."""
+    """How the output's height and width, or its length, are computed; empty if unchanged."""
     if call.word == "flatten" and len(call.in_shape) == 3:
         channels, height, width = call.in_shape
-        if len(call.out_shape) == 2:  # places alone, to a row of them
+        if len(call.out_shape) == 2:  # positions alone, to a vector of them
             return f"{height}*{width} = {height * width}"
         return f"{height}*{width}*{channels} = {math.prod(call.in_shape)}"
     if call.word == "parameters":
@@ -35,23 +35,23 @@ def window_formula(window: Window, side: int) -> str:
     size, out, stride = (x[side] for x in (window.in_size, window.out_size, window.stride))
     if window.transposed:
         return _transposed_formula(window, side)
-    total = size - window.reach[side] + sum(window.border[side])
-    slid = f"({size} - {_reach(window, side)} + {_border(window.border[side])})"
-    if window.rest[side] == 0:
-        return f"{slid}/{stride} + 1 = {out}"
+    total = size - window.effective_kernel[side] + sum(window.border[side])
+    span = f"({size} - {_kernel(window, side)} + {_border(window.border[side])})"
+    if window.remainder[side] == 0:
+        return f"{span}/{stride} + 1 = {out}"
     rounding = "floor" if out == total // stride + 1 else "ceil"
-    return f"{rounding}({slid}/{stride}) + 1 = {out}"
+    return f"{rounding}({span}/{stride}) + 1 = {out}"
 
 
 def _transposed_formula(window: Window, side: int) -> str:
     size, out, stride = (x[side] for x in (window.in_size, window.out_size, window.stride))
     border = window.border[side]
-    extra = out - ((size - 1) * stride - sum(border) + window.reach[side])
+    extra = out - ((size - 1) * stride - sum(border) + window.effective_kernel[side])
     more = f" + {extra}" if extra else ""
-    return f"({size} - 1)*{stride} - {_border(border)} + {_reach(window, side)}{more} = {out}"
+    return f"({size} - 1)*{stride} - {_border(border)} + {_kernel(window, side)}{more} = {out}"
 
 
-def _reach(window: Window, side: int) -> str:
+def _kernel(window: Window, side: int) -> str:
     kernel, dilation = window.kernel[side], window.dilation[side]
     return str(kernel) if dilation == 1 else f"({dilation}*({kernel} - 1) + 1)"
 
@@ -98,7 +98,7 @@ def equation(formula: str, value: int) -> str:
 
 
 def parameter_formula(call: Call) -> str:
-    """The layer's parameters as a sum: per kernel its weights and a bias, times the kernels."""
+    """The layer's parameters: the weights and bias of a kernel, times the number of kernels."""
     shapes = {name: tuple(p.shape) for name, p in call.parameters.items()}
     by_name = {name.rpartition(".")[2]: shape for name, shape in shapes.items()}
     if len(shapes) == len(by_name) and set(by_name) in ({"weight"}, {"weight", "bias"}):
@@ -107,17 +107,17 @@ def parameter_formula(call: Call) -> str:
             return f"2*{_product(weight)}"
         is_transposed = any(isinstance(s, Window) and s.transposed for s in call.steps)
         if len(weight) > 1 and bias in (None, weight[:1]) and not is_transposed:
-            out, spanned, *kernel = weight
-            spans = _product((*kernel, spanned))
-            return f"{out}*({spans} + 1)" if bias else f"{out}*{spans}"
+            out, in_channels, *kernel = weight
+            weights = _product((*kernel, in_channels))
+            return f"{out}*({weights} + 1)" if bias else f"{out}*{weights}"
     return _sum([_product(shape) for shape in shapes.values()])
 
 
 def mac_formula(call: Call) -> str:
-    """The layer's multiply-adds: output places x kernels, times what each kernel spans."""
+    """The layer's multiply-adds: output positions x kernels, times the weights of each kernel."""
     terms = [term for step in call.steps if (term := _macs_of(step)) is not None]
     if sum(macs for macs, _ in terms) != call.macs:
-        return ""  # an operation that is no window and no plain product took part
+        return ""  # there is an operation that is neither a window nor a plain product
     return _sum([text for _, text in terms])
 
 
@@ -128,12 +128,12 @@ def _macs_of(step: Step) -> tuple[int, str] | None:
         return step.rows * step.outputs * step.inputs, f"{outputs} * {step.inputs}"
     if not isinstance(step, Window) or step.channels is None:
         return None
-    kernels, spanned = step.channels
-    places, each = (*step.out_size, kernels), (*step.kernel, spanned)
-    if step.transposed:  # there every number of the input meets all kernels of its group
-        places = (*step.in_size, spanned * step.groups)
+    kernels, in_channels = step.channels
+    positions, each = (*step.out_size, kernels), (*step.kernel, in_channels)
+    if step.transposed:  # each number of the input is multiplied with all kernels of its group
+        positions = (*step.in_size, in_channels * step.groups)
         each = (*step.kernel, kernels // step.groups)
-    return math.prod(places + each), f"{_product(places)} * {_product(each)}"
+    return math.prod(positions + each), f"{_product(positions)} * {_product(each)}"
 
 
 def _product(factors: Sequence[int]) -> str:
@@ -141,7 +141,7 @@ def _product(factors: Sequence[int]) -> str:
 
 
 def _sum(terms: Sequence[str]) -> str:
-    """Equal terms are counted: ``2*(64*64)``."""
+    """The terms as a sum, equal ones multiplied: ``2*(64*64)``."""
     counted = {term: terms.count(term) for term in terms}
     texts = [term if n == 1 else f"{n}*({term})" for term, n in counted.items()]
-    return " + ".join(texts) if len(texts) <= _MOST_TERMS else ""
+    return " + ".join(texts) if len(texts) <= _MAX_TERMS else ""

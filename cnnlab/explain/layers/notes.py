@@ -1,4 +1,4 @@
-"""What a learner should see in a network: pixels never read, kernels too large, one heavy layer."""
+"""Notes on a network for learners: pixels never read, kernels too large, one dominating layer."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,62 +6,66 @@ from cnnlab.explain.layers.formulas import by
 from cnnlab.explain.trace.operations import Window
 from cnnlab.explain.trace.recorder import Call
 
-_HEAVY = 0.5  # share of all parameters
-_NAMED = 3  # layers that a note names before it counts the rest
+_DOMINATING = 0.5  # of all parameters
+_MAX_NAMES = 3  # layers that a note names; it counts the others
 
 
 def layer_notes(calls: Sequence[Call]) -> list[str]:
-    """One line each; layers of which the same is to be said share a line."""
+    """One line for each finding; layers with the same finding share a line."""
     findings: dict[str, list[tuple[str, str]]] = {}  # consequence -> layers and their numbers
     for call in calls:
         for window in (step for step in call.steps if isinstance(step, Window)):
             for numbers, consequence in _of_window(window):
                 findings.setdefault(consequence, []).append((call.path or call.word, numbers))
     notes = []
-    for consequence, found in findings.items():
-        (name, numbers), *others = found
-        notes.append(f"{name}: {numbers}: {consequence}{_likewise([n for n, _ in others])}")
-    return [*notes, *_unfollowed(calls), *_heaviest(calls)]
+    for consequence, layers in findings.items():
+        (name, numbers), *others = layers
+        notes.append(f"{name}: {numbers}: {consequence}{_also([n for n, _ in others])}")
+    return [*notes, *_unknown_field(calls), *_dominating_layer(calls)]
 
 
-def _likewise(names: Sequence[str]) -> str:
+def _also(names: Sequence[str]) -> str:
     names = list(dict.fromkeys(names))
     if not names:
         return ""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"; so in {', '.join(names[:_NAMED])}{more}"
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"; also in {', '.join(names[:_MAX_NAMES])}{more}"
 
 
 def _of_window(window: Window) -> Iterator[tuple[str, str]]:
-    """What is remarkable about a window: its numbers, and what follows from them."""
+    """The findings about a window: its numbers, and their consequence."""
     if window.transposed:
         return
-    if window.reach[0] < window.stride[0] or window.reach[1] < window.stride[1]:
-        seen = [min(f / s, 1) for f, s in zip(window.reach, window.stride, strict=True)]
+    kernel, size = window.effective_kernel, window.in_size
+    if kernel[0] < window.stride[0] or kernel[1] < window.stride[1]:
+        seen = [min(f / s, 1) for f, s in zip(kernel, window.stride, strict=True)]
         yield (
             f"stride {_one(window.stride)} is wider than kernel {_one(window.kernel)}",
             f"about {seen[0] * seen[1]:.0%} of the map is read, the rest skipped",
         )
-    elif max(window.rest) > 0:
-        yield _undivided(window)
-    if window.in_size[0] < window.reach[0] or window.in_size[1] < window.reach[1]:
+    elif max(window.remainder) > 0:
+        yield _dropped(window)
+    if size[0] < kernel[0] or size[1] < kernel[1]:
         yield (
-            f"kernel {by(window.kernel)} is larger than its map of {by(window.in_size)}",
+            f"kernel {by(window.kernel)} is larger than its map of {by(size)}",
             "part of every window is border",
         )
 
 
-def _undivided(window: Window) -> tuple[str, str]:
-    side = 0 if window.rest[0] > 0 else 1
-    size, reach, border = window.in_size[side], window.reach[side], sum(window.border[side])
+def _dropped(window: Window) -> tuple[str, str]:
+    side = 0 if window.remainder[0] > 0 else 1
+    size, kernel = window.in_size[side], window.effective_kernel[side]
+    border = sum(window.border[side])
     numbers = (
         f"stride {window.stride[side]} does not divide "
-        f"{size} - {reach} + {border} = {size - reach + border}"
+        f"{size} - {kernel} + {border} = {size - kernel + border}"
     )
-    lost = [max(r - after, 0) for r, (_, after) in zip(window.rest, window.border, strict=True)]
-    if max(lost) > 0:
-        return numbers, f"{_lines(lost)} of the map dropped, never read"
-    return numbers, f"only border is dropped ({_lines(window.rest)})"
+    unread = [
+        max(n - after, 0) for n, (_, after) in zip(window.remainder, window.border, strict=True)
+    ]
+    if max(unread) > 0:
+        return numbers, f"{_lines(unread)} of the map dropped, never read"
+    return numbers, f"only border is dropped ({_lines(window.remainder)})"
 
 
 def _lines(counts: Sequence[int]) -> str:
@@ -75,20 +79,20 @@ def _one(sizes: Sequence[int]) -> str:
     return str(sizes[0]) if sizes[0] == sizes[1] else by(sizes)
 
 
-def _unfollowed(calls: Sequence[Call]) -> Iterator[str]:
+def _unknown_field(calls: Sequence[Call]) -> Iterator[str]:
     for call in calls:
         field = call.receptive_field
         if call.in_shape and call.out_shape and (field is None or field.pixels is None):
             yield (
-                f"{call.path or call.word}: field ?: it is not followed beyond maps that are cut "
-                "into windows, shifted or picked from by index"
+                f"{call.path or call.word}: field ?: it is not followed through maps that are "
+                "split into windows, shifted or indexed"
             )
             return
 
 
-def _heaviest(calls: Sequence[Call]) -> Iterator[str]:
+def _dominating_layer(calls: Sequence[Call]) -> Iterator[str]:
     counts = [sum(p.numel() for p in call.parameters.values()) for call in calls]
     total, most = sum(counts), max(counts, default=0)
-    if most > _HEAVY * total and sum(map(bool, counts)) > 1:
+    if most > _DOMINATING * total and sum(map(bool, counts)) > 1:
         name = calls[counts.index(most)].path or "the model itself"
         yield f"{name}: {most:,} of {total:,} parameters, {most / total:.1%}, are in this layer"

@@ -1,4 +1,4 @@
-"""One row of a table of layers, made of one traced call."""
+"""One row of a table of layers, from one traced call."""
 
 import re
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ FLOAT32 = 4  # bytes
 class Row:
     """One layer, function or folded part of a network, for one image."""
 
-    name: str  # path of the module; behind it, the function that it calls
+    name: str  # path of the module, followed by the function if it calls one
     operation: str  # conv, maxpool, add; the class of a folded part
-    output: str  # H x W x K, or the length of a row of numbers
+    output: str  # H x W x C, or the length of a vector
     size_formula: str = ""
     kernel: str = ""
     stride: str = ""
@@ -29,12 +29,12 @@ class Row:
     macs: int = 0
     mac_formula: str = ""
     receptive_field: Size | None = None  # pixels, height and width; None where not known
-    activation_bytes: int = 0  # new memory for the output at float32: none by a view or in place
-    repeats: int = 1  # numbers are those of all repeats together
+    activation_bytes: int = 0  # new memory for the output at float32: 0 for a view or in place
+    repeats: int = 1  # equal parts folded into this row; numbers are totals
 
     @property
     def window(self) -> str:
-        """``5x5 s2 p1``: kernel, stride, padding, and dilation or groups where there are any."""
+        """``5x5 s2 p1``: kernel, stride, padding, and dilation or groups if there are any."""
         if not self.kernel:
             return ""
         more = f" d{self.dilation}" if self.dilation != "1" else ""
@@ -43,20 +43,20 @@ class Row:
 
     @property
     def description(self) -> str:
-        """``conv 5x5 s2 p1``, or ``5x5 s2 p1`` if the name says already that it is a conv."""
-        says_it = re.search(rf"(^|[._]){re.escape(self.operation)}$", self.name) is not None
-        return " ".join(filter(None, ("" if says_it else self.operation, self.window)))
+        """``conv 5x5 s2 p1``, or ``5x5 s2 p1`` if the name already says that it is a conv."""
+        in_name = re.search(rf"(^|[._]){re.escape(self.operation)}$", self.name) is not None
+        return " ".join(filter(None, ("" if in_name else self.operation, self.window)))
 
     @property
     def field(self) -> str:
-        """The receptive field: one number if it is square, ``?`` if it could not be followed."""
+        """The receptive field: one number if it is square, ``?`` if it is not known."""
         if self.receptive_field is None:
             return "?" if self.output else ""
         return _side(self.receptive_field)
 
 
 def row_of(call: Call) -> Row:
-    """What a call amounts to, with the arithmetic in words of numbers."""
+    """The row of a call, with its arithmetic."""
     window = next((step for step in call.steps if isinstance(step, Window)), None)
     return Row(
         name=_name(call),
@@ -76,7 +76,7 @@ def row_of(call: Call) -> Row:
 def _name(call: Call) -> str:
     if call.path:
         return call.path
-    return ", ".join(call.parameters) if call.parameters else call.word  # the model's own
+    return ", ".join(call.parameters) if call.parameters else call.word  # of the model itself
 
 
 def _output(call: Call) -> str:
@@ -99,5 +99,5 @@ def _window_columns(window: Window) -> dict[str, Any]:
 
 
 def _side(size: Size) -> str:
-    """One number where height and width agree."""
+    """One number if height and width are equal."""
     return str(size[0]) if size[0] == size[1] else by(size)

@@ -1,4 +1,4 @@
-"""The table of a network's layers: what each one does, gives, holds and costs."""
+"""The table of a network's layers: operation, output size, parameters and cost of each."""
 
 import functools
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from cnnlab.spec import ImageSpec
 
 @dataclass(frozen=True)
 class LayerTable:
-    """All rows in the order of the forward pass, their totals, and what a learner should see."""
+    """All rows in the order of the forward pass, their totals, and notes for learners."""
 
     title: str
     input: str  # H x W x C
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
-    frozen_parameters: int  # those of the parameters that training leaves alone
+    frozen_parameters: int  # of all parameters, those that are not trained
 
     @functools.cached_property
     def parameters(self) -> int:
-        """Numbers held as parameters, trained or frozen, shared ones once."""
+        """Number of parameters, trained or frozen, shared ones once."""
         return sum(row.parameters for row in self.rows)
 
     @functools.cached_property
@@ -38,21 +38,22 @@ class LayerTable:
         return sum(row.activation_bytes for row in self.rows)
 
     def parameter_share(self, row: Row) -> float:
-        """The row's part of all parameters, 0 to 1."""
+        """The row's fraction of all parameters, 0 to 1."""
         return row.parameters / self.parameters if self.parameters else 0.0
 
     def mac_share(self, row: Row) -> float:
-        """The row's part of all multiply-adds, 0 to 1."""
+        """The row's fraction of all multiply-adds, 0 to 1."""
         return row.macs / self.macs if self.macs else 0.0
 
 
 def layer_table(
     model: nn.Module, spec: ImageSpec, *, title: str = "", depth: int | None = None
 ) -> LayerTable:
-    """Trace one image through a model, on the device where it lies, and tabulate its layers.
+    """Trace one image through a model, on the model's device, and tabulate its layers.
 
-    ``depth`` makes one row of whatever lies deeper than so many names in a module's path, and of
-    neighbours that are alike: ``layer1.0-2``.
+    Args:
+        depth: modules whose path has more than ``depth`` names are folded into one row each, and
+            so are consecutive equal rows: ``layer1.0-2``. None shows every layer.
 
     Raises:
         RuntimeError, ValueError, TypeError: the model cannot take such images.

@@ -1,4 +1,4 @@
-"""A table of layers on the terminal: two lines per layer, the numbers and how they come about."""
+"""A table of layers on the terminal: two lines per layer, the numbers and their formulas."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,15 +16,15 @@ from cnnlab.explain.layers.text import LEGEND, memory, percent
 
 @dataclass(frozen=True)
 class _Form:
-    """How much of the table to show."""
+    """How much of the table is shown."""
 
-    name_width: int  # longer names are broken at their dots
-    gap: int = 0  # between columns, besides the one space that the box draws
+    name_width: int  # longer names are wrapped at their dots
+    gap: int = 0  # between columns, in addition to the space that the box draws
     spaced: bool = True  # spaces in formulas
-    complete: bool = True  # shares and memory too
+    complete: bool = True  # with percentages and memory
 
 
-# From roomy to narrow; the first that fits the console is taken.
+# From wide to narrow; the first that fits the console is used.
 _FORMS = (
     _Form(name_width=40, gap=1),
     _Form(name_width=24),
@@ -32,11 +32,11 @@ _FORMS = (
     _Form(name_width=18, spaced=False),
     _Form(name_width=18, spaced=False, complete=False),
 )
-_SIZE_WIDTH = 22  # of a formula without spaces, before it is broken
+_SIZE_WIDTH = 22  # longer formulas without spaces are wrapped
 
 
 def print_layer_table(table: LayerTable, console: Console) -> None:
-    """Print the table in the roomiest form that fits, then totals, notes and legend."""
+    """Print the table in the widest form that fits, then totals, notes and legend."""
     form = next((f for f in _FORMS if _fits(_contents(table, f), f, console.width)), _FORMS[-1])
     title = Text(f"{table.title}: images of {table.input}", style="bold")
     frozen = f" ({table.frozen_parameters:,} of them frozen)" if table.frozen_parameters else ""
@@ -52,7 +52,7 @@ def print_layer_table(table: LayerTable, console: Console) -> None:
 
 
 def _contents(table: LayerTable, form: _Form) -> Iterator[list[Text]]:
-    """The headings, then the cells of each row, made when asked for."""
+    """The headings, then the cells of each row, generated on demand."""
     yield _headings(form)
     for row in table.rows:
         yield _cells(row, table, form)
@@ -66,7 +66,7 @@ def _headings(form: _Form) -> list[Text]:
 
 
 def _fits(lines: Iterable[Sequence[Text]], form: _Form, width: int) -> bool:
-    """True if no cell need be broken; ends with the first row that is too wide."""
+    """True if no cell has to be wrapped; ends with the first row that is too wide."""
     widths: dict[int, int] = {}
     for cells in lines:
         for i, cell in enumerate(cells):
@@ -96,10 +96,10 @@ def _cells(row: Row, table: LayerTable, form: _Form) -> list[Text]:
     def formula(text: str) -> str:
         return text if form.spaced else text.replace(" ", "")
 
-    says_all = row.size_formula.endswith(f" = {row.output}")  # the length of flattened maps
+    has_output = row.size_formula.endswith(f" = {row.output}")  # the length of flattened maps
     cells = [
         _first_cell(row, form),
-        _lines("" if says_all else row.output, _size(row, form)),
+        _lines("" if has_output else row.output, _size(row, form)),
         _lines(
             _number(row.parameters, table.parameter_share(row), form),
             formula(row.parameter_formula),
@@ -111,7 +111,7 @@ def _cells(row: Row, table: LayerTable, form: _Form) -> list[Text]:
 
 
 def _size(row: Row, form: _Form) -> str:
-    """The formula; height and width, if they differ, on a line each."""
+    """The formula; height and width, if they differ, on separate lines."""
     text = row.size_formula.replace(", ", "\n")
     if form.spaced or "=" not in text:
         return text
@@ -128,15 +128,15 @@ def _number(value: int, share: float, form: _Form) -> str:
 
 
 def _first_cell(row: Row, form: _Form) -> Text:
-    """The name, and what the layer is: beside it if there is room and no second line, or below."""
-    name = _broken(row.name, form.name_width) + (f" x{row.repeats}" if row.repeats > 1 else "")
+    """The name, and the operation next to it if it fits and there is no second line, or below."""
+    name = _wrapped(row.name, form.name_width) + (f" x{row.repeats}" if row.repeats > 1 else "")
     is_single = not (row.window or row.parameters or row.macs)
     fits = len(name.splitlines()[-1]) + len(row.description) + 1 <= form.name_width
     return _lines(name, row.description, separator=" " if is_single and fits else "\n")
 
 
-def _broken(name: str, width: int) -> str:
-    """The name on several lines if need be, each but the last ending with a dot."""
+def _wrapped(name: str, width: int) -> str:
+    """The name on as many lines as needed, each but the last ending with a dot."""
     lines = [""]
     for part in re.split(r"(?<=\.)", name):
         if lines[-1] and len(lines[-1] + part.rstrip(".")) > width:
@@ -146,6 +146,6 @@ def _broken(name: str, width: int) -> str:
 
 
 def _lines(first: str, second: str, separator: str = "\n") -> Text:
-    """What is said, and in dimmer letters how it comes about."""
+    """A value, and dimmed its formula."""
     separator = separator if first and second else ""
     return Text(first).append(f"{separator}{second}", style="dim")

@@ -13,7 +13,7 @@ from cnnlab.explain.layers.table import LayerTable
 LEGEND = (
     "s stride, p padding, d dilation, g groups. MACs: multiply-adds of convolutions and matrix "
     "products. Field: pixels of the image that an output can depend on, border included. "
-    "Memory: outputs of one image at float32; nothing where an output is a view or made in place."
+    "Memory: outputs of one image at float32; nothing if an output is a view or computed in place."
 )
 _HEADINGS = (
     *("layer", "operation", "size", "output", "parameters", "share", "MACs", "share"),
@@ -49,7 +49,7 @@ def as_markdown(table: LayerTable) -> str:
 
 
 def as_csv(table: LayerTable) -> str:
-    """One line per row, numbers bare; no totals."""
+    """One line per row, numbers without separators; no totals."""
     records = [_record(row, table) for row in table.rows]
     text = io.StringIO()
     fields = list(_record(Row("", "", ""), table))

@@ -1,8 +1,8 @@
-"""Which dimensions of a tensor are places of the image, followed through views.
+"""Which dimensions of a tensor are spatial, followed through views.
 
-A network may move its maps about: flatten them, put channels last, make tokens of positions. An
-axis is one dimension, written as the factors that it was merged from; factors of size 1, the
-batch among them, are left out.
+A network may flatten its maps, put channels last or make tokens of positions. An axis is one
+dimension, written as the factors that it was merged from; factors of size 1, such as the batch,
+are left out.
 """
 
 import math
@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 0, 1
 
 
 class Factor(NamedTuple):
-    """``size`` places down the height or along the width, or ``size`` channels (side None)."""
+    """``size`` positions down the height or along the width, or ``size`` channels (side None)."""
 
     size: int
     side: int | None = None
@@ -29,7 +29,7 @@ def axis(size: int, side: int | None = None) -> Axis:
 
 
 def channel_axes(shape: Iterable[int]) -> Axes:
-    """The axes of a tensor without places."""
+    """The axes of a tensor without spatial dimensions."""
     return tuple(axis(size) for size in shape)
 
 
@@ -40,47 +40,47 @@ def map_axes(shape: Sequence[int]) -> Axes:
 
 
 def is_map(axes: Axes) -> bool:
-    """True if the last two dimensions are height and width, and no other one holds places."""
-    if len(axes) < 2 or any(sides(axes[:-2])):
+    """True if the last two dimensions are height and width, and no other one is spatial."""
+    if len(axes) < 2 or any(spatial_factors(axes[:-2])):
         return False
     return all(
-        not held or [f.side for f in held] == [side]
-        for held, side in zip(axes[-2:], (HEIGHT, WIDTH), strict=True)
+        not factors or [f.side for f in factors] == [side]
+        for factors, side in zip(axes[-2:], (HEIGHT, WIDTH), strict=True)
     )
 
 
-def sides(axes: Iterable[Axis]) -> list[Factor]:
-    """The factors that are places."""
-    return [factor for held in axes for factor in held if factor.side is not None]
+def spatial_factors(axes: Iterable[Axis]) -> list[Factor]:
+    """The factors of all axes that are positions along height or width."""
+    return [factor for factors in axes for factor in factors if factor.side is not None]
 
 
 def regroup(axes: Axes, shape: Sequence[int]) -> Axes | None:
-    """The axes after a view; None where it does not cut along the factors.
+    """The axes after a view; None if it does not split along the factors.
 
-    Height or width cut into windows becomes several factors, and one again where they meet again.
+    Height or width split into windows becomes several factors, and one again once merged.
     """
-    factors = _joined(factor for held in axes for factor in held)
+    factors = _joined(factor for old in axes for factor in old)
     regrouped = []
     for size in shape:
-        held: list[Factor] = []
-        while math.prod(factor.size for factor in held) < size:
-            left = size // math.prod(factor.size for factor in held)
+        new: list[Factor] = []
+        while math.prod(factor.size for factor in new) < size:
+            needed = size // math.prod(factor.size for factor in new)
             if not factors:
                 return None
             first = factors.pop(0)
-            if left % first.size == 0:
-                held.append(first)
-            elif first.size % left == 0:
-                held.append(Factor(left, first.side))
-                factors.insert(0, Factor(first.size // left, first.side))
+            if needed % first.size == 0:
+                new.append(first)
+            elif first.size % needed == 0:
+                new.append(Factor(needed, first.side))
+                factors.insert(0, Factor(first.size // needed, first.side))
             else:
                 return None
-        regrouped.append(tuple(held))
+        regrouped.append(tuple(new))
     return None if factors else tuple(regrouped)
 
 
 def _joined(factors: Iterable[Factor]) -> list[Factor]:
-    """Neighbouring factors of one kind as one, so that it can be cut anywhere."""
+    """Neighbouring factors of one side as one, so that it can be split anywhere."""
     joined: list[Factor] = []
     for factor in factors:
         if joined and joined[-1].side == factor.side:

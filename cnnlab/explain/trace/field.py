@@ -1,22 +1,23 @@
-"""What one number of a tensor can see of the image, as a tensor's shape changes."""
+"""The receptive field of a tensor's numbers: how many pixels one of them, or several, depend on."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from cnnlab.explain.trace.axes import Axes, channel_axes, sides
+from cnnlab.explain.trace.axes import Axes, spatial_factors
+from cnnlab.explain.trace.torch_bridge import Arguments
 
 Shape = Sequence[int]
 
 
 @dataclass(frozen=True)
 class Span:
-    """Height or width that neighbouring numbers of a tensor see together, in pixels.
+    """Height or width of the receptive field of neighbouring numbers together, in pixels.
 
-    n neighbours see ``base + ((n - 1) * stride + offset) // scale * step`` pixels. Scale is 1
-    until something is enlarged; then neighbours may see the same pixels, or the next ones. An
-    infinite base stands for what could not be followed.
+    That of n neighbours is ``base + ((n - 1) * stride + offset) // scale * step`` pixels. Scale is
+    1 until a map is enlarged; then neighbours may depend on the same pixels, or on the next ones.
+    The base is infinite if the field is not known.
     """
 
     base: float = 1
@@ -26,29 +27,29 @@ class Span:
     scale: int = 1
 
     def pixels(self, neighbours: int = 1) -> float:
-        """What so many neighbours see."""
+        """The receptive field of ``neighbours`` numbers in a row."""
         return self.base + self._steps(neighbours) * self.step
 
     def _steps(self, neighbours: int) -> int:
         return ((neighbours - 1) * self.stride + self.offset) // self.scale
 
-    def window(self, reach: int, stride: int | Fraction) -> "Span":
-        """After a window that spans ``reach`` + 1 numbers and moves on by ``stride``."""
+    def window(self, kernel: int, stride: int | Fraction) -> "Span":
+        """After a window of an effective ``kernel`` that moves by ``stride``."""
         stride = Fraction(stride)
         return replace(
             self,
             stride=self.stride * stride.numerator,
-            offset=(self.offset + self.stride * reach) * stride.denominator,
+            offset=(self.offset + self.stride * (kernel - 1)) * stride.denominator,
             scale=self.scale * stride.denominator,
         )._simple()
 
-    def enlarged(self, factor: int | Fraction, reach: int | Fraction) -> "Span":
-        """After each number has been spread over ``reach`` + 1 of a grid ``factor`` times finer.
+    def enlarged(self, factor: int | Fraction, spread: int | Fraction) -> "Span":
+        """After each number contributes to ``spread`` numbers of a grid ``factor`` times finer.
 
-        Exact but for what is made smaller and enlarged twice, where it may be too large.
+        Exact, except that it may be too large for maps that are reduced and enlarged twice.
         """
-        factor, reach = Fraction(factor), Fraction(reach)
-        more = reach * factor.denominator
+        factor = Fraction(factor)
+        more = (Fraction(spread) - 1) * factor.denominator
         return replace(
             self,
             stride=self.stride * factor.denominator,
@@ -64,17 +65,17 @@ class Span:
             return replace(self, stride=stride, offset=offset, scale=scale)
         return Span(self.base + offset * self.step, self.step * stride)
 
-    def whole(self, neighbours: int) -> "Span":
-        """Of a number that sees what so many neighbours saw."""
+    def merged(self, neighbours: int) -> "Span":
+        """Of a number that depends on ``neighbours`` of these in a row."""
         return Span(self.pixels(neighbours), self.step)
 
 
 Spans = tuple[Span, Span]  # down the height, along the width
-LOST = (Span(math.inf), Span(math.inf))
+UNKNOWN = (Span(math.inf), Span(math.inf))
 
 
 def largest(spans: Sequence[Spans]) -> Spans:
-    """Where paths of different lengths meet."""
+    """The largest of several, for a sum of paths of different lengths."""
     down, along = zip(*spans, strict=True)
     return max(down, key=_width), max(along, key=_width)
 
@@ -85,30 +86,30 @@ def _width(span: Span) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Field:
-    """A tensor's spans, and which of its dimensions are places, known even if the spans are not."""
+    """A tensor's spans, and its spatial dimensions, which are known even if the spans are not."""
 
     spans: Spans
     axes: Axes
 
     @property
-    def has_places(self) -> bool:
-        """False once every number sees the same."""
-        return bool(sides(self.axes))
+    def is_spatial(self) -> bool:
+        """False if all numbers depend on the same pixels."""
+        return bool(spatial_factors(self.axes))
 
     @property
     def pixels(self) -> tuple[int, int] | None:
-        """(height, width) that one number sees; None where that could not be followed."""
+        """(height, width) of the receptive field of one number; None if it is not known."""
         height, width = (span.pixels() for span in self.spans)
         return None if math.isinf(max(height, width)) else (int(height), int(width))
 
     def over(self, axes: Axes) -> Spans:
-        """What the numbers along these axes see together."""
+        """The spans of all numbers along these axes together."""
         spans = list(self.spans)
-        for factor in sides(axes):
+        for factor in spatial_factors(axes):
             assert factor.side is not None
-            spans[factor.side] = spans[factor.side].whole(factor.size)
+            spans[factor.side] = spans[factor.side].merged(factor.size)
         return spans[0], spans[1]
 
-    def collapsed(self, shape: Shape) -> "Field":
-        """A tensor of that shape, every number of which may see what this one sees as a whole."""
-        return Field(self.over(self.axes), channel_axes(shape))
+
+Fields = Mapping[int, Field]  # the fields of an operation's inputs by the tensor's id
+Rule = Callable[[Arguments, Fields, Shape], Field | None]

@@ -1,7 +1,7 @@
-"""Outputs of the operations that most networks are made of, for tensors without data.
+"""Outputs of the operations that most networks consist of, for tensors without data.
 
-Torch works these shapes out in Python too, but imports its compiler for it, which takes longer
-than to trace a network of 152 layers.
+Torch computes these shapes in Python too, but imports its compiler for it, which takes longer than
+tracing a network of 152 layers.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,73 +10,75 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnlab.explain.trace.operations import Given
+from cnnlab.explain.trace.torch_bridge import Arguments
 
 
-def meta_output(name: str, given: Given) -> Any:
-    """What the operation gives, or None where torch itself must be asked."""
+def meta_output(name: str, args: Arguments) -> Any:
+    """The operation's output, or None if torch itself must compute it."""
     shape_rule = _RULES.get(name)
-    operands = [value for value in given.values() if isinstance(value, Tensor)]
+    operands = [value for value in args.values() if isinstance(value, Tensor)]
     if shape_rule is None or any(not t.is_meta or not t.is_floating_point() for t in operands):
         return None
-    return shape_rule(given)
+    return shape_rule(args)
 
 
-def _same(given: Given) -> Tensor:
-    return given["self"].new_empty(given["self"].shape)  # type: ignore[no-any-return]
+def _same(args: Arguments) -> Tensor:
+    return args["self"].new_empty(args["self"].shape)  # type: ignore[no-any-return]
 
 
-def _both_same(given: Given) -> Tensor | None:
-    first, second = given["self"], given["other"]
+def _both_same(args: Arguments) -> Tensor | None:
+    first, second = args["self"], args["other"]
     if isinstance(second, Tensor) and (first.shape, first.dtype) != (second.shape, second.dtype):
         return None
-    return _same(given)
+    return _same(args)
 
 
-def _normalised(given: Given) -> tuple[Tensor, Tensor, Tensor]:
-    maps = given["input"]
+def _normalised(args: Arguments) -> tuple[Tensor, Tensor, Tensor]:
+    maps = args["input"]
     return maps.new_empty(maps.shape), maps.new_empty(0), maps.new_empty(0)
 
 
-def _mean(given: Given) -> Tensor | None:
-    if "dim" not in given or given["dtype"] is not None:
+def _mean(args: Arguments) -> Tensor | None:
+    if "dim" not in args or args["dtype"] is not None:
         return None
-    shape = given["self"].shape
-    gone = {dim % len(shape) for dim in given["dim"] or range(len(shape))}
-    kept = [1 if i in gone else n for i, n in enumerate(shape) if i not in gone or given["keepdim"]]
-    return given["self"].new_empty(kept)  # type: ignore[no-any-return]
+    shape = args["self"].shape
+    reduced = {dim % len(shape) for dim in args["dim"] or range(len(shape))}
+    kept = [
+        1 if i in reduced else n for i, n in enumerate(shape) if i not in reduced or args["keepdim"]
+    ]
+    return args["self"].new_empty(kept)  # type: ignore[no-any-return]
 
 
-def _cat(given: Given) -> Tensor | None:
-    first, *others = given["tensors"]
+def _cat(args: Arguments) -> Tensor | None:
+    first, *others = args["tensors"]
     if any((t.dim(), t.dtype, t.is_meta) != (first.dim(), first.dtype, True) for t in others):
         return None
     shape = list(first.shape)
-    shape[given["dim"]] += sum(other.shape[given["dim"]] for other in others)
+    shape[args["dim"]] += sum(other.shape[args["dim"]] for other in others)
     return first.new_empty(shape)  # type: ignore[no-any-return]
 
 
-def _addmm(given: Given) -> Tensor:
-    rows, columns = given["mat1"].shape[0], given["mat2"].shape[1]
-    return given["mat1"].new_empty((rows, columns))  # type: ignore[no-any-return]
+def _addmm(args: Arguments) -> Tensor:
+    rows, columns = args["mat1"].shape[0], args["mat2"].shape[1]
+    return args["mat1"].new_empty((rows, columns))  # type: ignore[no-any-return]
 
 
-def _convolution(given: Given) -> Tensor | None:
-    maps, weight, groups = given["input"], given["weight"], given["groups"]
-    is_plain = maps.dim() == weight.dim() == 4 and not given["transposed"]
+def _convolution(args: Arguments) -> Tensor | None:
+    maps, weight, groups = args["input"], args["weight"], args["groups"]
+    is_plain = maps.dim() == weight.dim() == 4 and not args["transposed"]
     if not is_plain or maps.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
         return None
-    size = _slid(maps, weight.shape[2:], given["stride"], given["padding"], given["dilation"])
+    size = _slid(maps, weight.shape[2:], args["stride"], args["padding"], args["dilation"])
     if size is None:
         return None
     return maps.new_empty((maps.shape[0], weight.shape[0], *size))  # type: ignore[no-any-return]
 
 
-def _max_pool(given: Given) -> tuple[Tensor, Tensor] | None:
-    maps, kernel, padding = given["self"], given["kernel_size"], given["padding"]
-    if maps.dim() != 4 or given["ceil_mode"] or max(padding) > min(kernel) // 2:
+def _max_pool(args: Arguments) -> tuple[Tensor, Tensor] | None:
+    maps, kernel, padding = args["self"], args["kernel_size"], args["padding"]
+    if maps.dim() != 4 or args["ceil_mode"] or max(padding) > min(kernel) // 2:
         return None
-    size = _slid(maps, kernel, given["stride"] or kernel, padding, given["dilation"])
+    size = _slid(maps, kernel, args["stride"] or kernel, padding, args["dilation"])
     if size is None:
         return None
     pooled = maps.new_empty((*maps.shape[:2], *size))
@@ -84,9 +86,9 @@ def _max_pool(given: Given) -> tuple[Tensor, Tensor] | None:
 
 
 def _slid(maps: Tensor, *window: Sequence[int]) -> list[int] | None:
-    """Height and width after a window's kernel, stride, padding, dilation; None if it is refused.
+    """Height and width after a window's kernel, stride, padding, dilation; None if it does not fit.
 
-    Torch then says why. One number stands for both sides.
+    Torch then says why. A single number holds for both sides.
     """
     pairs = [side if len(side) == 2 else (*side, *side) for side in window]
     size = [
@@ -96,7 +98,7 @@ def _slid(maps: Tensor, *window: Sequence[int]) -> list[int] | None:
     return size if min(size) > 0 else None
 
 
-_RULES: dict[str, Callable[[Given], Any]] = {
+_RULES: dict[str, Callable[[Arguments], Any]] = {
     **dict.fromkeys(("relu", "tanh", "gelu", "hardtanh", "hardswish"), _same),
     **dict.fromkeys(("add", "mul"), _both_same),
     **dict.fromkeys(("native_batch_norm", "native_layer_norm", "native_group_norm"), _normalised),

@@ -1,18 +1,17 @@
-"""Torch's operations as a table of layers needs them: sliding windows, products, sizes changed.
+"""Torch's operations as a table of layers needs them: windows, products, resizing, borders.
 
-Networks reach few of them, whatever modules or functions they are written with.
+There are few of them, whatever modules or functions a network is written with.
 """
 
-import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch._ops import OpOverload
+
+from cnnlab.explain.trace.torch_bridge import Arguments
 
 Size = tuple[int, int]  # height, width
-Given = Mapping[str, Any]  # an operation's arguments by name
 
 
 @dataclass(frozen=True)
@@ -28,23 +27,28 @@ class Window:
     groups: int = 1
     channels: Size | None = None  # (K, channels that a kernel spans); None for pooling
     transposed: bool = False
-    ceil: bool = False  # the last window may stand out over the border
+    ceil: bool = False  # the last window may extend beyond the border
 
     @property
-    def reach(self) -> Size:
-        """Places from one end of the kernel to the other, counting the gaps of a dilation."""
+    def effective_kernel(self) -> Size:
+        """Height and width of the kernel including the gaps of a dilation: d * (k - 1) + 1."""
         height, width = (d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True))
         return height, width
 
     @property
-    def rest(self) -> Size:
-        """Rows and columns of the bordered map behind the last window."""
+    def remainder(self) -> Size:
+        """Rows and columns of the padded map beyond the last window."""
         if self.transposed:
             return 0, 0
         rows, columns = (
-            n + sum(border) - reach - (out - 1) * stride
-            for n, border, reach, out, stride in zip(
-                self.in_size, self.border, self.reach, self.out_size, self.stride, strict=True
+            n + sum(border) - kernel - (out - 1) * stride
+            for n, border, kernel, out, stride in zip(
+                self.in_size,
+                self.border,
+                self.effective_kernel,
+                self.out_size,
+                self.stride,
+                strict=True,
             )
         )
         return rows, columns
@@ -69,7 +73,7 @@ class Resize:
 
 @dataclass(frozen=True)
 class Border:
-    """Rows and columns set around a map."""
+    """Rows and columns added around a map."""
 
     in_size: Size
     rows: Size  # top, bottom
@@ -90,41 +94,27 @@ def tensors(value: Any) -> Iterator[Tensor]:
             yield from tensors(item)
 
 
-def arguments(operation: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Given:
-    """An operation's arguments by name, defaults filled in."""
-    named = dict(_defaults(operation))
-    named.update(zip(named, args, strict=False))
-    named.update(kwargs)
-    return named
-
-
-@functools.cache
-def _defaults(operation: OpOverload) -> tuple[tuple[str, Any], ...]:
-    schema = operation._schema
-    return tuple((a.name, a.default_value) for a in schema.arguments)
-
-
-def step_of(name: str, given: Given, shape: Sequence[int]) -> Step | None:
-    """What an operation with an output of that shape does, if a table has anything to say of it."""
+def step_of(name: str, args: Arguments, shape: Sequence[int]) -> Step | None:
+    """What an operation with an output of that shape does; None if it is of no such kind."""
     if name == "convolution":
-        return _convolution(given, shape)
+        return _convolution(args, shape)
     if name in ("max_pool2d_with_indices", "avg_pool2d"):
-        return _pool(given, shape)
+        return _pool(args, shape)
     if name in ("mm", "addmm", "bmm", "baddbmm"):
-        second = given.get("mat2", given.get("batch2"))
+        second = args.get("mat2", args.get("batch2"))
         rows = 1
         for size in shape[:-1]:
             rows *= size
         return Product(rows, second.shape[-2], second.shape[-1])
     if name == "mean":
-        return _mean(given)
+        return _mean(args)
     if name in ("_adaptive_avg_pool2d", "adaptive_max_pool2d") or name.startswith("upsample_"):
-        maps = given.get("self", given.get("input"))
+        maps = args.get("self", args.get("input"))
         return Resize(_last(maps.shape), _last(shape))
-    if name == "constant_pad_nd" and 2 <= len(given["pad"]) <= 4:
-        left, right, *rows = given["pad"]
+    if name == "constant_pad_nd" and 2 <= len(args["pad"]) <= 4:
+        left, right, *rows = args["pad"]
         top, bottom = rows or (0, 0)
-        return Border(_last(given["self"].shape), (top, bottom), (left, right))
+        return Border(_last(args["self"].shape), (top, bottom), (left, right))
     return None
 
 
@@ -142,38 +132,38 @@ def _symmetric(padding: Sequence[int]) -> tuple[Size, Size]:
     return (rows, rows), (columns, columns)
 
 
-def _convolution(given: Given, shape: Sequence[int]) -> Window | None:
-    weight = given["weight"]
+def _convolution(args: Arguments, shape: Sequence[int]) -> Window | None:
+    weight = args["weight"]
     if weight.dim() != 4:
         return None
-    spanned = given["input"].shape[1] // given["groups"]
+    spanned = args["input"].shape[1] // args["groups"]
     return Window(
-        in_size=_last(given["input"].shape),
+        in_size=_last(args["input"].shape),
         out_size=_last(shape),
         kernel=_last(weight.shape),
-        stride=_pair(given["stride"]),
-        border=_symmetric(given["padding"]),
-        dilation=_pair(given["dilation"]),
-        groups=given["groups"],
+        stride=_pair(args["stride"]),
+        border=_symmetric(args["padding"]),
+        dilation=_pair(args["dilation"]),
+        groups=args["groups"],
         channels=(shape[1], spanned),
-        transposed=given["transposed"],
+        transposed=args["transposed"],
     )
 
 
-def _pool(given: Given, shape: Sequence[int]) -> Window:
-    kernel = _pair(given["kernel_size"])
+def _pool(args: Arguments, shape: Sequence[int]) -> Window:
+    kernel = _pair(args["kernel_size"])
     return Window(
-        in_size=_last(given["self"].shape),
+        in_size=_last(args["self"].shape),
         out_size=_last(shape),
         kernel=kernel,
-        stride=_pair(given["stride"] or kernel),
-        border=_symmetric(given["padding"]),
-        dilation=_pair(given.get("dilation") or (1,)),
-        ceil=given["ceil_mode"],
+        stride=_pair(args["stride"] or kernel),
+        border=_symmetric(args["padding"]),
+        dilation=_pair(args.get("dilation") or (1,)),
+        ceil=args["ceil_mode"],
     )
 
 
-def _mean(given: Given) -> Resize | None:
-    maps = given["self"]
-    dims = {dim % maps.dim() for dim in given.get("dim") or range(maps.dim())}
+def _mean(args: Arguments) -> Resize | None:
+    maps = args["self"]
+    dims = {dim % maps.dim() for dim in args.get("dim") or range(maps.dim())}
     return Resize(_last(maps.shape), (1, 1)) if maps.dim() == 4 and {2, 3} <= dims else None

@@ -107,7 +107,7 @@ def constant_images(count: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize(
     "augment", [Augment(mixup=0.4), Augment(cutmix=1.0), Augment(0, False, 0, 1.0, 1.0)]
 )
-def test_targets_are_the_shares_that_the_pixels_have(augment: Augment) -> None:
+def test_targets_are_weighted_like_the_pixels(augment: Augment) -> None:
     torch.manual_seed(0)
     inputs, targets = run(augment, *constant_images(200))
     assert targets.shape == (200, 4)

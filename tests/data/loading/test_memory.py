@@ -28,7 +28,7 @@ def test_normalise_without_statistics_scales_to_one() -> None:
     torch.testing.assert_close(Normalise(ImageSpec(2, 3, 4, 5))(white), torch.ones(1, 2, 3, 4))
 
 
-def test_a_batch_is_the_images_asked_for() -> None:
+def test_a_batch_is_the_images_at_the_indices() -> None:
     images = stored()
     batches = MemoryBatches(images, SPEC, "cpu")
     indices = torch.tensor([7, 0, 19, 7])

@@ -99,7 +99,7 @@ def test_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: 
     assert splits.train.pixels.is_contiguous()
 
 
-def test_cifar_is_cropped_and_flipped_unless_told_otherwise() -> None:
+def test_cifar_is_cropped_and_flipped_by_default() -> None:
     assert data.CIFAR10().augment == data.CIFAR100().augment == Augment(crop=4, flip=True)
     assert data.CIFAR10(augment=Augment()).augment == Augment()
     assert data.MNIST().augment == Augment()
@@ -157,7 +157,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_download_arrives_whole_and_mends_what_was_damaged(
+def test_a_download_is_complete_and_replaces_damaged_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(self: torchvision.datasets.MNIST) -> None:
@@ -174,7 +174,7 @@ def test_a_download_arrives_whole_and_mends_what_was_damaged(
     assert [p.name for p in (tmp_path / "root").iterdir()] == ["MNIST"]
 
 
-def test_a_read_only_root_is_a_refusal_too(tmp_path: Path) -> None:
+def test_a_read_only_root_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("where a folder should be")
     with pytest.raises(CnnlabError, match="cannot be downloaded"):

@@ -51,7 +51,7 @@ def test_three_pictures_go_one_to_each_part(tmp_path: Path) -> None:
         assert sum(label == 0 for _, label in data.parts[part]) == 1
 
 
-def test_all_three_parts_given_are_kept(tmp_path: Path) -> None:
+def test_three_existing_parts_are_kept(tmp_path: Path) -> None:
     for part, count in (("train", 5), ("valid", 3), ("test", 2)):
         put(tmp_path / part / "a", count)
         put(tmp_path / part / "b", count)
@@ -59,7 +59,7 @@ def test_all_three_parts_given_are_kept(tmp_path: Path) -> None:
     assert [len(p) for p in (splits.train, splits.val, splits.test)] == [10, 6, 4]
 
 
-def test_val_is_split_off_train_when_only_test_is_given(tmp_path: Path) -> None:
+def test_val_is_split_off_train_if_only_test_exists(tmp_path: Path) -> None:
     for name in ("a", "b"):
         put(tmp_path / "train" / name, 20)
         put(tmp_path / "test" / name, 7)

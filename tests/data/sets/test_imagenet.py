@@ -47,7 +47,7 @@ def test_the_spec_needs_no_files() -> None:
     assert ImageNet(subset=5000).num_train == 5000
 
 
-def test_without_root_it_lies_beside_the_other_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_root_is_next_to_the_other_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNLAB_DATA", "/somewhere")
     assert ImageNet().root == Path("/somewhere/imagenet")
     assert ImageNet(root="~/pictures").root == Path.home() / "pictures"

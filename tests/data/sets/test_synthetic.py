@@ -5,7 +5,7 @@ from cnnlab.data import Synthetic
 from cnnlab.data.loading.memory import MemoryBatches, epoch_order
 
 
-def test_sizes_as_asked() -> None:
+def test_sizes_are_those_of_the_options() -> None:
     data = Synthetic(
         size=20, channels=3, num_classes=5, num_train=50, num_val=20, num_test=10, subset=30
     )

@@ -32,7 +32,7 @@ def test_stages_as_rows(resnet20):
     ]
 
 
-def test_blocks_that_are_alike_are_one_row(resnet20):
+def test_equal_blocks_are_one_row(resnet20):
     rows = {row.name: row for row in layer_table(resnet20, SPEC, depth=2).rows}
     assert [name for name in rows if name.startswith("stage")] == [
         *("stage1.0-2", "stage2.0", "stage2.1-2", "stage3.0", "stage3.1-2"),
@@ -67,7 +67,7 @@ def test_sums_do_not_change(resnet20, depth):
         assert getattr(whole, total) == getattr(folded, total)
 
 
-def test_what_is_not_alike_stays_apart():
+def test_different_parts_are_not_folded():
     """Two convolutions of one shape, then one with another stride, then the first kind again."""
     strides = (1, 1, 2, 1, 1)
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""What a learner is told about a network, and what not."""
+"""Which notes a network gets, and which not."""
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ def notes(*layers, side=28, channels=1):
     return layer_notes(trace(model, ImageSpec(channels, side, side, 10)))
 
 
-def test_nothing_to_say_where_everything_divides():
+def test_no_note_if_every_stride_divides():
     assert notes(nn.Conv2d(1, 64, 4, 2, 1), nn.MaxPool2d(2)) == []
 
 
@@ -44,7 +44,7 @@ def test_border_and_map_are_dropped():
     assert note.endswith("= 26: the last row and the last column of the map dropped, never read")
 
 
-def test_a_window_that_stands_out_drops_nothing():
+def test_a_window_beyond_the_border_drops_nothing():
     assert notes(nn.MaxPool2d(3, 2, ceil_mode=True)) == []
 
 
@@ -63,12 +63,12 @@ def test_a_map_smaller_than_the_kernel():
     assert note.startswith("0: kernel 3x3 is larger")  # 7x7 with its gaps
 
 
-def test_layers_of_which_the_same_is_true_share_a_line():
+def test_layers_with_the_same_finding_share_a_line():
     (note,) = notes(*(nn.Conv2d(1, 1, 3, 1, 1) for _ in range(6)), side=2)
-    assert note.endswith("; so in 1, 2, 3 and 2 more")
+    assert note.endswith("; also in 1, 2, 3 and 2 more")
 
 
-def test_where_the_field_is_lost():
+def test_an_unknown_field_is_noted():
     assert notes(nn.PixelShuffle(2), channels=4) == []
 
     class Rolled(nn.Module):
@@ -76,8 +76,8 @@ def test_where_the_field_is_lost():
             return x.relu().roll(1, 2).relu()
 
     assert notes(Rolled()) == [
-        "0: field ?: it is not followed beyond maps that are cut into windows, shifted or "
-        "picked from by index"
+        "0: field ?: it is not followed through maps that are split into windows, shifted or "
+        "indexed"
     ]
 
 

@@ -30,7 +30,7 @@ def printed(table, width):
     return console.file.getvalue()
 
 
-def test_csv_holds_bare_numbers(table):
+def test_csv_has_numbers_without_separators(table):
     rows = list(csv.DictReader(io.StringIO(as_csv(table))))
     assert sum(int(row["parameters"]) for row in rows) == 61_706
     assert sum(int(row["macs"]) for row in rows) == 416_520

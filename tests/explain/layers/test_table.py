@@ -128,7 +128,7 @@ def test_every_model_s_rows_add_up(name):
             assert eval(left, {"floor": math.floor, "ceil": math.ceil}) == int(right)
 
 
-def test_frozen_parameters_are_told_apart():
+def test_frozen_parameters_are_counted_separately():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 10))
     model[0].requires_grad_(False)
     table = layer_table(model, CIFAR10)
@@ -136,7 +136,7 @@ def test_frozen_parameters_are_told_apart():
     assert table.parameters == 112 + 36_010
 
 
-def test_the_input_s_places_are_written_height_first():
+def test_sizes_are_written_height_first():
     spec = ImageSpec(2, 6, 9, 10)
     table = layer_table(nn.Sequential(nn.Conv2d(2, 5, (3, 2), (1, 2))), spec)
     assert table.input == "6x9x2"

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cnnlab.explain.trace.meta_shapes import meta_output
-from cnnlab.explain.trace.operations import arguments, tensors
+from cnnlab.explain.trace.operations import tensors
+from cnnlab.explain.trace.torch_bridge import named_arguments
 
 aten = torch.ops.aten
 MAPS = torch.empty(2, 4, 5, 6, device="meta")
@@ -46,9 +47,9 @@ def conv(*kernels, stride=(1, 1), padding=(0, 0), dilation=(1, 1), transposed=Fa
         (aten.native_layer_norm.default, (MAPS, [6], None, None, 1e-5)),
     ],
 )
-def test_is_torch_s(operation, args):
-    given = arguments(operation, args, {})
-    ours = next(tensors(meta_output(operation.overloadpacket.__name__, given)))
+def test_shapes_are_those_of_torch(operation, args):
+    named = named_arguments(operation, args, {})
+    ours = next(tensors(meta_output(operation.overloadpacket.__name__, named)))
     theirs = next(tensors(operation(*args)))
     assert (ours.shape, ours.dtype, ours.device) == (theirs.shape, theirs.dtype, theirs.device)
 
@@ -68,6 +69,6 @@ def test_is_torch_s(operation, args):
         (aten.convolution.default, conv(4, 4, 3, 3, transposed=True)),
     ],
 )
-def test_leaves_the_rest_to_torch(operation, args):
-    given = arguments(operation, args, {})
-    assert meta_output(operation.overloadpacket.__name__, given) is None
+def test_other_operations_are_left_to_torch(operation, args):
+    named = named_arguments(operation, args, {})
+    assert meta_output(operation.overloadpacket.__name__, named) is None

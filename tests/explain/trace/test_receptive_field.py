@@ -79,12 +79,12 @@ def test_is_what_gradients_reach(drawn):
     for parameter in model.parameters():
         nn.init.constant_(parameter, 0.01)
     size = 97
-    told = trace(model, ImageSpec(1, size, size, 1))[-1].receptive_field.pixels
+    field = trace(model, ImageSpec(1, size, size, 1))[-1].receptive_field.pixels
     seen = reached(model, size)
     if any(name == "transposed" for name, *_ in drawn):
-        assert told >= seen  # a stride behind it may choose those that see less
+        assert field >= seen  # a stride behind it may choose those that see less
     else:
-        assert told == seen
+        assert field == seen
 
 
 class Net(nn.Module):
@@ -129,8 +129,8 @@ CONV3 = {"conv": nn.Conv2d(3, 3, 3, padding=1)}
 )
 def test_follows_functions_and_shapes(forward, pixels):
     *_, last = (c for c in trace(Net(forward, **CONV3), ImageSpec(3, 16, 16, 10)) if c.is_used)
-    told = last.receptive_field and last.receptive_field.pixels
-    assert told == ((pixels, pixels) if isinstance(pixels, int) else pixels)
+    field = last.receptive_field and last.receptive_field.pixels
+    assert field == ((pixels, pixels) if isinstance(pixels, int) else pixels)
 
 
 def test_channels_picked_by_a_table_as_in_lenet5():
@@ -140,7 +140,7 @@ def test_channels_picked_by_a_table_as_in_lenet5():
     assert [seen[layer] for layer in layers] == [5, 6, 14, 14, 14, 14, 16, 32, 32]
 
 
-def test_where_windows_are_cut_the_field_is_lost_and_not_the_shape():
+def test_after_a_split_into_windows_only_the_shape_is_known():
     """The steps of a Swin transformer around its attention within windows."""
 
     def windows(_, x):
@@ -159,7 +159,7 @@ def test_where_windows_are_cut_the_field_is_lost_and_not_the_shape():
     assert last.channels_last
 
 
-def test_channels_shuffled_between_groups_keep_their_places():
+def test_channels_shuffled_between_groups_keep_their_field():
     def shuffled(_, x):
         n, c, h, w = x.shape
         return x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w).relu()

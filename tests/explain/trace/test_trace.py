@@ -28,7 +28,7 @@ class Functional(nn.Module):
         return F.linear(x.view(x.shape[0], -1), self.weight)
 
 
-def told(model, spec=SPEC):
+def traced(model, spec=SPEC):
     return [
         (call.path, call.word, call.out_shape, sum(p.numel() for p in call.parameters.values()))
         for call in trace(model, spec)
@@ -36,7 +36,7 @@ def told(model, spec=SPEC):
 
 
 def test_functions_become_rows():
-    assert told(Functional()) == [
+    assert traced(Functional()) == [
         ("conv", "conv", (4, 10, 10), 36),
         ("relu", "relu", (4, 10, 10), 0),
         ("maxpool", "maxpool", (4, 5, 5), 0),
@@ -72,7 +72,7 @@ class Pool(nn.Module):
 
 
 def test_a_module_that_does_one_thing_is_one_row():
-    assert told(nn.Sequential(Block(), Pool())) == [
+    assert traced(nn.Sequential(Block(), Pool())) == [
         ("0.conv", "conv", (2, 10, 10), 18),
         ("0.conv", "conv", (2, 8, 8), 36),
         ("1", "pool", (2, 4, 4), 4),
@@ -82,14 +82,14 @@ def test_a_module_that_does_one_thing_is_one_row():
 def test_a_shared_layer_is_a_row_each_time_and_owns_its_parameters_once():
     layer = nn.Linear(144, 144)
     model = nn.Sequential(nn.Flatten(), layer, layer)
-    assert [n for *_, n in told(model)] == [0, 144 * 145, 0]
+    assert [n for *_, n in traced(model)] == [0, 144 * 145, 0]
     assert sum(call.macs for call in trace(model, SPEC)) == count(model, SPEC).macs
 
 
 def test_tied_weights_count_once():
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 144), nn.Linear(144, 144))
     model[2].weight = model[1].weight
-    assert [n for *_, n in told(model)] == [0, 144 * 145, 144]
+    assert [n for *_, n in traced(model)] == [0, 144 * 145, 144]
 
 
 def test_weights_made_of_weights_cost_their_products():
@@ -145,11 +145,11 @@ def test_leaves_the_model_as_it_was(device):
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
-def test_both_devices_tell_the_same():
+def test_both_devices_give_the_same_trace():
     layers = lambda: nn.Sequential(  # noqa: E731
         *(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.GELU(), nn.AdaptiveAvgPool2d(2)),
         *(nn.Flatten(), nn.LayerNorm(24), nn.Linear(24, 5), nn.Tanh()),
     )
     with torch.device("meta"):
         model = layers()
-    assert told(model) == told(layers())
+    assert traced(model) == traced(layers())
