@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -78,6 +79,15 @@ class Registry:
             return component
 
         return enter
+
+    @contextmanager
+    def temporary(self) -> Iterator[None]:
+        """A block after which the registry holds what it held before."""
+        entries = dict(self._entries)
+        try:
+            yield
+        finally:
+            self._entries = entries
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:
