@@ -56,7 +56,10 @@ def execute(job: Job) -> RunState | None:
 def _begin(job: Job) -> None:
     folder = job.run_dir
     for other, part in outdated(folder, job.identity):
-        print(f"the code of {part} has changed since {other.name}: training again", file=sys.stderr)
+        print(
+            f"the code of the {part} has changed since {other.name}: training again",
+            file=sys.stderr,
+        )
     folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
     _copy_checkpoint(job)
     folder.write_config(job.config.to_dict())

@@ -83,7 +83,7 @@ def test_every_launcher_comes_to_the_same(folder):
     for launcher in PARALLEL:
         assert json.dumps(came_to[launcher]) == json.dumps(expected), launcher
     code, said = Command(folder, *words, "sweep.name=joblib", "sweep.retry=false").end()
-    assert "2 of 4 jobs are done already" in said  # whichever launcher comes after another
+    assert "2 of 4 jobs are already done" in said  # whichever launcher comes after another
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_a_signal_saves_everywhere_and_the_same_command_goes_on(tmp_path, launch
     command.signal(number)
     command.end()
     for name in before:
-        assert RunDir(name).log_file.read_text().count("went on with") == 1
+        assert RunDir(name).log_file.read_text().count("resumed") == 1
         assert epochs(RunDir(name)) > before[name]
 
 
@@ -135,7 +135,7 @@ def test_a_worker_that_the_system_kills_is_replaced(tmp_path):
     assert code == 0, said
     assert all(run.is_done for run in find_runs([tmp_path]))
     logs = [run.log_file.read_text() for run in find_runs([tmp_path])]
-    assert any("went on with" in log for log in logs)
+    assert any("resumed" in log for log in logs)
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_a_point_that_cannot_be_is_a_failed_trial(cnnlab):
     assert list(trials()["state"]) == ["complete", "failed", "complete"]
     assert "3 of 3 trials: 2 complete, 1 failed" in answer.out
     assert "1 failed: impossible: batch_size=1000 is larger than the training set" in answer.out
-    assert "1 of 3 points tried beforehand cannot be" in answer.err
+    assert "1 of 3 points checked beforehand are impossible" in answer.err
     assert len(find_runs(["runs/s"])) == 2
 
 
@@ -146,7 +146,7 @@ def test_from_python_the_chosen_run_is_returned(tmp_path, monkeypatch):
         (["optim.lr=0.1"], "nothing to search"),
         (["batch_size=1000,2000"], "no point of the space is possible; nothing was started"),
         (["batch_size=interval(8, 32)"], "batch_size='int(interval(8, 32))'"),
-        (["model=conv_autoencoder", LR], "model=conv_autoencoder has no val_acc; val_loss"),
+        (["model=conv_autoencoder", LR], "model=conv_autoencoder has no val_acc; use val_loss"),
     ],
 )
 def test_refusals_write_nothing(cnnlab, tmp_path, words, message):

@@ -55,4 +55,4 @@ def test_two_processes_share_a_search(tmp_path):
     assert set(table["state"]) == {"complete", "pruned"}
     for run in find_runs([tmp_path]):
         log = run.log_file.read_text()
-        assert log.count("started") + log.count("went on with") == 1
+        assert log.count("started") + log.count("resumed") == 1

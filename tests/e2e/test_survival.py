@@ -57,8 +57,8 @@ def test_a_sweep_killed_at_five_random_moments(tmp_path, whole, launcher):
     for name, run in whole.items():
         assert_equal(run, survived[name])
     logs = [run.log_file.read_text() for run in survived.values()]
-    assert any("went on with" in log for log in logs)
-    assert not any(log.rfind(" started ") > log.find("went on with") >= 0 for log in logs)
+    assert any("resumed" in log for log in logs)
+    assert not any(log.rfind(" started ") > log.find("resumed") >= 0 for log in logs)
 
 
 @pytest.mark.slow
@@ -91,4 +91,4 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(tmp_path, number,
     command.end()
     after = torch.load(run.last_checkpoint, weights_only=True)["position"]
     assert after["epoch"] >= before["epoch"] + 2
-    assert run.log_file.read_text().count("went on with") == 1
+    assert run.log_file.read_text().count("resumed") == 1

@@ -71,7 +71,7 @@ def test_the_same_command_keeps_what_is_done_and_rerun_repeats_it_bit_for_bit(cn
     first = only_run("runs")
     written = first.last_checkpoint.stat().st_mtime_ns
     again = cnnlab(*words)
-    assert "done already" in again.err
+    assert "already done" in again.err
     assert first.last_checkpoint.stat().st_mtime_ns == written
     assert cnnlab(*words, "rerun=true").code == 0
     second = RunDir(f"{first}-2")
@@ -90,14 +90,14 @@ def test_a_sweep_is_named_by_its_overrides_and_its_order_changes_no_result(cnnla
     for run in find_runs([sweep]):
         assert_equal_runs(run, RunDir(f"runs/turned/{run.name}"))
     more = cnnlab("train", "-m", *words, "seed=0,1,2", "data.augment.crop=2", "sweep.name=turned")
-    assert "2 of 3 jobs are done already" in more.err
+    assert "2 of 3 jobs are already done" in more.err
     assert len(find_runs(["runs/turned"])) == 3
 
 
 def test_one_identity_has_one_folder_however_it_is_spelt(cnnlab):
     cnnlab("train", "model=resnet", "model.depth=8", *QUICK, "trainer=smoke", "seed=0")
     again = cnnlab("train", "model=resnet", *QUICK, "trainer=smoke", "model.depth=8")
-    assert "done already" in again.err
+    assert "already done" in again.err
     assert len(find_runs(["runs"])) == 1
 
 
@@ -202,7 +202,7 @@ def test_an_edited_model_is_trained_anew_and_says_so(cnnlab, mynet, tmp_path):
     with (tmp_path / f"{mynet}.py").open("a") as file:
         file.write("\n# better now\n")
     answer = cnnlab(*words)
-    assert "the model's source has changed since mynet_synthetic" in answer.err
+    assert "the code of the model has changed since mynet_synthetic" in answer.err
     assert len(find_runs(["runs"])) == 2
 
 

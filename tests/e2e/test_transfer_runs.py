@@ -137,11 +137,11 @@ def test_a_run_is_told_by_its_source_and_not_by_where_that_lies(cnnlab, pretrain
     words = [*CLASSIFIER, "init.freeze=encoder.*"]
     assert cnnlab(*words, f"init.from={pretrained}").code == 0
     shutil.copytree(pretrained.path, "elsewhere/moved")
-    assert "done already" in cnnlab(*words, "init.from=elsewhere/moved").err
+    assert "already done" in cnnlab(*words, "init.from=elsewhere/moved").err
     other = cnnlab("train", "model=autoencoder", *CODE, *QUICK, "seed=1", "sweep.name=other")
     again = cnnlab(*words, f"init.from={other.out.splitlines()[-1]}")
     assert again.code == 0
-    assert "done already" not in again.err
+    assert "already done" not in again.err
     assert len(find_runs(["runs/single"])) == 2
 
 
@@ -151,9 +151,9 @@ def test_a_file_is_told_by_its_content(cnnlab, tmp_path):
     save_file(state, tmp_path / "a.safetensors")
     save_file(state, tmp_path / "b.safetensors")
     assert cnnlab(*words, "init.from=a.safetensors").code == 0
-    assert "done already" in cnnlab(*words, "init.from=b.safetensors").err
+    assert "already done" in cnnlab(*words, "init.from=b.safetensors").err
     save_file({name: value + 1 for name, value in state.items()}, tmp_path / "b.safetensors")
-    assert "done already" not in cnnlab(*words, "init.from=b.safetensors").err
+    assert "already done" not in cnnlab(*words, "init.from=b.safetensors").err
 
 
 def test_seeds_that_start_from_seeds_are_one_row_of_a_comparison(cnnlab):
