@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import optuna
 import pytest
-from cnnlab.training.module import TrainingModule
 
 from cnnlab.compare.compare import compare
 from cnnlab.compare.figures import cost_figure, curves_figure
@@ -17,6 +16,7 @@ from cnnlab.sweep.search.space import Space
 from cnnlab.sweep.search.study import open_study
 from cnnlab.training.callbacks import EarlyStop
 from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.module import TrainingModule
 from cnnlab.training.progress import _numbers
 from cnnlab.training.schedule import Plateau
 
