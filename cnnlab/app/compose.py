@@ -53,6 +53,7 @@ class Composer:
         Raises:
             CompositionError: an unknown name or key.
         """
+        overrides = [o for o in overrides if not _chooses_nothing(o)]
         choosing = [o for o in overrides if self._chooses(o)]
         with plain_errors():
             composed = copy.deepcopy(self._choice(tuple(str(o.input_line) for o in choosing)))
@@ -75,6 +76,12 @@ class Composer:
         if is_group and not override.is_delete():
             _check_choice(override)
         return is_group and not isinstance(override.value(), dict)
+
+
+def _chooses_nothing(override: Override) -> bool:
+    """``callbacks=[]`` while none is registered: Hydra would not know that it is a group."""
+    registry = LISTS.get(override.key_or_group)
+    return registry is not None and len(registry) == 0 and override.value() == []
 
 
 def _check_choice(override: Override) -> None:

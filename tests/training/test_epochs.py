@@ -1,0 +1,64 @@
+"""How many epochs a run has: what is said, or what max_steps needs, or ten."""
+
+import pytest
+
+from cnnlab.app.compose import compose
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.identity import identify
+from cnnlab.runs.run_dir import find_runs
+from cnnlab.training.assemble import assemble, resolve_epochs
+
+QUICK = ["model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=64", "data.size=8"]
+WORDS = [*QUICK, "batch_size=16"]  # 4 steps an epoch
+
+
+@pytest.mark.parametrize(
+    ("words", "epochs", "steps"),
+    [
+        ([], 10, 40),
+        (["trainer.epochs=3"], 3, 12),
+        (["trainer.max_steps=3"], 1, 3),
+        (["trainer.max_steps=4"], 1, 4),
+        (["trainer.max_steps=5"], 2, 5),
+        (["trainer.max_steps=100"], 25, 100),
+        (["trainer.max_steps=5", "trainer.accumulate=2"], 3, 5),
+        (["trainer.max_steps=5", "trainer.epochs=7"], 7, 5),
+        (["trainer=smoke"], 1, 3),
+    ],
+)
+@pytest.mark.usefixtures("cnnlab")
+def test_epochs_follow_from_steps(words: list[str], epochs: int, steps: int) -> None:
+    config = compose([*WORDS, *words])
+    assert config.trainer.epochs == config.epochs == epochs
+    parts = assemble(config, "meta")
+    assert parts.total_steps == steps
+    assert parts.epochs == -(-steps // parts.steps_per_epoch)
+    unresolved = compose([*WORDS, *words], preflight=False)
+    assert resolve_epochs(unresolved) == config
+    assert assemble(unresolved, "meta").total_steps == steps
+
+
+@pytest.mark.usefixtures("cnnlab")
+def test_ten_epochs_are_the_same_run_whether_said_or_not() -> None:
+    said, unsaid = compose([*WORDS, "trainer.epochs=10"]), compose(WORDS)
+    assert identify(said) == identify(unsaid)
+
+
+@pytest.mark.usefixtures("cnnlab")
+def test_a_plan_longer_than_the_steps_is_refused_but_for_a_look_at_the_first_epoch() -> None:
+    plan = ["schedule=multistep", "schedule.milestones=[3]", "schedule.unit=epochs"]
+    with pytest.raises(CnnlabError, match="milestone 3 lies past the end of the run of 2 epochs"):
+        compose([*WORDS, *plan, "trainer.max_steps=8"])
+    assert compose([*WORDS, *plan, "trainer.max_steps=3"]).epochs == 1
+    assert compose([*WORDS, *plan, "trainer.max_steps=8", "trainer.epochs=4"]).epochs == 4
+
+
+def test_more_steps_are_more_epochs_in_a_resumed_run(cnnlab) -> None:
+    words = [*WORDS, "schedule=constant"]
+    assert cnnlab("train", *words, "trainer.max_steps=6").code == 0
+    (first,) = find_runs(["runs"])
+    assert first.config()["trainer"]["epochs"] == 2
+    assert cnnlab("train", f"resume={first}", "trainer.max_steps=17").code == 0
+    (second,) = (run for run in find_runs(["runs"]) if run.name != first.name)
+    assert second.config()["trainer"]["epochs"] == 5
+    assert list(second.metrics()["step"]) == [4, 8, 12, 16, 17]

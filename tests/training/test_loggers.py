@@ -1,0 +1,90 @@
+"""Loggers are chosen by name and get every run's curves; what a run records does not need one."""
+
+import csv
+import importlib.util
+
+import pytest
+
+from cnnlab.registry import LOGGERS
+from cnnlab.runs.run_dir import RunDir, find_runs
+
+QUICK = ["model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=64", "data.size=8"]
+WORDS = ["train", *QUICK, "batch_size=16", "trainer.epochs=2"]
+
+
+def only_run() -> RunDir:
+    (run,) = find_runs(["runs"])
+    return run
+
+
+def test_two_loggers_write_both(cnnlab) -> None:
+    answer = cnnlab(*WORDS, "logger=[tensorboard,csv]")
+    assert answer.code == 0, answer.err
+    run = only_run()
+    assert list(run.tensorboard_dir.glob("events*"))
+    with (run.path / "csv" / "version_0" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    metrics, result = run.metrics(), run.result()
+    assert [float(row["val/acc"]) for row in rows[:2]] == list(metrics["val_acc"])
+    assert float(rows[-1]["final/test_acc"]) == result["test_acc"]
+    assert run.config()["logger"] == {"tensorboard": {}, "csv": {}}
+
+
+def test_no_logger_is_needed_and_none_is_part_of_the_identity(cnnlab) -> None:
+    assert cnnlab(*WORDS, "logger=[]").code == 0
+    run = only_run()
+    assert not run.tensorboard_dir.exists()
+    assert run.confusion_file.is_file()
+    assert run.config()["logger"] == {}
+    again = cnnlab(*WORDS, "logger=[csv]")
+    assert "already done" in again.err
+    assert only_run().name == run.name
+
+
+def test_a_resumed_run_keeps_its_loggers(cnnlab) -> None:
+    assert cnnlab(*WORDS, "logger=[csv]", "schedule=constant").code == 0
+    first = only_run()
+    assert cnnlab("train", f"resume={first}", "trainer.epochs=3").code == 0
+    (second,) = (run for run in find_runs(["runs"]) if run.name != first.name)
+    assert second.config()["logger"] == {"csv": {}}
+    assert not second.tensorboard_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("logger=[tensorbord]", "no logger 'tensorbord'; did you mean 'tensorboard'?"),
+        ("logger=[csv,wandbb]", "no logger 'wandbb'; did you mean 'wandb'?"),
+        ("logger=null", "logger=null: give a name"),
+        ("logger.csv.path=x", "no option 'logger.csv'"),
+        ("callbacks=note", "no callback 'note'; --import MODULE names the file"),
+        ("callbacks=[note]", "no callback 'note'; --import MODULE names the file"),
+    ],
+)
+def test_unknown_names_are_refused(cnnlab, word: str, message: str) -> None:
+    answer = cnnlab(*WORDS, word)
+    assert answer.code == 2
+    assert message in answer.err
+    assert not find_runs(["runs"])
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_a_logger_whose_package_is_missing_says_what_to_install(
+    cnnlab, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n, *a: None if n == name else found(n, *a)
+    )
+    answer = cnnlab(*WORDS, f"logger=[{name}]")
+    assert answer.code == 2
+    assert answer.err.strip().splitlines() == [
+        f"cnnlab: logger={name} needs the package {name}: pip install 'cnnlab[{name}]'"
+    ]
+
+
+def test_options_of_a_logger_are_checked(cnnlab) -> None:
+    assert LOGGERS["wandb"].packages == ("wandb",)
+    answer = cnnlab(*WORDS, "logger=[mlflow]", "logger.mlflow.experimnt=x")
+    assert answer.code == 2
+    assert "did you mean 'experiment'?" in answer.err
