@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cnnlab.app.cli_listing import Imports, completion, data_sets, layers, models
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -19,10 +20,11 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help needs no import of rich
     help="A laboratory for convolutional networks: train, sweep, compare, look inside.",
 )
-Imports = Annotated[
-    list[str] | None, typer.Option("--import", metavar="MODULE", help="A module to import first.")
-]
 HYDRA = {"ignore_unknown_options": True, "allow_extra_args": True}
+app.command()(models)
+app.command()(layers)
+app.command("data")(data_sets)
+app.command()(completion)
 
 
 def main() -> None:
@@ -71,17 +73,22 @@ def train(
     prints what it would do, and about how long that would take.
     """
     from cnnlab.app import train as command
-    from cnnlab.app.flags import read_flags
+    from cnnlab.app.arguments import read_arguments
     from cnnlab.discovery import discover
 
     discover(imports or [])
-    flags, words = read_flags(context.args)
-    if flags.questions:
-        command.show(words, flags.questions)
+    arguments = read_arguments(context.args)
+    words, multirun = arguments.overrides, arguments.multirun
+    if arguments.wants_help:
+        from cnnlab.app.help import print_train_help
+
+        print_train_help()
+    elif arguments.questions:
+        command.show(words, arguments.questions)
     elif plan:
-        command.plan(words, multirun=flags.multirun)
+        command.plan(words, multirun=multirun)
     else:
-        runs = command.train(words, multirun=flags.multirun, verbose=verbose)
+        runs = command.train(words, multirun=multirun, verbose=verbose)
         from cnnlab.app.outcome import print_outcome
 
         if not print_outcome(runs):
@@ -209,82 +216,14 @@ def bench(
 ) -> None:
     """Time a training epoch against the standard way, or against a bare loop over tensors.
 
-    Unless told otherwise, of an MLP with batch norm (standard) or of lenet5 (bare), on MNIST.
+    By default of an MLP with batch norm (standard) or of lenet5 (bare), on MNIST.
     """
+    from cnnlab.app.bench import choose
     from cnnlab.bench.bench import bench as measure
     from cnnlab.discovery import discover
 
     discover(imports or [])
-    measure(against, words or [], rounds=rounds, epochs=epochs)
-
-
-@app.command()
-def models(
-    data: Annotated[
-        str | None, typer.Option(help="Count parameters and MACs for this data set.")
-    ] = None,
-    table: Annotated[
-        bool, typer.Option("--table", help="All architectures and variants, as markdown.")
-    ] = False,
-    imports: Imports = None,
-) -> None:
-    """List the models: paper, options and defaults."""
-    from cnnlab.app import listing
-    from cnnlab.discovery import discover
-
-    discover(imports or [])
-    if table:
-        from cnnlab.app.architecture_table import architectures, as_markdown
-
-        print(as_markdown(list(architectures())))
-    else:
-        listing.print_models(data)
-
-
-@app.command()
-def layers(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(help="Options (model=... data=...), or layers together with --input."),
-    ] = None,
-    image: Annotated[
-        str | None,
-        typer.Option("--input", metavar="HxWxC", help="The layers are lines of a conv_stack."),
-    ] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="Fold deeper parts.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown")] = False,
-    csv: Annotated[bool, typer.Option("--csv")] = False,
-    json: Annotated[bool, typer.Option("--json")] = False,
-    imports: Imports = None,
-) -> None:
-    """Show every layer with its arithmetic: cnnlab layers model=alexnet data=cifar10
-
-    Without a model: cnnlab layers 'conv 64 4 stride=2 padding=1' --input 28x28x1
-    """
-    from cnnlab.app.layers import print_layers
-    from cnnlab.discovery import discover
-
-    discover(imports or [])
-    asked = {"markdown": markdown, "csv": csv, "json": json}
-    print_layers(words or [], image, depth, [form for form, wanted in asked.items() if wanted])
-
-
-@app.command("data")
-def data_sets(imports: Imports = None) -> None:
-    """List the data sets: size, licence, options and defaults."""
-    from cnnlab.app import listing
-    from cnnlab.discovery import discover
-
-    discover(imports or [])
-    listing.print_data()
-
-
-@app.command()
-def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument()]) -> None:
-    """Print the completion script of a shell: eval "$(cnnlab completion bash)"."""
-    from cnnlab.app.completion import script
-
-    print(script(shell))
+    measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
 @app.command(hidden=True, context_settings=HYDRA)

@@ -15,7 +15,8 @@ from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.prepare import prepare, typed
 from cnnlab.config import schema
-from cnnlab.config.options import GROUPS, LISTS, RunConfig, TrainerConfig, run_defaults
+from cnnlab.config.options import GROUPS, LISTS, RunConfig, TrainerConfig
+from cnnlab.config.parse import run_defaults
 from cnnlab.discovery import discover
 from cnnlab.registry import CnnlabError, CompositionError, nearest
 from cnnlab.sweep.launchers import options as launchers

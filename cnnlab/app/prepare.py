@@ -7,7 +7,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cnnlab.app.errors import as_chosen, plain_errors
-from cnnlab.config.options import RunConfig, parse
+from cnnlab.config.options import RunConfig
+from cnnlab.config.parse import parse
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.identity import identify
 from cnnlab.runs.job import Job

@@ -5,15 +5,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 
 import torch
 from rich.console import Console
 
 from cnnlab.bench import bare, standard
-from cnnlab.bench.epoch_clock import EpochClock
-from cnnlab.bench.timing import Contender, alternate, ratio, table
-from cnnlab.bench.workload import Against, Workload, choose
+from cnnlab.bench.timing import Contender, EpochClock, alternate, ratio, table
+from cnnlab.bench.workload import Against, Workload
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.isolation import isolated
@@ -22,18 +20,12 @@ from cnnlab.training.wiring import wire
 AGAIN = "bare again"  # the control: what a ratio of 1 looks like here and now
 
 
-def bench(against: Against, words: Sequence[str], *, rounds: int, epochs: int) -> None:
+def bench(against: Against, workload: Workload, *, rounds: int) -> None:
     """Time epochs, with validation and without start-up; print seconds, ratio and control.
 
     Args:
-        words: overrides of what is trained, as ``cnnlab train`` takes them.
-        rounds: measurements of each contender.
-        epochs: in each measurement.
-
-    Raises:
-        CnnlabError: the words are refused, or the images cannot be read.
+        rounds: measurements of each contender, of as many epochs as the workload's config has.
     """
-    workload = choose(against, words, epochs)
     machine = _machine()
     measured = []
     for seconds in alternate(contenders(against, workload), rounds):

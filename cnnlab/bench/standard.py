@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, random_split
 from torchmetrics.classification import MulticlassAccuracy
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from cnnlab.bench.epoch_clock import EpochClock
+from cnnlab.bench.timing import EpochClock
 from cnnlab.data.dataset import ImageDataset, Images, Splits
 from cnnlab.data.sets.downloaded import DownloadedDataset
 

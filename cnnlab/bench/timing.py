@@ -6,9 +6,12 @@ one contender against itself.
 """
 
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from lightning.pytorch.callbacks import Callback
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -61,3 +64,18 @@ def table(rounds: Sequence[Round]) -> Table:
         numbers = (statistics.median(seconds), min(seconds), max(seconds))
         result.add_row(name, *(f"{number:.3f}" for number in numbers))
     return result
+
+
+class EpochClock(Callback):
+    """Seconds from the first epoch's start to the end of training: what ``fit`` sets up before
+    and tears down after is not in it; validation, records and checkpoints are.
+    """
+
+    seconds: float
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        if not hasattr(self, "_start"):
+            self._start = time.perf_counter()
+
+    def on_train_end(self, *_: Any) -> None:
+        self.seconds = time.perf_counter() - self._start

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.config.options import LISTS, RunConfig, parse
+from cnnlab.config.options import LISTS, RunConfig
+from cnnlab.config.parse import parse
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.discovery import discover

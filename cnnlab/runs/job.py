@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from cnnlab.config.options import RunConfig
 from cnnlab.explain.cost import Cost
@@ -11,18 +11,14 @@ from cnnlab.runs.identity import Identity, identify
 from cnnlab.runs.locate import run_dir_for
 from cnnlab.runs.run_dir import RunDir
 
-if TYPE_CHECKING:
-    from lightning.pytorch.callbacks import Callback
-
-
 SINGLE = "single"  # the folder of runs that belong to no sweep
 
 
 class JobHook(Protocol):
     """What a search adds to a job; it is pickled with it and called where the job is run."""
 
-    def callbacks(self) -> "Sequence[Callback]":
-        """Callbacks for the job's trainer."""
+    def callbacks(self) -> Sequence[Any]:
+        """Lightning callbacks for the job's trainer."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cnnlab.config.flags import flags
-from cnnlab.config.options import run_defaults
+from cnnlab.config.parse import run_defaults
 from cnnlab.runs.essential import digest
 
 LONGEST_NAME = 120

@@ -7,8 +7,8 @@ from urllib.error import URLError
 import pytest
 import torchvision.datasets.mnist
 
+from cnnlab.app.bench import choose
 from cnnlab.bench.bench import contenders
-from cnnlab.bench.workload import choose
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from cnnlab.app.compose import compose
 from cnnlab.app.overrides import CONF
-from cnnlab.config.options import GROUPS, RunConfig, run_defaults
+from cnnlab.config.options import GROUPS, RunConfig
+from cnnlab.config.parse import run_defaults
 from cnnlab.data.dataset import Images, Splits
 from cnnlab.data.loading.chunks import Chunk, Position
 from cnnlab.data.loading.memory import MemoryBatches

@@ -12,7 +12,8 @@ from source_tree import ROOT, assert_none, write_tree
 
 from cnnlab.app.compose import register_configs
 from cnnlab.config import schema
-from cnnlab.config.options import GROUPS, parse
+from cnnlab.config.options import GROUPS
+from cnnlab.config.parse import parse
 from cnnlab.discovery import discover
 
 NUM_YAMLS = 74  # below conf/; a search that finds fewer proves nothing

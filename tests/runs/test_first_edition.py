@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cnnlab.config import schema
-from cnnlab.config.options import parse
+from cnnlab.config.parse import parse
 from cnnlab.discovery import discover
 from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS
 from cnnlab.runs.first_edition import bytes_digest, defining_files, group_of, groups_of

@@ -8,7 +8,8 @@ import pytest
 from torch import nn
 
 from cnnlab.config import flags as flags_module
-from cnnlab.config.options import RunConfig, parse
+from cnnlab.config.options import RunConfig
+from cnnlab.config.parse import parse
 from cnnlab.discovery import discover
 from cnnlab.registry import MODELS, OPTIMIZERS, CnnlabError, Flags
 from cnnlab.runs.essential import essential

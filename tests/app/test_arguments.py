@@ -2,29 +2,31 @@
 
 import pytest
 
-from cnnlab.app.flags import read_flags
+from cnnlab.app.arguments import read_arguments
 from cnnlab.registry import CnnlabError
 
 
 def test_flags_and_overrides_are_told_apart_in_any_order():
-    flags, words = read_flags(["seed=0,1", "-m", "model=mlp"])
-    assert flags.multirun
-    assert flags.questions == ()
-    assert words == ["seed=0,1", "model=mlp"]
+    arguments = read_arguments(["seed=0,1", "-m", "model=mlp"])
+    assert arguments.multirun
+    assert not arguments.wants_help
+    assert arguments.questions == ()
+    assert arguments.overrides == ("seed=0,1", "model=mlp")
 
 
 def test_a_question_keeps_its_value():
-    flags, words = read_flags(["--cfg", "job", "model=mlp", "--package=model"])
-    assert flags.questions == ("--cfg", "job", "--package=model")
-    assert words == ["model=mlp"]
+    arguments = read_arguments(["--cfg", "job", "model=mlp", "--package=model"])
+    assert arguments.questions == ("--cfg", "job", "--package=model")
+    assert arguments.overrides == ("model=mlp",)
+    assert not arguments.multirun
 
 
 def test_config_dir_becomes_an_entry_of_the_search_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my confs").mkdir()
     for words in (["--config-dir", "my confs"], ["-cd=my confs"]):
-        _, overrides = read_flags(words)
-        assert overrides == [f'hydra.searchpath=["file://{tmp_path}/my confs"]']
+        overrides = read_arguments(words).overrides
+        assert overrides == (f'hydra.searchpath=["file://{tmp_path}/my confs"]',)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_config_dir_becomes_an_entry_of_the_search_path(tmp_path, monkeypatch):
 )
 def test_other_flags_are_refused(words, message):
     with pytest.raises(CnnlabError, match=message):
-        read_flags(words)
+        read_arguments(words)
 
 
 def test_configs_of_another_folder_are_found(cnnlab, tmp_path):

@@ -1,4 +1,4 @@
-"""The flags of ``cnnlab train``: -m, --config-dir, and the questions that Hydra answers."""
+"""The arguments of ``cnnlab train``: overrides, -m, --config-dir, and questions for Hydra."""
 
 import os
 from collections.abc import Sequence
@@ -8,43 +8,52 @@ from cnnlab.registry import CnnlabError, nearest
 
 MULTIRUN = ("-m", "--multirun")
 CONFIG_DIR = ("--config-dir", "-cd")
+HELP = ("--help", "-h")
 VALUED_QUESTIONS = ("--cfg", "-c", "--package", "-p", "--info", "-i")
-QUESTIONS = (*VALUED_QUESTIONS, "--help", "-h", "--hydra-help", "--resolve")
+QUESTIONS = (*VALUED_QUESTIONS, "--hydra-help", "--resolve")
 
 
 @dataclass(frozen=True)
-class Flags:
-    """What was asked for beside the overrides; ``questions`` are Hydra's flags with values."""
+class Arguments:
+    """What stands behind ``cnnlab train``, told apart.
 
-    multirun: bool
-    questions: tuple[str, ...]
+    Attributes:
+        questions: Hydra's flags, each followed by its value.
+    """
+
+    overrides: tuple[str, ...]
+    multirun: bool = False
+    wants_help: bool = False
+    questions: tuple[str, ...] = ()
 
 
-def read_flags(words: Sequence[str]) -> tuple[Flags, list[str]]:
-    """The flags, and the overrides without them, wherever they stood.
+def read_arguments(words: Sequence[str]) -> Arguments:
+    """Tell flags and overrides apart, in whatever order they stand.
 
     Raises:
         CnnlabError: an unknown flag, or one that lacks its value.
     """
-    multirun, questions, overrides = False, list[str](), list[str]()
-    left = iter(words)
-    for word in left:
+    multirun, wants_help = False, False
+    questions, overrides = list[str](), list[str]()
+    rest = iter(words)
+    for word in rest:
         flag, equals, value = word.partition("=")
         if not word.startswith("-"):
             overrides.append(word)
         elif word in MULTIRUN:
             multirun = True
+        elif word in HELP:
+            wants_help = True
         elif flag in CONFIG_DIR:
-            overrides.append(_search_path(value if equals else _value(flag, next(left, None))))
+            overrides.append(_search_path(value if equals else _value(flag, next(rest, None))))
         elif flag in QUESTIONS:
             questions.append(word)
             if flag in VALUED_QUESTIONS and not equals:
-                questions.append(_value(flag, next(left, None)))
+                questions.append(_value(flag, next(rest, None)))
         else:
-            raise CnnlabError(
-                f"no flag {flag}{nearest(flag, [*QUESTIONS, *MULTIRUN, *CONFIG_DIR])}"
-            )
-    return Flags(multirun, tuple(questions)), overrides
+            known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS)
+            raise CnnlabError(f"no flag {flag}{nearest(flag, known)}")
+    return Arguments(tuple(overrides), multirun, wants_help, tuple(questions))
 
 
 def _value(flag: str, value: str | None) -> str:
