@@ -111,8 +111,8 @@ class Registry:
         """
 
         def enter(component: Component) -> Component:
-            held = self._entries.get(name)
-            if held is not None and _origin(held.component) != _origin(component):
+            present = self._entries.get(name)
+            if present is not None and _origin(present.component) != _origin(component):
                 raise ValueError(f"{self.kind} '{name}' is registered twice")
             self._entries[name] = Entry(name, component, task, paper, tuple(packages), version)
             return component
@@ -121,7 +121,7 @@ class Registry:
 
     @contextmanager
     def temporary(self) -> Iterator[None]:
-        """A block after which the registry holds what it held before."""
+        """A block after which the registry holds what it present before."""
         entries = dict(self._entries)
         try:
             yield

@@ -114,8 +114,8 @@ def _default(value: Any) -> str:
     """A default; of a group of options, only what differs from the group's own defaults."""
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return brief(schema.to_dict(value))
-    usual = schema.to_dict(type(value)())
-    return brief({k: v for k, v in schema.to_dict(value).items() if v != usual[k]})
+    standard = schema.to_dict(type(value)())
+    return brief({k: v for k, v in schema.to_dict(value).items() if v != standard[k]})
 
 
 def _has_default(field: "dataclasses.Field[Any]") -> bool:

@@ -29,7 +29,7 @@ class Comparison:
     """Everything that a report shows.
 
     Attributes:
-        subject: ``4 models on digits``.
+        title: ``4 models on digits``.
         table: one row per configuration, the best on validation first. Columns: ``keys``, then
             seeds, n, test_acc (with _sd, _low, _high), val_acc, val_acc_sd, test_macro_f1, params,
             macs, train_seconds, images_per_second; accuracies are fractions, all numbers means
@@ -41,7 +41,7 @@ class Comparison:
         notes: one sentence each, without full stop.
     """
 
-    subject: str
+    title: str
     table: pd.DataFrame
     keys: list[str]
     labels: list[str]
@@ -88,7 +88,7 @@ def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
     labels = [label(row, keys) for row in shown]
     results = [[run.result for run in group] for group in ranked]
     return Comparison(
-        subject=f"{_subject(shown, 'model', 'model')} on {_subject(shown, 'data', 'data set')}",
+        title=f"{_count(shown, 'model', 'model')} on {_count(shown, 'data', 'data set')}",
         table=pd.DataFrame([_row(group, keys, metric) for group in ranked]),
         keys=keys,
         labels=labels,
@@ -201,6 +201,6 @@ def _mean(group: list[_Run], column: str) -> float:
     return summarize(_values(group, column)).mean
 
 
-def _subject(rows: list[Flat], group: str, noun: str) -> str:
+def _count(rows: list[Flat], group: str, noun: str) -> str:
     names = {str(row[group]) for row in rows}
     return names.pop() if len(names) == 1 else plural(len(names), noun)

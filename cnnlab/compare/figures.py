@@ -32,7 +32,7 @@ def curves_figure(comparison: Comparison) -> Figure:
     """
     height = max(4.8, 0.6 + 0.2 * len(comparison.labels))  # inches, for the legend
     figure = Figure(figsize=(11, height), dpi=DPI, layout="constrained")
-    figure.suptitle(f"Validation during training: {comparison.subject}")
+    figure.suptitle(f"Validation during training: {comparison.title}")
     metrics = list(dict.fromkeys((comparison.metric, METRICS[comparison.metric.loss])))
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
@@ -50,7 +50,7 @@ def cost_figure(comparison: Comparison) -> Figure:
     """The test metric against parameters and against MACs, ±1 SD over seeds."""
     figure = Figure(figsize=(11, 5.2), dpi=DPI, layout="constrained")
     metric = comparison.metric
-    figure.suptitle(f"{metric.title()} against cost: {comparison.subject}")
+    figure.suptitle(f"{metric.title()} against cost: {comparison.title}")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, cost in zip(panels, (METRICS["parameters"], METRICS["MACs"]), strict=True):
         axes.set_title(f"{metric.title('test')} against {cost.label}")

@@ -75,7 +75,7 @@ def as_markdown(comparison: Comparison) -> str:
 
 
 def _title(comparison: Comparison) -> str:
-    return f"Comparison: {comparison.subject}"
+    return f"Comparison: {comparison.title}"
 
 
 def _caption(comparison: Comparison) -> str:

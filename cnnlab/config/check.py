@@ -113,12 +113,12 @@ def _check_dataclass(key: str, value: Any, cls: Any) -> Any:
             prefix = f"{key}.{name}" if key else str(name)
             raise CnnlabError(f"no option '{prefix}'{nearest(str(name), allowed)}")
     hints = typing.get_type_hints(cls, include_extras=True)
-    given = {
+    values = {
         allowed[name]: check(f"{key}.{name}" if key else name, item, hints[allowed[name]])
         for name, item in value.items()
     }
     try:
-        return cls(**given)
+        return cls(**values)
     except ValueError as error:  # how a dataclass refuses a combination of its fields
         raise CnnlabError(f"{key}: {error}" if key else str(error)) from error
 

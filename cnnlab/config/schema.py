@@ -96,7 +96,7 @@ def resolve(
     return resolved
 
 
-def build(registry: Registry, config: Mapping[str, Any], *given: Any) -> Any:
+def build(registry: Registry, config: Mapping[str, Any], *arguments: Any) -> Any:
     """Look the component up by name and call it with the program's arguments and its options.
 
     Raises:
@@ -105,7 +105,7 @@ def build(registry: Registry, config: Mapping[str, Any], *given: Any) -> Any:
     resolved = resolve(registry, config)
     name = resolved.pop("name")
     try:
-        return registry[name].component(*given, **resolved)
+        return registry[name].component(*arguments, **resolved)
     except ValueError as error:  # how a component refuses a geometry or a combination
         raise CnnlabError(f"{registry.kind}={name}: {error}") from error
 

@@ -24,6 +24,8 @@ from cnnlab.training.loop import train_steps
 from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
 
+SUMS = "tally"  # the key of RunningMeans in checkpoints, also of the first edition
+
 
 class TrainingDivergedError(CnnlabError):
     """The loss is no longer a number; ``step`` is the optimiser step that gave it, 0-based."""
@@ -196,7 +198,7 @@ class TrainingModule(pl.LightningModule):
             "step": position.step,
             "seconds": position.seconds,
         }
-        checkpoint["tally"] = {**dataclasses.asdict(self._means), "names": list(self._means.names)}
+        checkpoint[SUMS] = {**dataclasses.asdict(self._means), "names": list(self._means.names)}
         checkpoint["schedule"] = self.schedule.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -211,7 +213,7 @@ class TrainingModule(pl.LightningModule):
         for name, value in saved.items():
             setattr(self.position, name, value)
         self._means = RunningMeans(
-            **{**checkpoint["tally"], "names": tuple(checkpoint["tally"]["names"])}
+            **{**checkpoint[SUMS], "names": tuple(checkpoint[SUMS]["names"])}
         )
         self.schedule.load_state_dict(checkpoint["schedule"])
         lightning_bridge.set_epochs_done(self.trainer, self.position.epoch)

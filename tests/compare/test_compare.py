@@ -25,7 +25,7 @@ def test_one_row_per_configuration_with_hand_computed_numbers(make_run, tmp_path
     assert row["train_seconds"] == pytest.approx(11)
     assert row["images_per_second"] == pytest.approx(2000)
     assert comparison.notes == []
-    assert comparison.subject == "mlp on digits"
+    assert comparison.title == "mlp on digits"
 
 
 def test_rows_are_sorted_by_validation_not_by_test(make_run, tmp_path):
@@ -36,7 +36,7 @@ def test_rows_are_sorted_by_validation_not_by_test(make_run, tmp_path):
     assert comparison.keys == ["model"]
     assert list(comparison.table["model"]) == ["lenet5", "resnet20", "mlp"]
     assert comparison.labels == ["lenet5", "resnet20", "mlp"]
-    assert comparison.subject == "3 models on digits"
+    assert comparison.title == "3 models on digits"
 
 
 def test_a_column_for_each_key_that_varies(make_run, tmp_path):

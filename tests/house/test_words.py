@@ -30,7 +30,7 @@ PHRASES = {
     r"in its place": "instead",
     r"(dealt|(deals?|dealing) out)": "assign, partition",
     r"more_is_better": "higher_is_better",
-    r"tall(y|ies)": "RunningMeans",
+    r"(?<!\")tall(y|ies)": "RunningMeans",  # "tally" remains a key of checkpoints
     r"refuse_beyond": "check_length",
 }
 

@@ -85,8 +85,8 @@ def max_parallel(options: Options, jobs: Sequence[Job]) -> int:
         return max(1, min(int(there / options.ray.remote.num_cpus), len(jobs)))
     slots = len(_visible_per_job(options, jobs))
     most = slots or max(1, cores() // _devices(jobs))
-    asked = options.n_jobs if options.n_jobs > 0 else most
-    return min(asked, slots or asked, len(jobs))
+    n_jobs = options.n_jobs if options.n_jobs > 0 else most
+    return min(n_jobs, slots or n_jobs, len(jobs))
 
 
 def _devices(jobs: Sequence[Job]) -> int:

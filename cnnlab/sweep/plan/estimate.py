@@ -25,7 +25,7 @@ EPOCH_SECONDS = 0.01
 CHECKPOINT_BYTES = 8  # of a parameter and what the optimiser keeps of it
 CHECKPOINT_SPEED = 150e6  # bytes per second
 
-Measure = Callable[..., StepTime]  # as measure_step
+MeasureStep = Callable[..., StepTime]  # as measure_step
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ class Estimate:
         """``on cpu (4 at a time, 1 thread each)``"""
         devices = " and ".join(sorted({taken.device for taken in self.times.values()}))
         each = f", {plural(self.threads, 'thread')} each" if devices == "cpu" else ""
-        at_a_time = f" ({self.parallel} at a time{each})" if self.parallel > 1 else ""
-        return f"on {devices}{at_a_time}"
+        parallel_jobs = f" ({self.parallel} at a time{each})" if self.parallel > 1 else ""
+        return f"on {devices}{parallel_jobs}"
 
     @property
     def explanation(self) -> list[str]:
@@ -121,8 +121,8 @@ class Estimate:
         return lines + [f"not measured, and not in the sum: {why}" for why in self.failed.values()]
 
 
-def estimate(jobs: Sequence[Job], parallel: int, measure: Measure = measure_step) -> Estimate:
-    """Measure the configurations of ``jobs``, with the threads that each of ``parallel`` gets."""
+def estimate(jobs: Sequence[Job], parallel: int, measure: MeasureStep = measure_step) -> Estimate:
+    """MeasureStep the configurations of ``jobs``, with the threads that each of ``parallel`` gets."""
     different: dict[str, Job] = {}
     for job in jobs:
         different.setdefault(configuration(job.config), job)

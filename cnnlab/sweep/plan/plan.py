@@ -19,7 +19,7 @@ from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of
-from cnnlab.sweep.plan.estimate import Estimate, Measure, Work, estimate, work_left
+from cnnlab.sweep.plan.estimate import Estimate, MeasureStep, Work, estimate, work_left
 from cnnlab.sweep.plan.step_time import measure_step
 
 State = Literal["new", "to resume", "running", "done", "failed before"]
@@ -32,7 +32,7 @@ class PlannedJob:
     """One run of a plan.
 
     Attributes:
-        names: of the jobs that ask for it: several where they come to the same run.
+        names: of the jobs that ask for it: several where they are the same run.
         state: what its folder says; a failed one is tried again if ``work`` is not None.
         last_state: the folder's own word for it, such as ``killed`` or ``diverged``.
         epoch: in which it goes on, from 1.
@@ -69,7 +69,7 @@ class Plan:
         return sum(len(planned.names) - 1 for planned in self.jobs)
 
 
-def make_plan(jobs: Sequence[Job], parallel: int = 1, measure: Measure = measure_step) -> Plan:
+def make_plan(jobs: Sequence[Job], parallel: int = 1, measure: MeasureStep = measure_step) -> Plan:
     """Look at each job's folder, and measure a few steps of each configuration with work left.
 
     Args:
@@ -80,7 +80,8 @@ def make_plan(jobs: Sequence[Job], parallel: int = 1, measure: Measure = measure
     same: dict[str, list[Job]] = {}
     for job in jobs:
         same.setdefault(job.identity.key, []).append(job)
-    planned = tuple(_look_at(asked[0], tuple(job.name for job in asked)) for asked in same.values())
+    runs = ((alike[0], tuple(job.name for job in alike)) for alike in same.values())
+    planned = tuple(_look_at(job, names) for job, names in runs)
     left = [each.job for each in planned if each.work is not None]
     return Plan(planned, estimate(left, parallel, measure))
 

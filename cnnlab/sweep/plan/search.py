@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cnnlab.runs.job import Job
-from cnnlab.sweep.plan.estimate import Measure, estimate
+from cnnlab.sweep.plan.estimate import MeasureStep, estimate
 from cnnlab.sweep.plan.plan import total_work
 from cnnlab.sweep.plan.step_time import measure_step
 from cnnlab.text import duration, plural, si
@@ -18,7 +18,7 @@ def print_search_plan(
     finished: int = 0,
     parallel: int = 1,
     *,
-    measure: Measure = measure_step,
+    measure: MeasureStep = measure_step,
     console: Console | None = None,
 ) -> None:
     """Print what trials cost, and all that are left.

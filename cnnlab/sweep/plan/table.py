@@ -14,7 +14,7 @@ STYLES = {"done": "green", "running": "cyan", "failed before": "red", "to resume
 
 
 def print_plan(plan: Plan, console: Console | None = None) -> None:
-    """Print the runs, what they come to, and how the time was estimated."""
+    """Print the runs, their states, and how the time was estimated."""
     console = console or Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=10_000)
