@@ -28,9 +28,7 @@ _PAPERS = {  # of variants that another paper than their family's introduced
     "preact_resnet110": _IDENTITY,
     "wide_resnet50_2": "Zagoruyko & Komodakis 2016, Wide residual networks",
 }
-_DEPTHS = {
-    "lenet5_1998": 5
-}  # C3 is several convolutions; the RBF layer is not a product
+_DEPTHS = {"lenet5_1998": 5}  # C3 is several convolutions; the RBF layer is not a product
 _HEADINGS = ("model", "small images", "parameters", "MACs", "large images", "parameters", "MACs")
 _PROJECTION = re.compile(r"(^|\.)(shortcut|downsample|projection)\b")
 NOTES = """\
