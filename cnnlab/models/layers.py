@@ -1,7 +1,4 @@
-"""Layers that two or more architectures use: padding, pooling, activations, initialisation.
-
-Shapes: N batch, C channels, H height, W width.
-"""
+"""Layers that two or more architectures use: padding, pooling, activations, initialisation."""
 
 import math
 from typing import Literal
@@ -108,8 +105,7 @@ class SameAvgPool2d(nn.AvgPool2d):
         self.pad = SamePad2d(kernel_size, stride)
 
     def forward(self, maps: Tensor) -> Tensor:
-        # The fraction of each window that lies within the map.
-        coverage = super().forward(self.pad(torch.ones_like(maps[:1, :1])))
+        coverage = super().forward(self.pad(torch.ones_like(maps[:1, :1])))  # fraction in the map
         return super().forward(self.pad(maps)) / coverage
 
 

@@ -13,6 +13,7 @@ from cnnlab.metrics import metric_of_column
 from cnnlab.registry import SCHEDULES, Range
 
 Epochs = Annotated[float, Range(at_least=0)]
+Positive = Annotated[float, Range(above=0)]
 Factor = Annotated[float, Range(at_least=0, at_most=1)]
 
 
@@ -68,12 +69,7 @@ class Step(Schedule):
     """
 
     def __init__(
-        self,
-        total_steps: int,
-        steps_per_epoch: int,
-        *,
-        every: Annotated[float, Range(above=0)] = 30,
-        gamma: Factor = 0.1,
+        self, total_steps: int, steps_per_epoch: int, *, every: Positive = 30, gamma: Factor = 0.1
     ) -> None:
         super().__init__(total_steps, steps_per_epoch)
         self.every = max(1, round(every * steps_per_epoch))
@@ -109,9 +105,8 @@ class MultiStep(Schedule):
     ) -> None:
         super().__init__(total_steps, steps_per_epoch)
         if milestones != sorted(milestones) or min(milestones, default=0) < 0:
-            raise ValueError(
-                f"milestones={milestones} must increase, such as {_increasing(milestones)}"
-            )
+            example = sorted(map(abs, milestones))
+            raise ValueError(f"milestones={milestones} must increase, such as {example}")
         self.unit = unit
         self.unit_steps = steps_per_epoch if unit == "epochs" else 1
         self.milestones = [round(milestone * self.unit_steps) for milestone in milestones]
@@ -132,10 +127,6 @@ class MultiStep(Schedule):
                 )
         if self.warmup >= steps:
             raise ValueError(f"warmup={self.warmup / self.unit_steps:g} is as long as the {end}")
-
-
-def _increasing(milestones: list[float]) -> list[float]:
-    return sorted(abs(milestone) for milestone in milestones)
 
 
 @SCHEDULES.register("cosine", paper="Loshchilov & Hutter 2017, SGDR, without restarts")
