@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from cnnlab.registry import CnnlabError
 
 OURS = (
-    *("models", "data", "training.optim", "training.schedule"),
+    *("models", "data", "training.optim", "training.schedule", "training.plateau"),
     *("training.tasks", "training.loggers"),
 )
 ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; also how workers are told

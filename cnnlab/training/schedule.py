@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from cnnlab.metrics import metric_of_column
 from cnnlab.registry import SCHEDULES, Range
 
 Epochs = Annotated[float, Range(at_least=0)]
@@ -199,60 +198,3 @@ class OneCycle(Schedule):
 
 def _half_cosine(start: float, end: float, done: float) -> float:
     return end + (start - end) / 2 * (1 + math.cos(math.pi * done))
-
-
-@SCHEDULES.register("plateau")
-class Plateau(Schedule):
-    """Multiplies the learning rate by ``gamma`` once a metric has stopped improving.
-
-    Args:
-        metric: the metric of the validation images that is watched.
-        patience: epochs without an improvement before the learning rate drops.
-        gamma: factor of each drop.
-        threshold: smallest relative change of the metric that counts as an improvement.
-    """
-
-    def __init__(
-        self,
-        total_steps: int,
-        steps_per_epoch: int,
-        *,
-        metric: Literal["val_loss", "val_acc"] = "val_loss",
-        patience: Annotated[int, Range(at_least=0)] = 10,
-        gamma: Factor = 0.1,
-        threshold: Annotated[float, Range(at_least=0)] = 1e-4,
-    ) -> None:
-        super().__init__(total_steps, steps_per_epoch)
-        self.metric = metric
-        self.patience = patience
-        self.gamma = gamma
-        self.threshold = threshold
-        self.best: float | None = None
-        self.waited = 0
-        self.drops = 0
-
-    def factor(self, _: int) -> float:
-        return float(self.gamma**self.drops)
-
-    def epoch_end(self, row: Mapping[str, float]) -> None:
-        value = row[self.metric]
-        if self._better(value):
-            self.best, self.waited = value, 0
-        else:
-            self.waited += 1
-        if self.waited > self.patience:
-            self.waited = 0
-            self.drops += 1
-
-    def _better(self, value: float) -> bool:
-        if self.best is None:
-            return True
-        metric = metric_of_column(self.metric)
-        margin = self.threshold if metric.higher_is_better else -self.threshold
-        return metric.is_better(value, self.best * (1 + margin))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited, "drops": self.drops}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.waited, self.drops = state["best"], state["waited"], state["drops"]

@@ -17,8 +17,8 @@ from cnnlab.sweep.search.study import open_study
 from cnnlab.training.callbacks import EarlyStop
 from cnnlab.training.checkpoint import RunCheckpoint
 from cnnlab.training.module import TrainingModule
+from cnnlab.training.plateau import Plateau
 from cnnlab.training.progress import _numbers
-from cnnlab.training.schedule import Plateau
 
 pytestmark = pytest.mark.usefixtures("mean_iou")
 

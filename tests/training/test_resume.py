@@ -16,7 +16,7 @@ from small_run import assert_same_run
 from cnnlab.registry import CnnlabError
 from cnnlab.training.callbacks import EarlyStop
 from cnnlab.training.optim import adam
-from cnnlab.training.schedule import Plateau
+from cnnlab.training.plateau import Plateau
 
 
 class AccidentError(Exception):

@@ -10,12 +10,12 @@ from torch.optim import lr_scheduler as theirs
 from torch.optim.lr_scheduler import LRScheduler
 
 from cnnlab.registry import SCHEDULES
+from cnnlab.training.plateau import Plateau
 from cnnlab.training.schedule import (
     Constant,
     Cosine,
     MultiStep,
     OneCycle,
-    Plateau,
     Schedule,
     Step,
 )

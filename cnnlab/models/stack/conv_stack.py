@@ -38,7 +38,8 @@ class ConvStack(nn.Module):
         signal = Signal(spec.shape, "of the input")
         for number, text in enumerate(layers, start=1):
             try:
-                word, arguments = parse_line(text, BUILDERS)
+                # "share" is what the first edition called dropout's p: its configs still build.
+                word, arguments = parse_line(text.replace("dropout share=", "dropout p="), BUILDERS)
                 layer, shape = BUILDERS[word](signal, **arguments)
             except ValueError as error:
                 raise ValueError(f"line {number} '{text}': {error}") from None

@@ -122,7 +122,7 @@ class Estimate:
 
 
 def estimate(jobs: Sequence[Job], parallel: int, measure: MeasureStep = measure_step) -> Estimate:
-    """MeasureStep the configurations of ``jobs``, with the threads that each of ``parallel`` gets."""
+    """Measure the configurations of ``jobs``, with the threads that each of ``parallel`` gets."""
     different: dict[str, Job] = {}
     for job in jobs:
         different.setdefault(configuration(job.config), job)

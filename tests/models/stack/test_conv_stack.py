@@ -245,3 +245,8 @@ def refusal(lines):
     except ValueError as error:
         return str(error)
     return ""
+
+
+def test_a_line_of_the_first_edition_still_builds():
+    stack = ConvStack(ImageSpec(1, 4, 4, 2), layers=["dropout share=0.25"])
+    assert stack.layers[0].p == 0.25
