@@ -148,7 +148,10 @@ def test_an_option_that_a_later_version_adds_enters_where_it_is_not_neutral(opti
 class Later(RunConfig):
     """The run level with options that a later version adds."""
 
-    callbacks: Annotated[tuple[str, ...], Flags(neutral=())] = ()
+    callbacks: Annotated[dict[str, dict[str, Any]], Flags(neutral={})] = dataclasses.field(
+        default_factory=dict
+    )
+    freeze: Annotated[tuple[str, ...], Flags(neutral=())] = ()
     logger: Annotated[tuple[str, ...], Flags(identity=False)] = ("tensorboard",)
     block: Block = dataclasses.field(default_factory=Block)
 
@@ -162,7 +165,8 @@ def test_the_same_at_the_run_level(monkeypatch):
     try:
         assert identify(Later(**fields)) == before
         assert identify(Later(**fields, logger=("csv",))) == before
-        assert identify(Later(**fields, callbacks=("ema",))).key != before.key
+        assert identify(Later(**fields, callbacks={"ema": {"decay": 0.9}})).key != before.key
+        assert identify(Later(**fields, freeze=("conv*",))).key != before.key
         assert identify(Later(**fields, block=Block(5))).key != before.key
     finally:
         flags_module.run_flags.cache_clear()
