@@ -48,6 +48,8 @@ class Range:
 class Flags:
     """What an option means beyond its value: ``root: Annotated[str, Flags(identity=False)]``.
 
+    A component's own options may have the first two; the others are for run-level options.
+
     Attributes:
         identity: whether the value is part of what a run is; False for where a run lies and for
             what changes no result.

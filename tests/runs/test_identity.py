@@ -149,6 +149,9 @@ def test_an_option_that_a_later_version_adds_enters_where_it_is_not_neutral(opti
 class Later(RunConfig):
     """The run level with options that a later version adds."""
 
+    hooks: Annotated[dict[str, dict[str, Any]], Flags(neutral={})] = dataclasses.field(
+        default_factory=dict
+    )
     filters: Annotated[tuple[str, ...], Flags(neutral=())] = ()
     printer: Annotated[tuple[str, ...], Flags(identity=False)] = ("paper",)
     block: Block = dataclasses.field(default_factory=Block)
@@ -163,6 +166,7 @@ def test_the_same_at_the_run_level(monkeypatch):
     try:
         assert identify(Later(**fields)) == before
         assert identify(Later(**fields, printer=("screen",))) == before
+        assert identify(Later(**fields, hooks={"ema": {"decay": 0.9}})).key != before.key
         assert identify(Later(**fields, filters=("blur",))).key != before.key
         assert identify(Later(**fields, block=Block(5))).key != before.key
     finally:
