@@ -80,7 +80,7 @@ def make_plan(jobs: Sequence[Job], parallel: int = 1, measure: Measure = measure
     same: dict[str, list[Job]] = {}
     for job in jobs:
         same.setdefault(job.identity.key, []).append(job)
-    planned = tuple(_look_at(asked[0], tuple(job.name for job in asked)) for asked in same.values())
+    planned = tuple(_look_at(equal[0], tuple(job.name for job in equal)) for equal in same.values())
     left = [each.job for each in planned if each.work is not None]
     return Plan(planned, estimate(left, parallel, measure))
 
