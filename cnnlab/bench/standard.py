@@ -126,7 +126,7 @@ def train(
 
 @contextlib.contextmanager
 def _output_discarded() -> Iterator[None]:
-    """The bar is drawn, and the advice given, but not to the reader of a measurement."""
+    """The bar is drawn and advice is printed, as usual, but nobody sees it."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

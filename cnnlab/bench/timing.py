@@ -22,9 +22,9 @@ Round = dict[str, float]  # seconds of each contender, in the order of their tur
 def alternate(
     contenders: Mapping[str, Contender], rounds: int, warm_up: int = 1
 ) -> Iterator[Round]:
-    """Let the contenders take turns, A B A B and so on, and give each round when it is over.
+    """Let the contenders take turns, A B A B and so on, and yield each round when it is over.
 
-    The first ``warm_up`` rounds, in which caches fill and modules load, are not given.
+    The first ``warm_up`` rounds, in which caches fill and modules load, are left out.
     """
     for number in range(warm_up + rounds):
         seconds = {name: contender() for name, contender in contenders.items()}

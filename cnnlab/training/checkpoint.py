@@ -63,7 +63,7 @@ class RunCheckpoint(Checkpoint):
         by_clock = self.every_seconds is not None and waited >= self.every_seconds
         if by_steps or by_clock or self._stop_signal:
             self._save(trainer, best=False)
-        self._stop_if_asked()
+        self._stop_if_requested()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning calls this after the module's own, so the position has moved to the next epoch.
@@ -75,13 +75,13 @@ class RunCheckpoint(Checkpoint):
             self.best = {"epoch": row["epoch"], "value": value}
         self._save(trainer, best=best)
         if not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0):
-            self._stop_if_asked()
+            self._stop_if_requested()
 
     @property
     def _stop_signal(self) -> int | None:
         return None if self.stop is None else self.stop.signal
 
-    def _stop_if_asked(self) -> None:
+    def _stop_if_requested(self) -> None:
         if self._stop_signal is not None:
             raise Stopped(self._stop_signal)
 

@@ -38,7 +38,7 @@ def set_epochs_done(trainer: pl.Trainer, epochs: int) -> None:
 def set_optimizer_steps(trainer: pl.Trainer, steps: int, logged: int) -> None:
     """Make ``trainer.global_step`` count optimiser steps, where Lightning counts chunks.
 
-    ``logged`` is the step under which loggers enter what ``self.log`` hands them.
+    ``logged`` is the step under which loggers enter what ``self.log`` gives them.
     """
     loop = trainer.fit_loop.epoch_loop
     loop.manual_optimization.optim_step_progress.total.completed = steps

@@ -25,7 +25,7 @@ MAX_LINES = 20  # lines on the terminal; the log has all
 
 @dataclass(frozen=True)
 class Match:
-    """Trained weights held against a model: those that fit, by its names, and what does not."""
+    """Trained weights matched with a model: those that fit, by its names, and what does not."""
 
     weights: dict[str, Tensor]
     unmatched: list[str]  # a line for each tensor, with its shape

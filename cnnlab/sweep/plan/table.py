@@ -33,7 +33,10 @@ def as_table(plan: Plan) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for planned in plan.jobs:
         cost, work = planned.job.cost, planned.work
-        cells = [Text(_asked(planned.names)), Text(_state(planned), STYLES.get(planned.state, ""))]
+        cells = [
+            Text(_requested(planned.names)),
+            Text(_state(planned), STYLES.get(planned.state, "")),
+        ]
         cells += [Text(si(cost.params)), Text(si(cost.macs))]
         cells.append(Text("-" if work is None else f"{work.steps:,}"))
         seconds = plan.seconds(planned)
@@ -73,7 +76,7 @@ def footnotes(plan: Plan) -> list[str]:
     return lines
 
 
-def _asked(names: Sequence[str]) -> str:
+def _requested(names: Sequence[str]) -> str:
     """A run's name, and how often and by what other names it was asked for."""
     if len(names) == 1:
         return names[0]
