@@ -67,6 +67,7 @@ def test_a_run(trained, cnnlab):
     assert not {"test_acc", "val_acc", "test_macro_f1"} & result.keys()
     assert result["val_loss"] == metrics["val_loss"].min()
     assert result["num_test"] == 200
+    assert (result["task"], result["metric"]) == ("reconstruct", "val_loss")
 
     loaded = lab.load_run(run)
     test = loaded.dataset.load().test
