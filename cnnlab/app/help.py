@@ -11,6 +11,7 @@ from rich.console import Console
 from cnnlab.app.listing import variants
 from cnnlab.app.option_table import (
     OptionRow,
+    brief,
     component_rows,
     field_rows,
     print_heading,
@@ -19,7 +20,7 @@ from cnnlab.app.option_table import (
 )
 from cnnlab.app.overrides import CONF
 from cnnlab.config.docs import summary
-from cnnlab.config.options import GROUPS, RunConfig
+from cnnlab.config.options import GROUPS, LISTS, RunConfig
 from cnnlab.registry import Registry
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SearchOptions
@@ -62,7 +63,8 @@ def _sections() -> Iterator[tuple[str, str, list[OptionRow]]]:
     """The title, text and options of each section."""
     choices = [_choice(group, name) for group, name in _default_choices()]
     yield "Choices", "what a run is made of, each with options of its own", choices
-    loose = [r for r in field_rows("", RunConfig) if "." not in r.assignment.partition("=")[0]]
+    names = {row: row.assignment.partition("=")[0] for row in field_rows("", RunConfig)}
+    loose = [row for row, name in names.items() if "." not in name and name not in LISTS]
     yield "Run", "options outside any group", loose
     for name, node in typing.get_type_hints(RunConfig).items():
         if dataclasses.is_dataclass(node):
@@ -72,6 +74,10 @@ def _sections() -> Iterator[tuple[str, str, list[OptionRow]]]:
             for entry in registry:
                 rows = list(component_rows(kind, entry.component))
                 yield f"{kind}={entry.name}", summary(entry.component), rows
+    for kind, registry in LISTS.items():
+        for entry in registry:
+            rows = list(component_rows(f"{kind}.{entry.name}", entry.component))
+            yield f"{kind}=[{entry.name}]", summary(entry.component), rows
     for name, launcher in LAUNCHERS.items():
         rows = list(field_rows("hydra.launcher.", launcher))
         yield f"hydra/launcher={name}", summary(launcher), rows
@@ -86,7 +92,7 @@ def _default_choices() -> Iterator[tuple[str, str]]:
         if isinstance(item, Mapping):
             ((group, name),) = item.items()
             if not group.endswith("_logging"):
-                yield group.removeprefix("override "), "null" if name is None else str(name)
+                yield group.removeprefix("override "), brief(name)
 
 
 def _choice(group: str, name: str) -> OptionRow:
@@ -100,8 +106,8 @@ def _choice(group: str, name: str) -> OptionRow:
 
 
 def _names(group: str) -> Iterator[str]:
-    if group in GROUPS:
-        registry: Registry = GROUPS[group]
+    if group in (groups := GROUPS | LISTS):
+        registry: Registry = groups[group]
         yield from (entry.name for entry in registry)
         yield from (name for name, _ in variants(registry))
     elif group == "hydra/launcher":

@@ -44,8 +44,9 @@ def field_rows(prefix: str, cls: Any) -> Iterator[OptionRow]:
     hints, docs = typing.get_type_hints(cls, include_extras=True), option_docs(cls)
     for field in dataclasses.fields(cls):
         name, hint = field.name.removesuffix("_"), hints[field.name]
-        if dataclasses.is_dataclass(hint):
-            yield from field_rows(f"{prefix}{name}.", hint)
+        group = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+        if dataclasses.is_dataclass(group):
+            yield from field_rows(f"{prefix}{name}.", group)
         elif _has_default(field):
             default = field.default
             if field.default_factory is not dataclasses.MISSING:
