@@ -148,7 +148,7 @@ def test_the_help_shows_what_can_be_chosen_and_the_defaults(capsys, monkeypatch)
         "optim=sgd adam | adamw | rmsprop | sgd",
         "hydra/launcher=in_process in_process | joblib",
         "--cfg job",
-        "trainer.epochs=10 int at least 1",
+        "trainer.epochs=null int at least 1 or null",
         "init.from=null",
         "seed=0",
         "hydra.launcher.n_jobs=-1",

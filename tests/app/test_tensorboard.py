@@ -91,7 +91,7 @@ def test_it_serves_readable_names_and_runs_that_begin_later(tmp_path):
         process.kill()
         process.wait()
     assert out == "heavy []\n"
-    assert err == "\nTensorBoard has ended\n"
+    assert err == "\nTensorBoard stopped\n"
     assert process.returncode == 0
     assert not list(links.glob("cnnlab-*"))
     assert late.config_file.is_file()

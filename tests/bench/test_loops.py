@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from cnnlab.app.bench import choose
 from cnnlab.bench import bare, standard
 from cnnlab.bench.bench import time_ours
-from cnnlab.bench.workload import Workload, choose
+from cnnlab.bench.workload import Workload
 from cnnlab.data.loading.normalise import Normalise
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=70", "data.num_val=30", "batch_size=16"]

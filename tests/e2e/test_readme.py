@@ -14,7 +14,7 @@ from PIL import Image
 from cnnlab.data.dataset import Images
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.discovery import discover
-from cnnlab.registry import DATASETS, MODELS
+from cnnlab.registry import CALLBACKS, DATASETS, MODELS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, flags=re.DOTALL)
@@ -24,7 +24,7 @@ SNIPPETS = [text for kind, text in BLOCKS if kind == "python"]
 
 def test_the_blocks_were_found():
     assert len(COMMANDS) >= 15
-    assert len(SNIPPETS) == 2
+    assert len(SNIPPETS) == 3  # a model, a callback, a notebook
     assert all(line.startswith("cnnlab ") for line in COMMANDS)
 
 
@@ -52,8 +52,9 @@ def newcomer(tmp_path, monkeypatch):
             pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "PICS" / kind / f"{i}.png")
     (tmp_path / "my_models.py").write_text(SNIPPETS[0])
+    (tmp_path / "my_callbacks.py").write_text(SNIPPETS[1])
     monkeypatch.syspath_prepend(str(tmp_path))
-    with MODELS.temporary():
+    with MODELS.temporary(), CALLBACKS.temporary():
         yield
     ConfigStore.instance().repo["model"].pop("mynet.yaml", None)
 
@@ -72,7 +73,7 @@ def test_every_command_and_snippet(cnnlab):
         answer = cnnlab(*words(line))
         assert answer.code == 0, f"{line}\n{answer.err}"
     scope: dict[str, object] = {}
-    exec(SNIPPETS[1], scope)
+    exec(SNIPPETS[2], scope)
     assert len(scope["table"]) == 1
     assert not scope["trained"].training
 

@@ -75,7 +75,7 @@ def test_a_sweep_lists_every_wrong_job_and_starts_none(cnnlab, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["test", "."], "no run folder"),
+        (["test", "."], "not a run folder"),
         (["test", "nowhere"], "nowhere: no such folder"),
         (["compare", "."], "nothing to compare"),
         (["compare", "nowhere"], "nowhere"),

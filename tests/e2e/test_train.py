@@ -205,7 +205,7 @@ def test_an_edited_model_is_trained_anew_and_says_so(cnnlab, mynet, tmp_path):
     assert "the code of the model has changed since mynet_synthetic" in answer.err
     assert len(find_runs(["runs"])) == 2
     file.write_text(file.read_text().replace("One linear layer", "A layer") + "\n# better now\n")
-    assert "done already" in cnnlab(*words).err
+    assert "already done" in cnnlab(*words).err
     assert len(find_runs(["runs"])) == 2
 
 

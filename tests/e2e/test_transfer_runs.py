@@ -200,7 +200,7 @@ def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
     ("words", "message"),
     [
         (["init.from=nowhere"], "init.from=nowhere: no such run folder or file"),
-        (["init.from=."], ".: no run folder"),
+        (["init.from=."], ".: not a run folder"),
         (["init.from=broken.safetensors"], "broken.safetensors: cannot be read as weights"),
         (["init.from=evil.pth"], "evil.pth: cannot be read as weights"),
         (["init.from=numbers.pth"], "numbers.pth: holds no tensors by name"),

@@ -47,7 +47,7 @@ def test_ten_epochs_are_the_same_run_whether_said_or_not() -> None:
 @pytest.mark.usefixtures("cnnlab")
 def test_a_plan_longer_than_the_steps_is_refused_but_for_a_look_at_the_first_epoch() -> None:
     plan = ["schedule=multistep", "schedule.milestones=[3]", "schedule.unit=epochs"]
-    with pytest.raises(CnnlabError, match="milestone 3 lies past the end of the run of 2 epochs"):
+    with pytest.raises(CnnlabError, match="milestone 3 is past the end of the run of 2 epochs"):
         compose([*WORDS, *plan, "trainer.max_steps=8"])
     assert compose([*WORDS, *plan, "trainer.max_steps=3"]).epochs == 1
     assert compose([*WORDS, *plan, "trainer.max_steps=8", "trainer.epochs=4"]).epochs == 4

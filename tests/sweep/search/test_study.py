@@ -79,11 +79,13 @@ def test_a_job_reports_to_its_own_trial(opened, tmp_path):
 def test_another_space_or_objective_needs_another_folder(opened):
     opened()
     opened(SearchOptions(n_trials=40, sampler="random", pruner="asha"))
-    with pytest.raises(CnnlabError, match=r"a search with other varied .*sweep.name=... begins"):
+    with pytest.raises(
+        CnnlabError, match=r"a search with different varied .*sweep.name=... starts"
+    ):
         opened(words=["lr=interval(0.1, 0.8)"])
-    with pytest.raises(CnnlabError, match="a search with other fixed"):
+    with pytest.raises(CnnlabError, match="a search with different fixed"):
         opened(words=["lr=interval(0.1, 0.9)", "model=mlp"])
-    with pytest.raises(CnnlabError, match="a search with other objectives"):
+    with pytest.raises(CnnlabError, match="a search with different objectives"):
         opened(SearchOptions(objectives=("val_loss",)))
 
 
@@ -92,5 +94,5 @@ def test_a_database_keeps_the_study_as_well(opened, tmp_path):
     study, _ = opened(options)
     study.tell(study.ask(), 0.5)
     assert [trial.value for trial in opened(options)[0].trials] == [0.5]
-    with pytest.raises(CnnlabError, match=r"hydra.sweeper.storage: no study can be kept there"):
+    with pytest.raises(CnnlabError, match=r"hydra.sweeper.storage: cannot store a study there"):
         opened(SearchOptions(storage="nothing://here"))
