@@ -17,7 +17,7 @@ OURS = (
     *("models", "data", "training.optim", "training.schedule", "training.plateau"),
     *("training.tasks", "training.loggers"),
 )
-ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; also how workers are told
+ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; workers read it too
 
 
 def named_imports(more: Iterable[str] = ()) -> list[str]:

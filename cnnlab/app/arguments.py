@@ -15,7 +15,7 @@ QUESTIONS = (*VALUED_QUESTIONS, "--hydra-help", "--resolve")
 
 @dataclass(frozen=True)
 class Arguments:
-    """What stands behind ``cnnlab train``, told apart.
+    """The words behind ``cnnlab train``, sorted.
 
     Attributes:
         questions: Hydra's flags, each followed by its value.
@@ -28,7 +28,7 @@ class Arguments:
 
 
 def read_arguments(words: Sequence[str]) -> Arguments:
-    """Tell flags and overrides apart, in whatever order they stand.
+    """Separate flags from overrides, in any order.
 
     Raises:
         CnnlabError: an unknown flag, or one that lacks its value.

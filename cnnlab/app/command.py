@@ -38,7 +38,7 @@ class Command:
         """The checked job of these overrides; nothing is written.
 
         Raises:
-            CnnlabError: the run cannot be.
+            CnnlabError: the run is impossible.
         """
         return prepare(self.composer([*self.hydra_overrides, *overrides]), overrides)
 
@@ -60,7 +60,7 @@ def read_command(words: Sequence[str], multirun: bool | None) -> Command:
     """Parse the words; ``multirun=None`` sweeps if an override asks for several values.
 
     Raises:
-        CnnlabError: a word cannot be read, or sets something of Hydra's that cnnlab has no use for.
+        CnnlabError: a word cannot be read, or sets an option of Hydra's that cnnlab does not use.
     """
     composer = Composer()
     typed = expand_resume(quote_values(words))

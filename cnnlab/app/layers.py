@@ -28,7 +28,7 @@ def print_layers(
     """Print the table for overrides, or with ``image`` (HxWxC) for lines of a conv_stack.
 
     Raises:
-        CnnlabError: neither, or a network that cannot be, or more than one format.
+        CnnlabError: neither, or an impossible network, or more than one format.
     """
     if len(formats) > 1:
         raise CnnlabError(f"{' '.join(f'--{form}' for form in formats)}: one format at a time")

@@ -24,7 +24,7 @@ def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
         overrides: what it was composed of; its run is named after them.
 
     Raises:
-        CnnlabError: the run cannot be.
+        CnnlabError: the run is impossible.
     """
     choices = {
         str(group): str(choice)
@@ -63,7 +63,7 @@ def key_values(overrides: Iterable[Override]) -> list[tuple[str, str]]:
 
 
 def _resume_in_place(config: RunConfig) -> RunConfig:
-    """A half-finished run with nothing changed is not a new one: it goes on in its own folder."""
+    """A half-finished run with nothing changed is not a new one: it continues in its own folder."""
     if config.resume is None:
         return config
     source = RunDir.open(config.resume)

@@ -103,7 +103,7 @@ def expand_grid(command: Command) -> Grid:
 def check_jobs(command: Command) -> list[Job]:
     """Every job of a grid, composed and checked; jobs of the same run are all in it.
 
-    A model that ``glob`` matched but that cannot be trained so is left out, with a line.
+    A model that ``glob`` matched but that cannot be trained with these options is left out.
 
     Raises:
         CnnlabError: a job is refused; all the refused ones are listed.

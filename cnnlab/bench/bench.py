@@ -43,7 +43,7 @@ def bench(against: Against, workload: Workload, *, rounds: int) -> None:
 def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
     """Who takes turns: cnnlab and the reference next to each other, and the bare loop twice.
 
-    Each is isolated, so that nobody pays for what the one before has left behind.
+    Each is isolated, so that none is slowed down by what the one before left behind.
     """
     config, splits = workload.config, workload.splits
     epochs, batch_size = config.epochs, config.batch_size

@@ -126,7 +126,7 @@ def train(
 
 @contextlib.contextmanager
 def _output_discarded() -> Iterator[None]:
-    """The bar is drawn and advice is printed, as usual, but nobody sees it."""
+    """The bar is drawn and advice is printed, as by default, but into a discarded stream."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

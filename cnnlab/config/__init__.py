@@ -1,4 +1,4 @@
-"""What a run is told to do: options as signatures and dataclasses, checked in one place.
+"""The configuration of a run: options as signatures and dataclasses, checked in one place.
 
 Read in this order:
 - ``options.py``: the run-level options, each with its default and documentation.

@@ -42,7 +42,7 @@ def check(key: str, value: Any, annotation: Any) -> Any:
         return _check_sequence(key, value, origin or annotation, arguments)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise CnnlabError(f"{key}={value} is no mapping")
+            raise CnnlabError(f"{key}={value} is not a mapping")
         return {str(k): check(f"{key}.{k}", v, arguments[1]) for k, v in value.items()}
     return value if annotation is Any else _check_scalar(key, value, annotation)
 
@@ -59,7 +59,7 @@ def _check_scalar(key: str, value: Any, kind: type) -> Any:
         return str(value)
     if kind is type(None) and value is None:
         return None
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     raise CnnlabError(f"{key}={_shown(value)} must be {words.get(kind, type_name(kind))}")
 
 
@@ -83,7 +83,8 @@ def _check_union(key: str, value: Any, members: tuple[Any, ...]) -> Any:
             except CnnlabError as refusal:
                 refusals.append(str(refusal))
     if len(refusals) == 1:
-        or_null = "" if " must be a" not in refusals[0] else " or null"
+        is_kind = any(kind in refusals[0] for kind in (" must be a", " must be text"))
+        or_null = " or null" if is_kind else ""
         raise CnnlabError(refusals[0] + or_null)
     kinds = " or ".join(type_name(member) for member in members)
     raise CnnlabError(f"{key}={_shown(value)} must be {kinds}")

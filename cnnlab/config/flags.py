@@ -1,7 +1,7 @@
 """Which options make a run's identity, its name and a comparison's columns: their flags, collected.
 
 Nothing here loads torch, so that run folders can be listed and compared without it. What names,
-columns and quoting must know of a data set's option (``data.root``) therefore stands on
+columns and quoting must know of a data set's option (``data.root``) is therefore declared on
 ``RunConfig``; whether it is part of the identity, on the data set's own signature.
 """
 

@@ -125,7 +125,7 @@ class InitConfig:
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """Where the runs of one command lie together, and what is done about failures.
+    """The folder of the runs of one command, and what happens to failed ones.
 
     Args:
         name: the folder in runs_dir; null: made from the overrides.
@@ -158,7 +158,7 @@ class RunConfig:
             into training and validation images is the same for every seed.
         batch_size: images in a batch; trainer.accumulate of them make an optimiser step.
         runs_dir: the folder of all runs.
-        sweep: where the runs of one command lie, and what is done about failures.
+        sweep: the folder of the runs of one command, and what happens to failed ones.
         rerun: train again beside a finished run.
         resume: a run's folder to continue from, with its config and its last checkpoint.
         logger: where metrics are written besides metrics.csv: tensorboard, csv, wandb, mlflow.
@@ -211,7 +211,7 @@ def seconds(duration: str | None, name: str = "max_time") -> float | None:
     """``90s``, ``10m`` or ``1.5h`` in seconds; None stays None.
 
     Raises:
-        ValueError: the text is no duration.
+        ValueError: the text is not a duration.
     """
     if duration is None:
         return None

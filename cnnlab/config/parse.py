@@ -43,7 +43,7 @@ def _resolve_list(registry: Registry, chosen: Any) -> dict[str, dict[str, Any]]:
 
 
 def run_defaults() -> dict[str, Any]:
-    """The run-level node for Hydra: every default that is no component's."""
+    """The run-level node for Hydra: every default that does not belong to a component."""
     fields = [f for f in dataclasses.fields(RunConfig) if f.name not in GROUPS]
     values = {
         f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()

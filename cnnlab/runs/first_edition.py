@@ -118,7 +118,7 @@ def _recognised(sources: Mapping[str, str], names: Mapping[str, str]) -> dict[st
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """What a row's runs have in common: as the first edition had it, and with groups recognised.
 
-    Once with ``data.root`` and once without: which it was only the data set could tell.
+    Once with ``data.root`` and once without: only the data set's class tells which.
     """
     init, resume = config["init"]["from"], config["resume"]
     resumed = None if resume is None else RunDir(Path(resume).expanduser())

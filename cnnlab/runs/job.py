@@ -29,7 +29,7 @@ class Job:
         choices: what was chosen in each group, such as ``model: resnet20``.
         name: the readable part of the run folder's name.
         cost: parameters and MACs of the model.
-        run_dir: where its run lies or will lie.
+        run_dir: the folder of its run, which may not exist yet.
         title: put before each line of progress.
         verbose: let Lightning print its own messages.
         hooks: each adds callbacks.

@@ -1,4 +1,4 @@
-"""Where a job's run lies: found by its identity, whatever its folder was named after."""
+"""The folder of a job's run: found by its identity, whatever its name."""
 
 import os
 import re

@@ -17,7 +17,7 @@ from cnnlab.registry import Entry
 
 PACKAGE = __name__.partition(".")[0]
 LIBRARIES = ("site-packages", "dist-packages")
-UNREAD = ("kind", "type_comment")  # of parsed code: what no program can tell
+UNREAD = ("kind", "type_comment")  # of parsed code: what makes no difference to the program
 
 
 def is_ours(component: Callable[..., Any]) -> bool:

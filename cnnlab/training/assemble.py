@@ -44,7 +44,7 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
     """Build the parts of a run; on ``device="meta"`` without memory or initialisation.
 
     Raises:
-        CnnlabError: one of them, or their combination, cannot be.
+        CnnlabError: one of them, or their combination, is impossible.
     """
     dataset: ImageDataset = build(DATASETS, config.data)
     _refuse_color_of_grey(dataset.augment, dataset.spec)
@@ -142,7 +142,7 @@ def _steps(config: RunConfig, num_train: int) -> int:
 def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None:
     """A plan must fit into the epochs; ``max_steps`` may cut it short, to look at its beginning.
 
-    A run that ends within its first epoch is a look at it, whatever it plans.
+    A run that ends within its first epoch is a trial run, so any schedule is accepted.
     """
     if config.epochs == 1 and (config.trainer.max_steps or per_epoch) < per_epoch:
         return
@@ -175,7 +175,7 @@ def preflight(config: RunConfig) -> Cost:
     """Assemble on the meta device and push one batch shape through: milliseconds, no download.
 
     Raises:
-        CnnlabError: the run cannot be.
+        CnnlabError: the run is impossible.
     """
     _refuse_missing_device(config.trainer.accelerator, config.trainer.devices)
     parts = assemble(config, "meta")

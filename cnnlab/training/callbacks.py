@@ -21,7 +21,7 @@ Lightning sees chunks of optimiser steps (at most 50, about half a second), not 
   validation or test is one batch.
 - ``trainer.global_step`` counts optimiser steps, ``trainer.current_epoch`` epochs from 0.
 - ``pl_module.model`` is the network, ``pl_module.optimizer`` the optimiser, ``pl_module.position``
-  where training stands; ``pl_module.row`` is the epoch's row of metrics.csv, from
+  the state of training; ``pl_module.row`` is the epoch's row of metrics.csv, from
   ``on_validation_end`` on. ``trainer.default_root_dir`` is the run's folder.
 - Callbacks are part of a run's identity, loggers are not. What ``state_dict`` gives is saved, and
   comes back to ``load_state_dict`` in a resumed run.

@@ -29,7 +29,7 @@ def remove_loop_state(checkpoint: dict[str, Any]) -> None:
 
 
 def set_epochs_done(trainer: pl.Trainer, epochs: int) -> None:
-    """Make ``trainer.current_epoch`` go on after so many epochs."""
+    """Make ``trainer.current_epoch`` continue after so many epochs."""
     progress = trainer.fit_loop.epoch_progress.current
     progress.completed = epochs
     progress.processed = epochs  # type: ignore[attr-defined]
@@ -56,7 +56,7 @@ def silence(*, verbose: bool) -> None:
 
 
 def finish_loggers(trainer: pl.Trainer) -> None:
-    """End what would otherwise go on into the next run of this process."""
+    """End sessions that would otherwise continue into the next run of this process."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger) and trainer.is_global_zero:
             logger.experiment.finish()

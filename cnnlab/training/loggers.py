@@ -44,7 +44,7 @@ def wandb(
     return WandbLogger(
         name=run_dir.name,
         save_dir=run_dir,
-        id=run_dir.name[-128:],  # the longest that is allowed; a resumed run goes on under its own
+        id=run_dir.name[-128:],  # the longest allowed; a resumed run keeps its own
         project=project,
         offline=offline,
         entity=entity,

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, SIGUSR2: once, the training saves where it stands and stops; twice, at once."""
+"""Ctrl-C, SIGTERM, SIGUSR2: the first saves a checkpoint and stops, a second stops at once."""
 
 import signal
 import sys
@@ -23,7 +23,7 @@ class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
 
 
 class Pruned(Exception):  # noqa: N818  (no error: a search asked for it)
-    """A search has stopped the training as not worth going on with; last.ckpt is saved."""
+    """A search has pruned the trial; last.ckpt is saved."""
 
 
 class StopRequest:

@@ -127,7 +127,7 @@ def freeze(model: nn.Module, pattern: str, head: frozenset[str]) -> None:
     """Take the parameters that ``pattern`` names, but not those of ``head``, out of training.
 
     Batch norm whose running statistics the pattern names (``features.*`` does, ``*.weight`` does
-    not) keeps them: it computes as in evaluation. Dropout in frozen parts goes on.
+    not) keeps them: it computes as in evaluation. Dropout in frozen parts stays active.
 
     Raises:
         CnnlabError: the pattern names nothing, or everything.

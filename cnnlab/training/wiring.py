@@ -55,7 +55,7 @@ def wire(
             ``callbacks`` that are given here.
         callbacks: beside those that every run has and those that the config names.
         stop: asks for a checkpoint and the end of the training.
-        title: stands before lines of progress, which go to ``stream`` (None: standard error).
+        title: put before lines of progress, which go to ``stream`` (None: standard error).
         verbose: lets Lightning speak too.
         chunk_steps, chunk_seconds: the longest chunk of steps; no result depends on them.
     """
@@ -128,7 +128,7 @@ def make_loggers(config: RunConfig, run_dir: RunDir) -> list[Logger]:
 
 
 def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
-    """Early stopping, where it is asked for, and what becomes of each epoch's row."""
+    """Early stopping, if configured, and the callbacks that write each epoch's row."""
     callbacks: list[Callback] = [MetricsFile(run_dir.metrics_file), LogScalars()]
     if config.trainer.early_stopping is not None and config.metric != "last":
         callbacks.insert(0, EarlyStop(config.metric, config.trainer.early_stopping))

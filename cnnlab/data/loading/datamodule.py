@@ -41,7 +41,7 @@ class EvalLoader:
 class ImageData(pl.LightningDataModule):
     """Feeds a training module from memory, on the device that trains.
 
-    ``position`` is the module's own, and the training loader goes on from there.
+    ``position`` is the module's own, and the training loader continues from there.
     ``max_eval_steps`` limits each evaluation to that many times ``batch_size`` images.
     ``checkpoint_every`` names the global steps that chunks must not run past.
     """

@@ -1,4 +1,4 @@
-"""The jobs of a sweep, given to whatever launcher was chosen; other processes may share them."""
+"""The jobs of a sweep, given to the chosen launcher; other processes may share them."""
 
 import sys
 import time

@@ -43,7 +43,7 @@ class WorkItem:
 
 
 def pack(job: "Job", environment: dict[str, str], slots: GpuSlots | None = None) -> WorkItem:
-    """A job for a worker, which sees cnnlab's own environment variables too, on whatever host."""
+    """A job for a worker, which gets cnnlab's own environment variables too, on any host."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("CNNLAB_")}
     content, folder = pickle.dumps(job), str(job.run_dir)
     return WorkItem(folder, job.title, content, {**ours, **environment}, slots)

@@ -51,7 +51,7 @@ class Work:
 
 
 def work_left(job: Job, dataset: ImageDataset, position: Position) -> Work:
-    """What a job still has to do that stands at ``position``."""
+    """What a job still has to do from ``position`` on."""
     trainer, per_epoch = job.config.trainer, position.steps_per_epoch
     total = job.config.epochs * per_epoch
     if position.max_steps is not None:

@@ -35,7 +35,7 @@ class PlannedJob:
         names: of the jobs that ask for it: several where they are the same run.
         state: what its folder says; a failed one is tried again if ``work`` is not None.
         last_state: the folder's own word for it, such as ``killed`` or ``diverged``.
-        epoch: in which it goes on, from 1.
+        epoch: in which it continues, from 1.
         work: what this command would do of it; None for nothing.
     """
 
@@ -121,7 +121,7 @@ def _beginning(job: Job, dataset: ImageDataset) -> Position:
 
 
 def _checkpoint(job: Job, folder: RunDir) -> Path:
-    """Where the job would go on from, if there is such a file."""
+    """The checkpoint that the job would continue from; the file may be missing."""
     if folder.last_checkpoint.is_file() or job.config.resume is None:
         return folder.last_checkpoint
     return RunDir(Path(job.config.resume).expanduser()).last_checkpoint

@@ -97,7 +97,7 @@ def _state(planned: PlannedJob) -> str:
 
 
 def _epochs(runs: Sequence[PlannedJob]) -> str:
-    """Where runs go on: two by name, more as a range."""
+    """The epochs in which runs continue: two by number, more as a range."""
     epochs = sorted({run.epoch for run in runs if run.work and run.work.steps})
     if not epochs:
         return ""

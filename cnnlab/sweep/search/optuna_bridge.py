@@ -8,7 +8,7 @@ from optuna.trial import Trial
 
 
 def running_trial(study: Study, number: int) -> Trial:
-    """A running trial, to report to or to complete, in whatever process it was begun."""
+    """A running trial, to report to or to complete, whichever process began it."""
     return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
 
 

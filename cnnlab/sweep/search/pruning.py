@@ -19,7 +19,7 @@ PRUNED_AFTER = "pruned_after"  # a trial's attribute: the decision outlives the 
 
 @dataclass(frozen=True)
 class PruningHook:
-    """Makes the job of a trial report to the study, in whatever process it is run."""
+    """Makes the job of a trial report to the study, in the process that runs it."""
 
     options: SearchOptions
     number: int  # of the trial
