@@ -64,6 +64,7 @@ def test_names_hold_a_hash_only_where_two_would_be_one(tmp_path):
     assert [name[-7:] for name in readable_names(twins)] == ["x/a/mlp", "y/a/mlp"]
 
 
+@pytest.mark.slow
 def test_it_serves_readable_names_and_runs_that_begin_later(tmp_path):
     fake_run(tmp_path / "runs/first, sweep/mlp_lr0.1-0123abcd")
     late = fake_run(tmp_path / "runs/second/net-22222222", written=False)

@@ -46,7 +46,11 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("words", "most"), [((), 9), (("-m", "seed=0,1"), 11)], ids=["single", "sweep"]
+    ("words", "most"),
+    [
+        pytest.param((), 9, id="single"),
+        pytest.param(("-m", "seed=0,1"), 11, id="sweep", marks=pytest.mark.slow),
+    ],
 )
 def test_few_calls_of_ours_stand_above_the_first_forward_pass(tmp_path, words, most):
     (tmp_path / "watching.py").write_text(MODEL)

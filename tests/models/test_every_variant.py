@@ -50,7 +50,8 @@ def test_the_number_of_models_and_variants():
     assert set(SLOW.split()) <= set(CONFIGS)
 
 
-@pytest.mark.parametrize("precision", ["32", "bf16"])
+# bf16 is slow on processors that only emulate it.
+@pytest.mark.parametrize("precision", ["32", pytest.param("bf16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_trains_a_step_saves_and_loads(name, precision, tmp_path):
     entry = MODELS[CONFIGS[name]["name"]]
