@@ -21,10 +21,6 @@ app = typer.Typer(
     help="A laboratory for convolutional networks: train, sweep, compare, look inside.",
 )
 HYDRA = {"ignore_unknown_options": True, "allow_extra_args": True}
-app.command()(models)
-app.command()(layers)
-app.command("data")(data_sets)
-app.command()(completion)
 
 
 def main() -> None:
@@ -224,6 +220,12 @@ def bench(
 
     discover(imports or [])
     measure(against, choose(against, words or [], epochs), rounds=rounds)
+
+
+app.command()(models)
+app.command()(layers)
+app.command("data")(data_sets)
+app.command()(completion)
 
 
 @app.command(hidden=True, context_settings=HYDRA)
