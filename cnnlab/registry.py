@@ -10,7 +10,7 @@ Component = TypeVar("Component", bound=Callable[..., Any])
 
 
 class CnnlabError(Exception):
-    """A mistake that its maker can mend: one or two lines, shown without a traceback."""
+    """A mistake of the user's: one or two lines, shown without a traceback."""
 
 
 class CompositionError(CnnlabError):
@@ -123,7 +123,7 @@ class Registry:
 
     @contextmanager
     def temporary(self) -> Iterator[None]:
-        """A block after which the registry holds what it present before."""
+        """A block after which the registry holds what it held before."""
         entries = dict(self._entries)
         try:
             yield

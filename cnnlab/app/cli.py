@@ -52,6 +52,14 @@ def _cnnlab(
     pass
 
 
+def _discover_named(imports: list[str] | None) -> None:
+    """Load a person's own metrics, if any are named; run folders can be read without the others."""
+    from cnnlab.discovery import discover, named_imports
+
+    if named_imports(imports or []):
+        discover(imports or [])
+
+
 @app.command(context_settings=HYDRA, add_help_option=False)
 def train(
     context: typer.Context,
@@ -109,8 +117,10 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Where tables and pictures go [default: beside the runs].")
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
+    _discover_named(imports)
     from rich.console import Console
 
     from cnnlab.compare.compare import compare as compare_runs
@@ -149,11 +159,13 @@ def list_runs(
         bool, typer.Option("--clean", help="Remove failed runs, after asking.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    imports: Imports = None,
 ) -> None:
     """List runs: status, progress, validation accuracy, time.
 
     cnnlab runs --where model=resnet20 --status failed --sort val_acc
     """
+    _discover_named(imports)
     from cnnlab.runs import status_table
     from cnnlab.runs.clean import clean as remove_failed
     from cnnlab.runs.diagnose import explain, find_run

@@ -78,8 +78,8 @@ def expand_resume(words: Sequence[str]) -> list[str]:
         for key, value in _leaves(config)
         if not (key.endswith(".name") or flags(key).location or key.split(".")[0] in LISTS)
     }
-    if "trainer.max_steps" in typed:  # the epochs follow from it
-        settings.pop("trainer.epochs", None)
+    if "trainer.max_steps" in typed and settings.get("trainer.max_steps") is not None:
+        settings.pop("trainer.epochs", None)  # they follow from the steps, as before
     settings |= {
         f"{kind}.{key}": value
         for kind in LISTS

@@ -23,7 +23,7 @@ def check(key: str, value: Any, annotation: Any) -> Any:
     """``value`` as the type that ``annotation`` asks for.
 
     Raises:
-        CnnlabError: it is none; the message names key, value and what is allowed.
+        CnnlabError: the value has another type; the message names key, value and what is allowed.
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:

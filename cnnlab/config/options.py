@@ -49,7 +49,7 @@ class TrainerConfig:
     """How long, on what and how exactly a run trains.
 
     Args:
-        epochs: passes over the training images; null: as many as max_steps needs, else 10.
+        epochs: passes over the training images; null: 10, or as many as max_steps needs.
         max_steps: optimiser steps after which the run ends, before its last epoch.
         max_time: training time after which the run ends: 90s, 10m or 1.5h.
         precision: of the forward and backward pass: bf16 and 16 are mixed with 32-bit weights;

@@ -26,7 +26,22 @@ def parse(config: Mapping[str, Any]) -> RunConfig:
             resolved[kind] = _resolve_list(registry, config[kind])
     checked: RunConfig = check("", resolved, RunConfig)
     checked.task.check(checked.to_dict())
+    _check_metrics(checked)
     return checked
+
+
+def _check_metrics(config: RunConfig) -> None:
+    """Refuse a metric that the model's task does not have."""
+    columns = config.task.val_columns
+    chosen = {
+        "trainer.checkpoint": config.trainer.checkpoint,
+        "schedule.metric": config.schedule.get("metric"),
+    }
+    for key, value in chosen.items():
+        if value not in (None, "auto", "last", *columns):
+            raise CnnlabError(
+                f"{key}={value}: model={config.model['name']} has {' and '.join(columns)}"
+            )
 
 
 def _resolve_list(registry: Registry, chosen: Any) -> dict[str, dict[str, Any]]:

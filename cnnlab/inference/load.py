@@ -28,7 +28,7 @@ class Run:
 
 
 def load_run(path: str | Path | RunDir) -> Run:
-    """Load a run from its folder alone.
+    """Load a run from its folder alone; ``config`` has no callbacks and the default loggers.
 
     Raises:
         CnnlabError: there is no run, it has no checkpoint yet, or a component is not registered.

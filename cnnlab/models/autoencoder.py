@@ -48,7 +48,8 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
         self.corruption = corruption
-        black = -torch.tensor(spec.mean) / torch.tensor(spec.std)
+        mean, std = map(torch.tensor, spec.normalisation())
+        black = -mean / std
         self.register_buffer("black", black.view(-1, 1, 1), persistent=False)
         self.encoder = dense_encoder(spec, hidden, activation)
         layers: list[nn.Module] = []

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cnnlab.config.options import LISTS
+
 Flat = dict[str, Any]
 
 
@@ -28,4 +30,7 @@ def with_choices(config: Mapping[str, Any], chosen: Mapping[str, str]) -> Flat:
     groups = {
         g: str(c["name"]) for g, c in config.items() if isinstance(c, Mapping) and "name" in c
     }
+    for group in LISTS:  # what has no options would not be seen
+        if config.get(group):
+            groups[group] = f"[{', '.join(config[group])}]"
     return groups | {group: chosen[group] for group in groups if group in chosen} | flatten(config)

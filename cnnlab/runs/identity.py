@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnlab.config.flags import component_flags
 from cnnlab.config.options import GROUPS, RunConfig
-from cnnlab.registry import Flags
+from cnnlab.registry import CALLBACKS, TASKS, Flags
 from cnnlab.runs.essential import digest, essential, without_seed
 from cnnlab.runs.first_edition import (
     FIRST_VERSION,
@@ -31,7 +31,7 @@ class Identity:
     Attributes:
         config: digest of the config without what is not part of the identity.
         group: digest of the same without the seed, and of the sources: one row of a comparison.
-        sources: of each component, by its group, the version or the digest of its code.
+        sources: of each component, by its kind, the version or the digest of its code.
         earlier_sources: those of a first-edition run of the same job, once recognised: of a
             person's own file, the digest of its bytes.
         earlier_config: that run's config.
@@ -63,7 +63,7 @@ class Identity:
             past: the ``identity`` of the run's status.json, of either edition.
 
         Returns:
-            Their groups, empty where it is the same run; None where the config is another.
+            Their kinds, empty where it is the same run; None where the config is another.
         """
         sources: Mapping[str, str] = past.get("sources") or {}
         if any(map(is_bytes_digest, sources.values())):
@@ -72,7 +72,8 @@ class Identity:
             config, is_same = self.config, self._is_same
         if past.get("config") != config:
             return None
-        return [kind for kind in GROUPS if not is_same(kind, sources.get(kind))]
+        kinds = dict.fromkeys([*GROUPS, *self.sources, *sources])
+        return [kind for kind in kinds if not is_same(kind, sources.get(kind))]
 
     def _is_same(self, kind: str, source: str | None) -> bool:
         return source == self.sources.get(kind)
@@ -87,6 +88,8 @@ class Identity:
 def identify(config: RunConfig) -> Identity:
     """The identity of a run, from its checked config and the behaviour of its components."""
     entries = {kind: GROUPS[kind][getattr(config, kind)["name"]] for kind in GROUPS}
+    entries["task"] = TASKS[entries["model"].task]
+    entries |= {f"callbacks.{name}": CALLBACKS[name] for name in config.callbacks}
     flags = {kind: component_flags(entry.component) for kind, entry in entries.items()}
     resumed = None if config.resume is None else RunDir(Path(config.resume).expanduser())
     # Weights to start from are what they are wherever they lie; a resumed run brings its own.
@@ -98,6 +101,8 @@ def identify(config: RunConfig) -> Identity:
     def contents(flags: Mapping[str, Mapping[str, Flags]]) -> tuple[dict[str, Any], dict[str, Any]]:
         content = essential(config.to_dict(), flags)
         content["init"]["from"] = whole
+        if "callbacks" in content:  # they are called in their order
+            content["callbacks"] = list(content["callbacks"].items())
         if resumed is not None:
             content["resume"] = resumed.name
         return content, without_seed(content, start=group, resumed=resumed_group)

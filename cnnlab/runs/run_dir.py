@@ -40,11 +40,8 @@ class RunDir:
         self.env_file = self.path / "env.json"
         self.metrics_file = self.path / "metrics.csv"
         self.result_file = self.path / "result.json"
-        self.logits_file = self.path / "test_logits.npz"
         self.log_file = self.path / "log.txt"
         self.claim_file = self.path / "claim.json"
-        self.confusion_file = self.path / "confusion.png"
-        self.reconstructions_file = self.path / "reconstructions.png"
         self.tensorboard_dir = self.path / "tb"
         self.checkpoint_dir = self.path / "checkpoints"
         self.best_checkpoint = self.checkpoint_dir / "best.ckpt"
@@ -64,6 +61,14 @@ class RunDir:
             kind = "not a run folder (no config.yaml)" if run.path.is_dir() else "no such folder"
             raise CnnlabError(f"{path}: {kind}{hint}")
         return run
+
+    def outputs_file(self, output: str) -> Path:
+        """The network's outputs on the test set, such as ``logits``, with the labels."""
+        return self.path / f"test_{output}.npz"
+
+    def picture_file(self, name: str) -> Path:
+        """The picture of the test, such as ``confusion``."""
+        return self.path / f"{name}.png"
 
     @property
     def name(self) -> str:

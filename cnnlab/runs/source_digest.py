@@ -1,4 +1,4 @@
-"""What a component's behaviour is known by: a version of ours, the code of a person's own file.
+"""A component's source: the version of one of ours, a digest of the code of a person's own.
 
 A person's code is compared as it is parsed, without comments, docstrings and layout, and with it
 every module that it imports from below its own top folder.

@@ -29,8 +29,8 @@ from cnnlab.training.run import run
 from cnnlab.training.stopping import Pruned, Stopped
 
 log = logging.getLogger("cnnlab")
-# What a CPU's allocator says; torch raises a class of its own for a GPU's memory alone.
-CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
+# In a RuntimeError: torch has a class of its own for the memory of its allocators on GPUs alone.
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def execute(job: Job) -> RunState | None:
@@ -120,8 +120,10 @@ def final_state(error: BaseException) -> RunState:
         return RunState.INTERRUPTED
     if isinstance(error, TrainingDivergedError):
         return RunState.DIVERGED
-    on_cpu = any(phrase in str(error).lower() for phrase in CPU_OUT_OF_MEMORY)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or on_cpu:
+    says_so = isinstance(error, RuntimeError) and any(
+        phrase in str(error).lower() for phrase in OUT_OF_MEMORY
+    )
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or says_so:
         return RunState.OUT_OF_MEMORY
     return RunState.FAILED
 

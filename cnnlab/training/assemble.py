@@ -73,7 +73,7 @@ def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
 
 
 def resolve_epochs(config: RunConfig) -> RunConfig:
-    """The config with ``trainer.epochs`` as a number: as many as ``max_steps`` needs, else 10.
+    """The config with ``trainer.epochs`` as a number: 10, or as many as ``max_steps`` needs.
 
     Raises:
         CnnlabError: the data set has fewer images than one step takes.
@@ -88,7 +88,7 @@ def _with_epochs(config: RunConfig, per_epoch: int) -> RunConfig:
     trainer = config.trainer
     if trainer.epochs is not None:
         return config
-    epochs = DEFAULT_EPOCHS if trainer.max_steps is None else -(-trainer.max_steps // per_epoch)
+    epochs = max(DEFAULT_EPOCHS, math.ceil((trainer.max_steps or 0) / per_epoch))
     return dataclasses.replace(config, trainer=dataclasses.replace(trainer, epochs=epochs))
 
 
@@ -140,11 +140,12 @@ def _steps(config: RunConfig, num_train: int) -> int:
 
 
 def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None:
-    """A plan must fit into the epochs; ``max_steps`` may cut it short, to look at its beginning.
+    """A schedule must fit into the epochs, unless ``max_steps`` alone says how long to train.
 
-    A run that ends within its first epoch is a trial run, so any schedule is accepted.
+    It may then cut a longer schedule short, so that the first steps of a recipe can be tried.
     """
-    if config.epochs == 1 and (config.trainer.max_steps or per_epoch) < per_epoch:
+    steps = config.trainer.max_steps
+    if steps is not None and config.epochs == max(DEFAULT_EPOCHS, math.ceil(steps / per_epoch)):
         return
     try:
         schedule.check_length(config.epochs * per_epoch)

@@ -55,8 +55,8 @@ def silence(*, verbose: bool) -> None:
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
 
 
-def finish_loggers(trainer: pl.Trainer) -> None:
+def finish_loggers(trainer: pl.Trainer, *, failed: bool) -> None:
     """End sessions that would otherwise continue into the next run of this process."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger) and trainer.is_global_zero:
-            logger.experiment.finish()
+            logger.experiment.finish(exit_code=int(failed))

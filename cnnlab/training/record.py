@@ -41,13 +41,15 @@ def _test_report(run_dir: RunDir, spec: ImageSpec, test: Images, wiring: Wiring)
     """What the test adds to the result row; writes outputs and picture as the task has them."""
     module = wiring.module
     task, outputs = module.task, module.test_outputs
-    kept = test.select(module.test_indices)
-    if task.max_kept is None:
+    if task.max_kept is None:  # a view: a copy may not fit into memory
+        kept = Images(test.pixels[: module.num_tested], test.labels[: module.num_tested])
         arrays = {task.output: outputs.numpy(), "labels": kept.labels.numpy()}
-        np.savez(run_dir.path / f"test_{task.output}.npz", **arrays)  # type: ignore[arg-type]
+        np.savez(run_dir.outputs_file(task.output), **arrays)  # type: ignore[arg-type]
+    else:
+        kept = test.select(module.test_indices)
     figure = task.draw(outputs, kept.pixels, kept.labels, spec, run_dir.name)
     if figure is not None:
-        _show(figure, run_dir.path / f"{task.picture}.png", wiring.trainer.loggers)
+        _show(figure, run_dir.picture_file(task.picture), wiring.trainer.loggers)
     return {**task.scores(outputs, kept.labels), "num_test": module.num_tested}
 
 

@@ -46,6 +46,7 @@ def run(job: Job) -> None:
         if trainer.is_global_zero:
             transfer.announce(found, config.init.from_)
 
+    failed = True
     try:
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
         best = torch.load(run_dir.best_checkpoint, map_location="cpu", weights_only=True)
@@ -54,5 +55,6 @@ def run(job: Job) -> None:
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             record(job, parts, splits, wiring)
+        failed = False
     finally:
-        finish_loggers(trainer)
+        finish_loggers(trainer, failed=failed)

@@ -87,3 +87,13 @@ def test_labels_and_values_read_as_typed():
     assert label(row, ["model", "model.pool"]) == "resnet"
     twice = {"model.dropout": 0.5, "head.dropout": 0.1}
     assert label(twice, list(twice)) == "model.dropout=0.5, head.dropout=0.1"
+
+
+def test_a_callback_without_options_tells_two_rows_apart():
+    plain, watched = rows(
+        {"model": MLP, "callbacks": {}}, {"model": MLP, "callbacks": {"norms": {}, "ema": {}}}
+    )
+    assert varying_keys([plain, watched]) == ["callbacks"]
+    assert watched["callbacks"] == "[norms, ema]"
+    earlier = rows({"model": MLP})[0]  # of the first edition, which had none
+    assert varying_keys([plain, earlier]) == []

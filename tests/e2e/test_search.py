@@ -39,7 +39,7 @@ def test_a_search_prunes_tests_the_best_alone_and_is_done_once(cnnlab):
         assert len(run.metrics()) == row["epochs"] == (4 if state == "done" else row["epochs"])
         tested = {"test_acc", "test_loss", "test_macro_f1", "num_test"} & set(result)
         assert len(tested) == (4 if row["run"] == best["run"] else 0)
-        assert not run.logits_file.exists()
+        assert not run.outputs_file("logits").exists()
         if state == "pruned":
             assert row["epochs"] < 4
             assert run.last_checkpoint.is_file()
@@ -123,7 +123,7 @@ def test_an_untested_run_says_so(cnnlab):
     assert answer.code == 0
     assert "not tested; validation accuracy" in answer.out
     (run,) = find_runs(["runs"])
-    assert not run.confusion_file.exists()
+    assert not run.picture_file("confusion").exists()
     assert cnnlab("test", str(run)).out.startswith("test accuracy")
 
 

@@ -24,7 +24,10 @@ def assert_equal(one: RunDir, other: RunDir) -> None:
     second = torch.load(other.last_checkpoint, weights_only=True)["state_dict"]
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert one.metrics().drop(columns=TIMES).equals(other.metrics().drop(columns=TIMES))
-    with np.load(one.logits_file) as ours, np.load(other.logits_file) as theirs:
+    with (
+        np.load(one.outputs_file("logits")) as ours,
+        np.load(other.outputs_file("logits")) as theirs,
+    ):
         assert np.array_equal(ours["logits"], theirs["logits"])
 
 

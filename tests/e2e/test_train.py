@@ -43,7 +43,9 @@ def test_a_run_leaves_a_whole_folder(cnnlab, tmp_path):
     assert len(key) == 8
     assert answer.out.splitlines()[-1] == str(run.path)
     assert answer.err.count("train loss") == 2  # one line an epoch where there is no terminal
-    for file in ("env_file", "log_file", "logits_file", "confusion_file", "best_checkpoint"):
+    assert run.outputs_file("logits").stat().st_size > 0
+    assert run.picture_file("confusion").stat().st_size > 0
+    for file in ("env_file", "log_file", "best_checkpoint"):
         assert getattr(run, file).stat().st_size > 0, file
     result, status = run.result(), run.status()
     assert status["state"] == "done"

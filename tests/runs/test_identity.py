@@ -11,7 +11,7 @@ from cnnlab.config import flags as flags_module
 from cnnlab.config.options import RunConfig
 from cnnlab.config.parse import parse
 from cnnlab.discovery import discover
-from cnnlab.registry import MODELS, OPTIMIZERS, CnnlabError, Flags
+from cnnlab.registry import CALLBACKS, MODELS, OPTIMIZERS, CnnlabError, Flags
 from cnnlab.runs.essential import essential
 from cnnlab.runs.identity import identify
 
@@ -185,3 +185,33 @@ def test_what_of_a_config_is_essential():
 def test_an_unknown_component_is_refused():
     with pytest.raises(CnnlabError, match="no model 'mpl'"):
         identify(dataclasses.replace(parse(PLAIN), model={"name": "mpl"}))
+
+
+def test_callbacks_count_by_name_order_options_and_code():
+    def with_callbacks(**callbacks):
+        return identify(parse({**PLAIN, "callbacks": callbacks}))
+
+    with CALLBACKS.temporary():
+
+        @CALLBACKS.register("first")
+        def first(
+            *,
+            every: int = 1,
+            label: Annotated[str, Flags(identity=False)] = "",
+            late: Annotated[int, Flags(neutral=0)] = 0,
+        ) -> None: ...
+
+        @CALLBACKS.register("second")
+        def second() -> None: ...
+
+        none, one = with_callbacks(), with_callbacks(first={})
+        assert none.key != one.key != with_callbacks(first={"every": 2}).key
+        assert one.config == with_callbacks(first={"label": "x", "late": 0}).config
+        assert one.config != with_callbacks(first={"late": 1}).config
+        both = with_callbacks(first={}, second={})
+        assert both.key != with_callbacks(second={}, first={}).key
+        assert "callbacks.first" in both.sources  # a person's own: by its code
+        assert "callbacks.first" not in none.sources
+        assert both.differences(both.to_dict()) == []
+        edited = both.to_dict() | {"sources": {**both.sources, "callbacks.first": "ast:0"}}
+        assert both.differences(edited) == ["callbacks.first"]

@@ -1,4 +1,4 @@
-"""How many epochs a run has: what is said, or what max_steps needs, or ten."""
+"""How many epochs a run has: what is said, or ten, or what max_steps needs."""
 
 import pytest
 
@@ -17,13 +17,14 @@ WORDS = [*QUICK, "batch_size=16"]  # 4 steps an epoch
     [
         ([], 10, 40),
         (["trainer.epochs=3"], 3, 12),
-        (["trainer.max_steps=3"], 1, 3),
-        (["trainer.max_steps=4"], 1, 4),
-        (["trainer.max_steps=5"], 2, 5),
+        (["trainer.max_steps=3"], 10, 3),
+        (["trainer.max_steps=4"], 10, 4),
+        (["trainer.max_steps=40"], 10, 40),
+        (["trainer.max_steps=41"], 11, 41),
         (["trainer.max_steps=100"], 25, 100),
-        (["trainer.max_steps=5", "trainer.accumulate=2"], 3, 5),
+        (["trainer.max_steps=25", "trainer.accumulate=2"], 13, 25),
         (["trainer.max_steps=5", "trainer.epochs=7"], 7, 5),
-        (["trainer=smoke"], 1, 3),
+        (["trainer=smoke"], 10, 3),
     ],
 )
 @pytest.mark.usefixtures("cnnlab")
@@ -45,20 +46,22 @@ def test_ten_epochs_are_the_same_run_whether_said_or_not() -> None:
 
 
 @pytest.mark.usefixtures("cnnlab")
-def test_a_plan_longer_than_the_steps_is_refused_but_for_a_look_at_the_first_epoch() -> None:
-    plan = ["schedule=multistep", "schedule.milestones=[3]", "schedule.unit=epochs"]
-    with pytest.raises(CnnlabError, match="milestone 3 is past the end of the run of 2 epochs"):
-        compose([*WORDS, *plan, "trainer.max_steps=8"])
-    assert compose([*WORDS, *plan, "trainer.max_steps=3"]).epochs == 1
-    assert compose([*WORDS, *plan, "trainer.max_steps=8", "trainer.epochs=4"]).epochs == 4
+def test_steps_may_cut_a_schedule_short_and_epochs_may_not() -> None:
+    plan = ["schedule=multistep", "schedule.milestones=[12]", "schedule.unit=epochs"]
+    with pytest.raises(CnnlabError, match="milestone 12 is past the end of the run of 10 epochs"):
+        compose([*WORDS, *plan])
+    with pytest.raises(CnnlabError, match="milestone 12 is past the end of the run of 4 epochs"):
+        compose([*WORDS, *plan, "trainer.max_steps=8", "trainer.epochs=4"])
+    assert compose([*WORDS, *plan, "trainer.max_steps=8"]).epochs == 10
+    assert compose([*WORDS, *plan, "trainer.max_steps=80"]).epochs == 20
 
 
 def test_more_steps_are_more_epochs_in_a_resumed_run(cnnlab) -> None:
     words = [*WORDS, "schedule=constant"]
     assert cnnlab("train", *words, "trainer.max_steps=6").code == 0
     (first,) = find_runs(["runs"])
-    assert first.config()["trainer"]["epochs"] == 2
-    assert cnnlab("train", f"resume={first}", "trainer.max_steps=17").code == 0
+    assert first.config()["trainer"]["epochs"] == 10
+    assert cnnlab("train", f"resume={first}", "trainer.max_steps=41").code == 0
     (second,) = (run for run in find_runs(["runs"]) if run.name != first.name)
-    assert second.config()["trainer"]["epochs"] == 5
-    assert list(second.metrics()["step"]) == [4, 8, 12, 16, 17]
+    assert second.config()["trainer"]["epochs"] == 11
+    assert list(second.metrics()["step"]) == [*range(4, 41, 4), 41]

@@ -34,7 +34,7 @@ def test_no_logger_is_needed_and_none_is_part_of_the_identity(cnnlab) -> None:
     assert cnnlab(*WORDS, "logger=[]").code == 0
     run = only_run()
     assert not run.tensorboard_dir.exists()
-    assert run.confusion_file.is_file()
+    assert run.picture_file("confusion").is_file()
     assert run.config()["logger"] == {}
     again = cnnlab(*WORDS, "logger=[csv]")
     assert "already done" in again.err

@@ -22,6 +22,8 @@ from cnnlab.training.stopping import Pruned, Stopped
         (MemoryError("no more"), "out of memory"),
         (CnnlabError("a mistake"), "failed"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory"),
+        (RuntimeError("CUDA error: out of memory"), "out of memory"),
+        (ValueError("a name that holds out of memory"), "failed"),
     ],
 )
 def test_an_error_of_a_process_ends_the_run_in_its_own_state(error, state):

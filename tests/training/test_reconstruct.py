@@ -84,7 +84,7 @@ def test_a_run_s_picture_is_in_its_folder_and_in_tensorboard(trained):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run, _ = trained
-    drawn = np.asarray(Image.open(run.reconstructions_file))
+    drawn = np.asarray(Image.open(run.picture_file("reconstructions")))
     assert drawn.std() > 10
     images, scalars = set(), set()
     for file in run.tensorboard_dir.glob("events*"):
@@ -93,8 +93,8 @@ def test_a_run_s_picture_is_in_its_folder_and_in_tensorboard(trained):
         scalars |= set(tags["scalars"])
     assert images == {"test/reconstructions"}
     assert {"train/loss", "val/loss", "final/test_loss"} <= scalars
-    assert not run.confusion_file.exists()
-    assert not run.logits_file.exists()
+    assert not run.picture_file("confusion").exists()
+    assert not run.outputs_file("logits").exists()
 
 
 def test_the_default_run_works(cnnlab):

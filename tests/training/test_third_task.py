@@ -143,6 +143,13 @@ def test_it_refuses_what_means_nothing_to_it(cnnlab) -> None:
     assert "loss.label_smoothing has no labels to smooth" in answer.err
 
 
+def test_a_metric_of_another_task_is_refused(cnnlab) -> None:
+    answer = cnnlab("train", *WORDS, "trainer.checkpoint=val_acc")
+    assert answer.code == 2
+    assert "model=linear_meter has val_close and val_loss" in answer.err
+    assert not Path("runs").exists()
+
+
 def test_an_output_of_another_shape_is_refused(cnnlab) -> None:
     text = MODULE.replace("nn.Linear(spec.num_features, 1)", "nn.Linear(spec.num_features, 3)")
     Path("meter.py").write_text(text)
