@@ -34,7 +34,7 @@ def read_arguments(words: Sequence[str]) -> Arguments:
         CnnlabError: an unknown flag, or one that lacks its value.
     """
     multirun, wants_help = False, False
-    questions, overrides = list[str](), list[str]()
+    questions, overrides, folders = list[str](), list[str](), list[str]()
     rest = iter(words)
     for word in rest:
         flag, equals, value = word.partition("=")
@@ -45,7 +45,7 @@ def read_arguments(words: Sequence[str]) -> Arguments:
         elif word in HELP:
             wants_help = True
         elif flag in CONFIG_DIR:
-            overrides.append(_search_path(value if equals else _value(flag, next(rest, None))))
+            folders.append(value if equals else _value(flag, next(rest, None)))
         elif flag in QUESTIONS:
             questions.append(word)
             if flag in VALUED_QUESTIONS and not equals:
@@ -53,6 +53,7 @@ def read_arguments(words: Sequence[str]) -> Arguments:
         else:
             known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS)
             raise CnnlabError(f"no flag {flag}{nearest(flag, known)}")
+    overrides += _search_path(folders)
     return Arguments(tuple(overrides), multirun, wants_help, tuple(questions))
 
 
@@ -62,9 +63,11 @@ def _value(flag: str, value: str | None) -> str:
     return value
 
 
-def _search_path(folder: str) -> str:
-    """The override by which Hydra also looks for configs in ``folder``."""
-    path = os.path.abspath(os.path.expanduser(folder))
-    if not os.path.isdir(path):
-        raise CnnlabError(f"--config-dir {folder}: no such folder")
-    return f'hydra.searchpath=["file://{path}"]'
+def _search_path(folders: Sequence[str]) -> list[str]:
+    """The override by which Hydra also looks for configs in ``folders``."""
+    paths = [os.path.abspath(os.path.expanduser(folder)) for folder in folders]
+    for path, folder in zip(paths, folders, strict=True):
+        if not os.path.isdir(path):
+            raise CnnlabError(f"--config-dir {folder}: no such folder")
+    listed = ",".join(f'"file://{path}"' for path in paths)
+    return [f"hydra.searchpath=[{listed}]"] if paths else []

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cnnlab.app.cli_listing import Imports, completion, data_sets, layers, models
+from cnnlab.app.cli_listing import Imports, completion, data_sets, layers, models, tensorboard
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -189,22 +189,6 @@ def list_runs(
 
 
 @app.command()
-def tensorboard(
-    runs: Annotated[
-        list[Path] | None, typer.Argument(help="Run folders, or folders that hold them [runs].")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="[default: 6006 or the next free one; 0: any]"),
-    ] = None,
-) -> None:
-    """Start TensorBoard on 127.0.0.1, with readable names of runs. Ctrl-C ends it."""
-    from cnnlab.app.tensorboard import serve
-
-    serve(runs or [Path("runs")], port=port)
-
-
-@app.command()
 def bench(
     words: Annotated[
         list[str] | None,
@@ -234,6 +218,7 @@ def bench(
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
+app.command()(tensorboard)
 app.command()(models)
 app.command()(layers)
 app.command("data")(data_sets)

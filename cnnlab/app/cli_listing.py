@@ -1,8 +1,9 @@
-"""The commands that list and show what there is to train: models, layers, data, completion.
+"""The commands that list and show: models, layers, data, tensorboard, completion.
 
 Nothing heavy is imported up here, as in ``cli.py``, which registers them.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -75,3 +76,18 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument()
     from cnnlab.app.completion import script
 
     print(script(shell))
+
+
+def tensorboard(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Run folders, or folders that hold them [runs].")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="[default: 6006 or the next free one; 0: any]"),
+    ] = None,
+) -> None:
+    """Start TensorBoard on 127.0.0.1, with readable names of runs. Ctrl-C ends it."""
+    from cnnlab.app.tensorboard import serve
+
+    serve(runs or [Path("runs")], port=port)

@@ -7,7 +7,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from cnnlab.app.compose import Composer
-from cnnlab.app.overrides import expand_resume, quote_values
+from cnnlab.app.overrides import expand_resume, quote, quote_values
 from cnnlab.app.prepare import key_values, prepare
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.runs.job import SINGLE, Job
@@ -73,7 +73,7 @@ def read_command(words: Sequence[str], multirun: bool | None) -> Command:
         multirun = any(o.is_sweep_override() for o in own)
     if not any(o.key_or_group == "sweep.name" for o in own):
         name = sweep_name(key_values(own)) if multirun else SINGLE
-        own += composer.parse([f"sweep.name={name}"])
+        own += composer.parse([f"sweep.name={quote(name)}"])
     return Command(composer, tuple(hydras), tuple(own), multirun)
 
 
@@ -83,7 +83,9 @@ def _is_hydras(override: Override) -> bool:
 
 def _check_hydras(override: Override) -> None:
     key, line = override.key_or_group, str(override.input_line)
-    if key in CHOICES and not override.is_sweep_override():
+    if override.is_sweep_override():
+        raise CnnlabError(f"{line}: a sweep has one {key}; give one value")
+    if key in CHOICES:
         _check_choice(key, str(override.value()), CHOICES[key])
     elif key not in CHOICES and key != SEARCH_PATH and not key.startswith(OPTIONS):
         raise CnnlabError(

@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from cnnlab.app.errors import plain_errors
+from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.prepare import prepare, typed
@@ -18,7 +18,7 @@ from cnnlab.config import schema
 from cnnlab.config.options import GROUPS, LISTS, RunConfig, TrainerConfig
 from cnnlab.config.parse import run_defaults
 from cnnlab.discovery import discover
-from cnnlab.registry import CnnlabError, CompositionError, nearest
+from cnnlab.registry import CompositionError, nearest
 from cnnlab.sweep.launchers import options as launchers
 from cnnlab.sweep.search import options as search
 
@@ -54,7 +54,7 @@ class Composer:
         Raises:
             CompositionError: an unknown name or key.
         """
-        overrides = [o for o in overrides if not _chooses_nothing(o)]
+        overrides = [o for o in overrides if not chooses_nothing(o)]
         choosing = [o for o in overrides if self._chooses(o)]
         with plain_errors():
             composed = copy.deepcopy(self._choice(tuple(str(o.input_line) for o in choosing)))
@@ -75,17 +75,17 @@ class Composer:
         is_list = override.key_or_group in LISTS  # a group, even while none is registered
         is_group = is_list or group_exists(self._loader, override.key_or_group)
         if is_group and not override.is_delete():
-            _check_choice(override)
+            _check_group_value(override)
         return is_group and not isinstance(override.value(), dict)
 
 
-def _chooses_nothing(override: Override) -> bool:
+def chooses_nothing(override: Override) -> bool:
     """``callbacks=[]`` while none is registered: Hydra would not know that it is a group."""
     registry = LISTS.get(override.key_or_group)
     return registry is not None and len(registry) == 0 and override.value() == []
 
 
-def _check_choice(override: Override) -> None:
+def _check_group_value(override: Override) -> None:
     """Refuse a number, null or the like for a group: Hydra's own error for it is a ValueError."""
     value, group = override.value(), override.key_or_group
     names = value if isinstance(value, list) else [value]
@@ -110,9 +110,8 @@ def compose(words: Sequence[str], *, preflight: bool = True) -> RunConfig:
     try:
         overrides = composer.parse(expand_resume(quote_values(words)))
         composed = composer(overrides)
-    except CnnlabError as error:
-        text = str(error).replace(": add -m to sweep over them", "; give one")
-        raise type(error)(text) from error
+    except CompositionError as error:
+        raise one_value(error) from error
     return prepare(composed, overrides).config if preflight else typed(composed)
 
 

@@ -18,6 +18,12 @@ from cnnlab.registry import CnnlabError, CompositionError, nearest
 from cnnlab.text import first_line
 
 COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
+QUOTE, ADD_M = "'", ": add -m to sweep over them"
+# Who has options of these groups: with the others there is nothing to set.
+OWNERS = {
+    "hydra.launcher": "hydra/launcher=joblib and others",
+    "hydra.sweeper": "hydra/sweeper=optuna",
+}
 
 
 @contextlib.contextmanager
@@ -46,12 +52,16 @@ def composition_error(error: BaseException) -> CompositionError:
     text = str(error)
     if isinstance(error, OverrideParseException):
         return CompositionError(f"cannot read '{error.override}': {first_line(text)}")
-    if text.startswith("Ambiguous value"):
-        word = text.split("'")[1]
-        return CompositionError(f"{word} is several values: add -m to sweep over them")
+    if text.startswith(("Ambiguous value", "Sweep parameters")):
+        return CompositionError(f"{text.split(QUOTE)[1]} is several values{ADD_M}")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     kind = "" if isinstance(error, ConfigCompositionException) else f"{type(error).__name__}: "
     return CompositionError(kind + "\n".join(lines[:2]))
+
+
+def one_value(error: CompositionError) -> CompositionError:
+    """The refusal of several values by a command that has no -m."""
+    return CompositionError(str(error).replace(ADD_M, "; give one"))
 
 
 def as_chosen(error: CnnlabError, choices: Mapping[str, str]) -> CnnlabError:
@@ -70,6 +80,9 @@ def _unknown_key(error: OmegaConfBaseException) -> str:
     group = str(error.full_key).split(".")[0]
     if group in GROUPS and "name" in siblings and str(error.full_key).count(".") == 1:
         return schema.unknown_key(GROUPS[group], str(parent["name"]), key)
+    owner = OWNERS.get(str(error.full_key).rpartition(".")[0])
+    if owner is not None and not siblings:
+        return f"no option '{error.full_key}'; options are those of {owner}"
     return f"no option '{error.full_key}'{nearest(key, siblings)}"
 
 

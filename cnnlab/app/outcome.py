@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cnnlab.metrics import metric_of, show_scores
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.runs.state import RunState
+from cnnlab.runs.status import state_of
 from cnnlab.text import first_line
 
 
@@ -23,9 +23,8 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
     if failed:
         table = Table("run", "state", "error", title="not done", title_justify="left")
         for run in failed:
-            status = run.status()
-            error = first_line(status.get("error") or "")
-            table.add_row(run.name, RunState.recorded(status), Text(error))
+            state, status = state_of(run)
+            table.add_row(run.name, state, Text(first_line(status.get("error") or "")))
         console.print(table)
         console.print(f"each folder holds status.json and log.txt: {failed[0]}", soft_wrap=True)
     for folder in dict.fromkeys(run.path.parent for run in runs):

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Iterable
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.errors import as_chosen, plain_errors
 from cnnlab.config.options import RunConfig
@@ -47,13 +48,14 @@ def typed(composed: DictConfig) -> RunConfig:
     Raises:
         CnnlabError: as ``config.parse`` does.
     """
-    with open_dict(composed):
-        own = composed.copy()
-        own.pop("hydra", None)
-    with plain_errors():
-        config = OmegaConf.to_container(own, resolve=True)
+    HydraConfig.instance().set_config(composed)  # for ${hydra:runtime.cwd} in a person's config
+    try:
+        with plain_errors():
+            config = OmegaConf.to_container(composed, resolve=True)
+    finally:
+        HydraConfig.instance().cfg = None
     assert isinstance(config, dict)
-    return parse({str(key): value for key, value in config.items()})
+    return parse({str(key): value for key, value in config.items() if key != "hydra"})
 
 
 def key_values(overrides: Iterable[Override]) -> list[tuple[str, str]]:

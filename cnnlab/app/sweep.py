@@ -32,7 +32,7 @@ def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
     node = command.composed_options()
     launcher = _launcher(node)
     if node.runtime.choices["hydra/sweeper"] == "optuna":
-        return _search(command, search.parse(_plain(node.sweeper)), launcher, verbose=verbose)
+        return _search(command, search.parse(_to_dict(node.sweeper)), launcher, verbose=verbose)
     jobs = unique(check_jobs(command))
     todo = [job for job in jobs if not job.run_dir.is_done]
     if len(todo) < len(jobs):
@@ -65,7 +65,7 @@ def plan_sweep(command: Command) -> None:
     from cnnlab.sweep.search.search import check_corners
     from cnnlab.sweep.search.study import count_finished
 
-    options = search.parse(_plain(node.sweeper))
+    options = search.parse(_to_dict(node.sweeper))
     corners = check_corners(_space(command), options, _from_words(command))
     parallel = min(options.n_jobs, max_parallel(launcher, corners * options.n_jobs))
     finished = count_finished(corners[0].run_dir.path.parent, options)
@@ -176,10 +176,10 @@ def _space(command: Command) -> "Space":
 
 
 def _launcher(node: DictConfig) -> launchers.Options:
-    return launchers.parse(str(node.runtime.choices["hydra/launcher"]), _plain(node.launcher))
+    return launchers.parse(str(node.runtime.choices["hydra/launcher"]), _to_dict(node.launcher))
 
 
-def _plain(node: DictConfig) -> dict[str, object]:
+def _to_dict(node: DictConfig) -> dict[str, object]:
     content = OmegaConf.to_container(node, resolve=True)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}

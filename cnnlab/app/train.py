@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 import hydra
 
 from cnnlab.app.command import read_command
-from cnnlab.app.compose import CONFIG, register_configs
-from cnnlab.app.errors import plain_errors
+from cnnlab.app.compose import CONFIG, Composer, chooses_nothing
+from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
-from cnnlab.discovery import discover
-from cnnlab.registry import CnnlabError
+from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.run_dir import RunDir
 
 
@@ -61,11 +60,15 @@ def show(words: Sequence[str], flags: Sequence[str]) -> None:
     Raises:
         CnnlabError: the words do not compose.
     """
-    discover()
-    register_configs()
+    composer = Composer()
+    overrides = composer.parse(expand_resume(quote_values(words)))
+    shown = [str(o.input_line) for o in overrides if not chooses_nothing(o)]
     main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG)(_no_job)
-    with _command_line(["cnnlab train", *expand_resume(quote_values(words)), *flags]):
-        main()
+    try:
+        with _command_line(["cnnlab train", *shown, *flags]):
+            main()
+    except CompositionError as error:
+        raise one_value(error) from error
 
 
 def _no_job(_: object) -> None:

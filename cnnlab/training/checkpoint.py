@@ -59,11 +59,11 @@ class RunCheckpoint(Checkpoint):
         if position.finished:
             return
         by_steps = self.every is not None and position.global_step % self.every == 0
-        waited = time.monotonic() - self._saved_at
-        by_clock = self.every_seconds is not None and waited >= self.every_seconds
-        if by_steps or by_clock or self._stop_signal:
+        by_clock, stop_signal = self._decide(trainer)
+        if by_steps or by_clock or stop_signal is not None:
             self._save(trainer, best=False)
-        self._stop_if_requested()
+        if stop_signal is not None:
+            raise Stopped(stop_signal)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning calls this after the module's own, so the position has moved to the next epoch.
@@ -75,15 +75,20 @@ class RunCheckpoint(Checkpoint):
             self.best = {"epoch": row["epoch"], "value": value}
         self._save(trainer, best=best)
         if not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0):
-            self._stop_if_requested()
+            _, stop_signal = self._decide(trainer)
+            if stop_signal is not None:
+                raise Stopped(stop_signal)
 
-    @property
-    def _stop_signal(self) -> int | None:
-        return None if self.stop is None else self.stop.signal
+    def _decide(self, trainer: pl.Trainer) -> tuple[bool, int | None]:
+        """Whether it is time to save, and the signal that stops the run: rank 0 decides for all.
 
-    def _stop_if_requested(self) -> None:
-        if self._stop_signal is not None:
-            raise Stopped(self._stop_signal)
+        Clocks and signals differ between processes, which must save together.
+        """
+        waited = time.monotonic() - self._saved_at
+        by_clock = self.every_seconds is not None and waited >= self.every_seconds
+        stop_signal = None if self.stop is None else self.stop.signal
+        decision: tuple[bool, int | None] = trainer.strategy.broadcast((by_clock, stop_signal))
+        return decision
 
     def _better(self, value: float) -> bool:
         if not self.best or self.keep == "last":

@@ -27,7 +27,7 @@ class Pruned(Exception):  # noqa: N818  (no error: a search asked for it)
 
 
 class StopRequest:
-    """Listens for ``SIGNALS``, in the main thread; the old handlers are the caller's care.
+    """Listens for ``SIGNALS``, in the main thread; the caller restores the old handlers.
 
     Attributes:
         signal: the number of the signal that came, else None.

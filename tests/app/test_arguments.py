@@ -21,6 +21,15 @@ def test_a_question_keeps_its_value():
     assert not arguments.multirun
 
 
+def test_several_config_dirs_are_one_search_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    overrides = read_arguments(["--config-dir", "a", "seed=1", "--config-dir=b"]).overrides
+    places = f'"file://{tmp_path}/a","file://{tmp_path}/b"'
+    assert overrides == ("seed=1", f"hydra.searchpath=[{places}]")
+
+
 def test_config_dir_becomes_an_entry_of_the_search_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my confs").mkdir()

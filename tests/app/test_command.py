@@ -5,6 +5,7 @@ import pytest
 from cnnlab.app.command import read_command
 from cnnlab.app.sweep import check_jobs, expand_grid, unique
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.run_dir import find_runs
 
 
 def test_hydras_own_words_are_kept_apart():
@@ -73,3 +74,45 @@ def test_a_foreign_launcher_ends_the_command_before_anything_is_written(cnnlab, 
     for ours in ("in_process", "joblib", "ray", "submitit_local", "submitit_slurm"):
         assert ours in answer.err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("word", ["hydra/launcher=joblib,ray", "hydra.launcher.n_jobs=1,2"])
+def test_a_sweep_has_one_launcher(word):
+    with pytest.raises(CnnlabError, match="give one value"):
+        read_command(["model=mlp", "seed=0,1", "hydra/launcher=joblib", word], True)
+
+
+def test_options_of_a_sweeper_that_has_none_name_the_one_that_has(cnnlab):
+    answer = cnnlab("train", "-m", "model=mlp", "seed=0,1", "hydra.sweeper.n_trials=3")
+    assert answer.code == 2
+    assert "no option 'hydra.sweeper.n_trials'; options are those of hydra/sweeper=optuna" in (
+        answer.err
+    )
+
+
+def test_hydras_questions_are_answered_whatever_was_typed(cnnlab):
+    assert cnnlab("train", "model=mlp", "trainer=smoke").code == 0
+    (run,) = find_runs(["runs"])
+    answer = cnnlab("train", f"resume={run}", "trainer.epochs=20", "--cfg", "job")
+    assert answer.code == 0, answer.err
+    assert "epochs: 20" in answer.out
+    assert cnnlab("train", "callbacks=[]", "--cfg", "job").code == 0
+    several = cnnlab("train", "-m", "model=mlp,lenet5", "--cfg", "job")
+    assert several.code == 2
+    assert "model=mlp,lenet5 is several values; give one" in several.err
+
+
+def test_a_persons_config_may_ask_hydra_where_it_stands(cnnlab, tmp_path):
+    recipe = tmp_path / "conf" / "experiment" / "here.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("# @package _global_\nruns_dir: ${hydra:runtime.cwd}/elsewhere\n")
+    answer = cnnlab("train", "experiment=here", "model=mlp", "trainer=smoke")
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "elsewhere" / "single").is_dir()
+
+
+def test_names_may_hold_any_letter():
+    command = read_command(
+        ["model=mlp", "data.root='größe'", "experiment='größe'", "seed=0,1"], True
+    )
+    assert command.overrides[-1].value() == "mlp_größe_seed0-1"

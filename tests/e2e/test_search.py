@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import cnnlab as lab
+from cnnlab.registry import CALLBACKS
 from cnnlab.runs.run_dir import RunDir, find_runs
 
 OPTUNA = ["train", "-m", "hydra/sweeper=optuna", "sweep.name=s"]
@@ -168,3 +169,35 @@ def test_a_missing_optuna_is_one_clear_line(cnnlab, monkeypatch):
     assert answer.err == (
         "cnnlab: hydra/sweeper=optuna needs optuna: pip install 'cnnlab[search]'\n"
     )
+
+
+FAILING = """
+import lightning.pytorch as pl
+
+from cnnlab.registry import CALLBACKS
+
+
+@CALLBACKS.register("fail_once")
+class FailOnce(pl.Callback):
+    \"\"\"Raises while a file is there.\"\"\"
+
+    def on_train_start(self, *_):
+        import pathlib
+
+        if pathlib.Path("broken").exists():
+            raise RuntimeError("broken")
+"""
+
+
+def test_fail_fast_leaves_trials_that_did_not_start_to_the_next_command(cnnlab, tmp_path):
+    (tmp_path / "failing.py").write_text(FAILING)
+    (tmp_path / "broken").touch()
+    words = [*OPTUNA, *QUICK, *MLP, "trainer=smoke", "batch_size=16,32,8", "callbacks=[fail_once]"]
+    words += ["hydra.sweeper.sampler=grid", "hydra.sweeper.n_jobs=3", "sweep.fail_fast=true"]
+    with CALLBACKS.temporary():
+        first = cnnlab(*words[:1], "--import", "failing", *words[1:])
+        assert first.code == 1
+        assert list(trials()["state"]) == ["failed", "running", "running"]
+        (tmp_path / "broken").unlink()
+        cnnlab(*words[:1], "--import", "failing", *words[1:])
+        assert list(trials()["state"]) == ["failed", "complete", "complete"]

@@ -1,11 +1,15 @@
 """Two devices give what one gives: each batch is shared out and gradients are averaged."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from commands import Command, descendants, has_begun
+
+from cnnlab.runs.run_dir import find_runs
 
 SCRIPT = """
 import sys
@@ -40,3 +44,60 @@ def test_two_devices_equal_one(tmp_path: Path) -> None:
     assert states[1]["position"]["epoch"] == 2
     for name, value in one.items():
         assert torch.allclose(value, two[name], rtol=0, atol=1e-6), name
+
+
+WORDS = ["train", "model=mlp", "data=digits", "batch_size=64", "trainer.accelerator=cpu"]
+WORDS += ["trainer.devices=2", "sweep.name=s"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "state"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "preempted")]
+)
+def test_a_signal_saves_stops_all_processes_and_the_run_continues(tmp_path, number, state):
+    command = Command(tmp_path, *WORDS, "trainer.epochs=2000")
+    command.until(has_begun(tmp_path))
+    processes = [command.pid, *descendants(command.pid)]
+    command.signal(number)
+    code, said = command.end()
+    assert code == 130, said
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+    (run,) = find_runs([tmp_path])
+    assert run.status()["state"] == state
+    position = torch.load(run.last_checkpoint, weights_only=True)["position"]
+    done = len(run.metrics())
+    assert position["epoch"] >= done > 0
+    words = [f"resume={run}", f"trainer.epochs={position['epoch'] + 1}"]
+    code, said = Command(tmp_path, "train", *words).end()
+    assert code == 0, said
+    (more,) = (other for other in find_runs([tmp_path]) if other.name != run.name)
+    assert list(more.metrics()["epoch"]) == list(range(1, position["epoch"] + 2))
+
+
+@pytest.mark.slow
+def test_the_first_process_that_fails_says_why(tmp_path):
+    (tmp_path / "starved.py").write_text(STARVED)
+    words = ["--import", "starved", "callbacks=[starved]", "trainer=smoke"]
+    code, said = Command(tmp_path, *WORDS[:1], *words, *WORDS[1:]).end()
+    assert code == 1, said
+    (run,) = find_runs([tmp_path])
+    status = run.status()
+    assert status["state"] == "out of memory"
+    assert status["error"].startswith("MemoryError: none left")
+    assert "on_train_start" in status["traceback"]
+
+
+STARVED = """
+import lightning.pytorch as pl
+
+from cnnlab.registry import CALLBACKS
+
+
+@CALLBACKS.register("starved")
+class Starved(pl.Callback):
+    \"\"\"The second process has no memory.\"\"\"
+
+    def on_train_start(self, trainer, *_):
+        if trainer.global_rank == 1:
+            raise MemoryError("none left")
+"""

@@ -2,6 +2,7 @@
 
 import pickle
 import signal
+import sys
 
 import pytest
 
@@ -27,7 +28,8 @@ from cnnlab.training.stopping import Pruned, Stopped
     ],
 )
 def test_an_error_of_a_process_ends_the_run_in_its_own_state(error, state):
-    again = pickle.loads(_pickled(error))
+    again, text = pickle.loads(_pickled(error))
+    assert str(error) in text
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert final_state(again) == state
@@ -37,6 +39,17 @@ def test_an_error_that_cannot_be_pickled_keeps_its_name_and_text():
     class LocalError(Exception):
         pass
 
-    again = pickle.loads(_pickled(LocalError("only here")))
+    again, _ = pickle.loads(_pickled(LocalError("only here")))
     assert isinstance(again, RuntimeError)
     assert str(again) == "LocalError: only here"
+
+
+def test_ctrl_c_is_not_lost_behind_lightnings_exit():
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)
+    except SystemExit as error:
+        again, _ = pickle.loads(_pickled(error))
+    assert final_state(again) == "interrupted"

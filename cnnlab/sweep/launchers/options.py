@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cnnlab.config import schema
 from cnnlab.config.check import check
-from cnnlab.registry import CnnlabError, Range, nearest
+from cnnlab.registry import CnnlabError, Range
 
 KEY = "hydra.launcher"
 Positive = Annotated[int, Range(at_least=1)]
@@ -166,12 +166,8 @@ def parse(launcher: str, node: Mapping[str, Any]) -> Options:
     """The options of a composed ``hydra.launcher``.
 
     Raises:
-        CnnlabError: a launcher that is not ours, an ill-typed value, or the package that does the
-            work is not installed.
+        CnnlabError: an ill-typed value, or the package that does the work is not installed.
     """
-    if launcher not in LAUNCHERS:
-        hint = nearest(launcher, LAUNCHERS)
-        raise CnnlabError(f"hydra/launcher={launcher} is not one of cnnlab's launchers{hint}")
     package = launcher.partition("_")[0]
     if package in EXTRAS and importlib.util.find_spec(package) is None:
         raise CnnlabError(

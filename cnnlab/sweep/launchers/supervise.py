@@ -82,7 +82,7 @@ class Supervisor:
             run.path.mkdir(parents=True, exist_ok=True)
             run.update_status(
                 state=RunState.FAILED,
-                error=f"its worker died {ATTEMPTS} times without progress: {ended.error}",
+                error=f"its worker failed {ATTEMPTS} times without progress: {ended.error}",
             )
         progress.ended(run, ended.item.title)
         if self.fail_fast and ended.state and ended.state.is_failure:

@@ -40,7 +40,7 @@ class Work:
 
     def seconds(self, taken: StepTime) -> float:
         """An estimate, by what its configuration takes."""
-        passes = self.epochs + self.job.config.trainer.test  # the test set is taken for as large
+        passes = self.epochs + self.job.config.trainer.test  # the test set counts as large
         saving = CHECKPOINT_BYTES * self.job.cost.params / CHECKPOINT_SPEED
         training = (
             self.steps * taken.step

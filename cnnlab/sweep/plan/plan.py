@@ -60,7 +60,7 @@ class Plan:
 
     @cached_property
     def total_seconds(self) -> float:
-        """From the first job's start to the last one's end, if they share out evenly."""
+        """From the first job's start to the last one's end, with jobs evenly distributed."""
         return self.estimate.side_by_side([self.seconds(each) or 0.0 for each in self.jobs])
 
     @property

@@ -1,4 +1,4 @@
-"""What a search would cost, by the trials at the ends of its space."""
+"""What a search would cost, by the trials at the corners of its space."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from cnnlab.text import duration, plural, si
 
 
 def print_search_plan(
-    ends: Sequence[Job],
+    corners: Sequence[Job],
     n_trials: int,
     finished: int = 0,
     parallel: int = 1,
@@ -24,8 +24,8 @@ def print_search_plan(
     """Print what trials cost, and all that are left.
 
     Args:
-        ends: jobs of points at the ends of the space.
-        finished: of the ``n_trials``, those that are behind the search.
+        corners: jobs of points at the corners of the space.
+        finished: of the ``n_trials``, those that are finished.
         parallel: trials at a time.
         measure: as of ``plan.make_plan``.
     """
@@ -33,18 +33,18 @@ def print_search_plan(
     left = n_trials - finished
     lines = [
         f"{plural(n_trials, 'trial')}: {finished} finished, {left} to run",
-        f"params of a trial  {_range([job.cost.params for job in ends], si)}",
-        f"MACs of a trial    {_range([job.cost.macs for job in ends], si)}",
+        f"params of a trial  {_range([job.cost.params for job in corners], si)}",
+        f"MACs of a trial    {_range([job.cost.macs for job in corners], si)}",
     ]
-    measured = estimate(ends, parallel, measure)
-    times = [t for job in ends if (t := measured.seconds(total_work(job))) is not None]
+    measured = estimate(corners, parallel, measure)
+    times = [t for job in corners if (t := measured.seconds(total_work(job))) is not None]
     if times:
         bounds = [measured.side_by_side([time] * left) for time in (min(times), max(times))]
         lines.append(f"time of a trial    {_range(times, duration)}")
         lines.append(f"in all between {' and '.join(map(duration, bounds))} {measured.place}")
     console.print(Text("\n".join(lines)), soft_wrap=True)
     notes = [
-        f"of {plural(len(ends), 'point')} at the ends of the space, each of which varies one "
+        f"of {plural(len(corners), 'point')} at the corners of the space, each of which varies one "
         "option; several at once may cost more, pruning and early stopping make it less",
         *measured.explanation,
     ]

@@ -47,13 +47,14 @@ class SearchOptions:
         first, *others = self.objectives or ("",)
         if not first or len(set(self.objectives)) < len(self.objectives):
             raise ValueError(
-                f"objectives=[{','.join(self.objectives)}] must be one or more different ones"
+                f"objectives=[{','.join(self.objectives)}] must be different metrics, at least one"
             )
         if others and self.sampler == "cma-es":
             raise ValueError("sampler=cma-es takes one objective; for several use tpe or nsga2")
         if self.pruner != "none" and (others or not first.startswith("val_")):
             raise ValueError(
-                f"pruner={self.pruner} needs one objective, val_acc or val_loss; else pruner=none"
+                f"pruner={self.pruner} needs one objective, a validation metric such as val_acc; "
+                "else pruner=none"
             )
 
 

@@ -47,7 +47,7 @@ def search(
         while not is_stopped and (batch := _batch(leases, space, options, make_job, limit)):
             is_stopped = not dispatch(_to_run(batch), launcher)
             for trial_job in batch:
-                record_outcome(study, trial_job, options)
+                record_outcome(study, trial_job, options, is_stopped=is_stopped)
     return report(study, sweep, space, options, limit)
 
 

@@ -74,8 +74,12 @@ def job_words(space: Space, point: dict[str, object]) -> list[str]:
     return [*space.words(point), "trainer.test=false"]
 
 
-def record_outcome(study: Study, trial_job: TrialJob, options: SearchOptions) -> TrialState:
+def record_outcome(
+    study: Study, trial_job: TrialJob, options: SearchOptions, *, is_stopped: bool = False
+) -> TrialState:
     """Tell the study how a trial ended. One that can be resumed stays RUNNING.
+
+    So does one that did not start before ``sweep.fail_fast`` stopped the search.
 
     Waits for the run where another process has it: a worker that outlived the last search.
     """
@@ -89,6 +93,8 @@ def record_outcome(study: Study, trial_job: TrialJob, options: SearchOptions) ->
         return _tell(study, trial_job, TrialState.COMPLETE, values)
     if state is RunState.PRUNED:
         return _tell(study, trial_job, TrialState.PRUNED)
+    if state is RunState.NOT_STARTED and is_stopped:
+        return TrialState.RUNNING
     if result or state.is_failure or state is RunState.NOT_STARTED:
         error = status.get("error") or f"no number for {', '.join(options.objectives)}"
         set_attribute(study, trial_job.number, ERROR, first_line(error))

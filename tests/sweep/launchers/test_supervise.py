@@ -106,8 +106,8 @@ def test_a_worker_that_dies_again_and_again_is_a_failure(tmp_path, capsys):
     assert [engine.starts[str(tmp_path / f"run{n}")] for n in range(3)] == [ATTEMPTS, 1, 1]
     status = RunDir(tmp_path / "run0").status()
     assert status["state"] == "failed"
-    assert status["error"] == "its worker died 3 times without progress: the system killed it"
-    assert "1/3 failed: its worker died 3 times" in capsys.readouterr().err
+    assert status["error"] == "its worker failed 3 times without progress: the system killed it"
+    assert "1/3 failed: its worker failed 3 times" in capsys.readouterr().err
 
 
 def test_fail_fast_drops_what_waits_and_stops_what_runs(tmp_path):
