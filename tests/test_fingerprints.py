@@ -15,7 +15,7 @@ ENTRIES = {f"{kind}={entry.name}": (kind, entry) for kind, entry in entries()}
 def test_every_component_is_recorded():
     assert set(ENTRIES) <= set(RECORDED), f"run {COMMAND}"
     assert set(RECORDED) - set(ENTRIES) <= {"model=timm"}  # where the extra is not installed
-    assert len(RECORDED) == 16 + 9 + 4 + 6
+    assert len(RECORDED) == 16 + 9 + 4 + 6 + 2
 
 
 @pytest.mark.parametrize("key", ENTRIES)

@@ -21,12 +21,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cnnlab.app.listing import variants
-from cnnlab.config.options import GROUPS
-from cnnlab.config.schema import build, options
+from cnnlab.config.options import GROUPS, LossConfig
+from cnnlab.config.schema import build, options, to_dict
 from cnnlab.data.dataset import Images
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.discovery import discover
-from cnnlab.registry import MODELS, CnnlabError, Entry
+from cnnlab.registry import MODELS, TASKS, CnnlabError, Entry
 from cnnlab.runs.essential import digest
 from cnnlab.spec import ImageSpec
 
@@ -69,6 +69,7 @@ def fingerprint(kind: str, entry: Entry) -> Fingerprint:
         "data": _dataset,
         "optim": _optimizer,
         "schedule": _schedule,
+        "task": _task,
     }
     return {"version": entry.version, **make[kind](entry)}
 
@@ -76,7 +77,7 @@ def fingerprint(kind: str, entry: Entry) -> Fingerprint:
 def entries() -> Iterator[tuple[str, Entry]]:
     """Every component of this package whose extra is installed, and its group."""
     discover()
-    for kind, registry in GROUPS.items():
+    for kind, registry in {**GROUPS, "task": TASKS}.items():
         for entry in registry:
             ours = entry.component.__module__.startswith("cnnlab.")
             if ours and all(map(importlib.util.find_spec, entry.packages)):
@@ -272,6 +273,23 @@ def _factors(schedule: Any) -> Numbers:
             schedule.epoch_end({"val_loss": 1 / epoch, "val_acc": 1 - 0.5 / epoch})
         factors.append(schedule.factor(step))
     return _rounded(torch.tensor(factors[::3], dtype=torch.float64))
+
+
+# Tasks
+
+
+def _task(entry: Entry) -> Fingerprint:
+    """The loss and the counts of four images, in training and in evaluation."""
+    task, spec, labels = entry.component(), ImageSpec(1, 3, 3, 4), torch.tensor([0, 1, 1, 3])
+    outputs = _wave(task.output_shape(spec, 4), 0.7).sigmoid()
+    images = _wave((4, *spec.shape), 1.3).sigmoid()
+    found: Fingerprint = {}
+    for loss in (LossConfig(), LossConfig(0.1), LossConfig(class_weights="balanced")):
+        criterion = task.criterion(to_dict(loss), spec, labels).double()
+        sums = [criterion.train(mode)(outputs, images, labels) for mode in (True, False)]
+        numbers = [float(value) for mean, counts in sums for value in (mean, *counts)]
+        found[_words(to_dict(loss))] = _rounded(torch.tensor(numbers, dtype=torch.float64))
+    return found
 
 
 # Numbers
