@@ -140,12 +140,12 @@ def _steps(config: RunConfig, num_train: int) -> int:
 
 
 def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None:
-    """A schedule must fit into the epochs, unless ``max_steps`` alone says how long to train.
+    """A schedule must fit into the epochs, but for a trial run: its first steps, by ``max_steps``.
 
-    It may then cut a longer schedule short, so that the first steps of a recipe can be tried.
+    A run of more steps than the default epochs have is no trial run.
     """
     steps = config.trainer.max_steps
-    if steps is not None and config.epochs == max(DEFAULT_EPOCHS, math.ceil(steps / per_epoch)):
+    if steps is not None and config.epochs == DEFAULT_EPOCHS and steps <= config.epochs * per_epoch:
         return
     try:
         schedule.check_length(config.epochs * per_epoch)
