@@ -19,7 +19,7 @@ from types import FrameType
 
 from cnnlab.discovery import discover
 from cnnlab.runs.job import Job
-from cnnlab.training.stopping import SIGNALS
+from cnnlab.training.stopping import SAVING, SIGNALS, Stopped
 
 log = logging.getLogger("cnnlab")
 
@@ -45,7 +45,7 @@ def run_in_processes(job: Job) -> None:
         with subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
         ) as process:
-            _forward_signals(process)
+            received = _forward_signals(process)
             assert process.stderr is not None
             for line in process.stderr:  # progress is passed on as it comes; the rest is logged
                 if line.startswith(job.title):
@@ -57,15 +57,22 @@ def run_in_processes(job: Job) -> None:
             return
         for file in sorted(Path(scratch).glob("error-*")):  # by time
             error, text = pickle.loads(file.read_bytes())
+            if isinstance(error, Stopped) and received:
+                error = Stopped(received[0])
             error.add_note(text)
             raise error
         raise RuntimeError(last_error or f"a process ended with exit code {process.returncode}")
 
 
-def _forward_signals(process: "subprocess.Popen[str]") -> None:
-    """Send the first signal on to torchrun, which sends it to all processes; a second kills them.
+def _forward_signals(process: "subprocess.Popen[str]") -> list[int]:
+    """Interrupt all processes through torchrun at the first signal, and kill them at a second.
 
-    The old handlers come back with the end of ``isolated``.
+    SIGINT stands for every signal: torchrun knows no SIGUSR2, and on SIGTERM Lightning enters a
+    collective inside its signal handler, which may wait for ever. The old handlers come back with
+    the end of ``isolated``.
+
+    Returns:
+        the signals received so far.
     """
     received: list[int] = []
 
@@ -73,14 +80,15 @@ def _forward_signals(process: "subprocess.Popen[str]") -> None:
         received.append(number)
         if len(received) > 1:
             os.killpg(process.pid, signal.SIGKILL)
-        elif number == signal.SIGINT:
-            process.send_signal(number)
-        else:  # torchrun knows no SIGUSR2
-            process.send_signal(signal.SIGTERM)
+            return
+        process.send_signal(signal.SIGINT)
+        if number == signal.SIGINT:
+            print(SAVING, file=sys.stderr, flush=True)
 
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             signal.signal(number, forward)
+    return received
 
 
 def main() -> None:

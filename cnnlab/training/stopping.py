@@ -11,6 +11,9 @@ SIGNALS = [
 ]
 
 
+SAVING = "\nsaving a checkpoint, then stopping; press Ctrl-C again to stop at once"
+
+
 class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
     """The training has saved last.ckpt and stopped because of a signal."""
 
@@ -44,8 +47,4 @@ class StopRequest:
             raise KeyboardInterrupt
         self.signal = number
         if number == signal.SIGINT:
-            print(
-                "\nsaving a checkpoint, then stopping; press Ctrl-C again to stop at once",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(SAVING, file=sys.stderr, flush=True)
