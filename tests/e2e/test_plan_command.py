@@ -1,6 +1,9 @@
 """`cnnlab train --plan` as its user types it: it tells, and writes nothing."""
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_plan_of_a_sweep_shows_every_job_and_writes_nothing(cnnlab, tmp_path):
     words = ["train", "-m", "model=mlp,lenet5", "seed=0,1,1", "trainer=smoke", "sweep.name=s"]
     answer = cnnlab(*words, "--plan")
