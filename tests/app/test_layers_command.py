@@ -116,6 +116,7 @@ print(*sorted(heavy), file=sys.stderr)
 """
 
 
+@pytest.mark.slow
 def test_152_layers_need_none_of_the_heavy_packages(tmp_path):
     """Which is what keeps the command under two seconds beyond importing torch."""
     done = subprocess.run(

@@ -28,6 +28,7 @@ def test_a_plan_refuses_what_training_would(cnnlab, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_plan_of_a_search_tells_its_bounds_and_writes_nothing(cnnlab, tmp_path):
     words = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=7", "model=mlp", "trainer=smoke"]
     answer = cnnlab("train", "-m", *words, "model.hidden=[16],[64]", "seed=range(0,3)", "--plan")
