@@ -111,6 +111,7 @@ def identify(config: RunConfig) -> Identity:
     earlier_content, earlier_rest = contents(earlier_flags(flags, entries["data"].component))
     every = {kind: source_of(entry) for kind, entry in entries.items()}
     sources = {kind: s for kind, s in every.items() if kind in ALWAYS or s != FIRST_VERSION}
+    sources |= _loss_version(config)
     earlier = {kind: earlier_source(kind, entry) for kind, entry in entries.items()}
     known = {kind: source for kind, source in earlier.items() if source is not None}
     return Identity(
@@ -121,3 +122,9 @@ def identify(config: RunConfig) -> Identity:
         earlier_config=digest(earlier_content),
         earlier_group=digest([earlier_rest, known]),
     )
+
+
+def _loss_version(config: RunConfig) -> dict[str, str]:
+    """Version 2 of a weighted loss whose batch is shared out: the mean is that of the whole."""
+    is_shared = config.trainer.accumulate > 1 or config.trainer.devices > 1
+    return {"loss": "v2"} if is_shared and config.loss.class_weights != "none" else {}

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
 
 from cnnlab.config.options import TrainerConfig
+from cnnlab.training.data_parallel import NetworkStrategy
 from cnnlab.training.lightning_bridge import silence
 
 
@@ -39,6 +40,7 @@ def make_trainer(
         logger=list(loggers),
         accelerator=options.accelerator,
         devices=options.devices,
+        strategy=NetworkStrategy() if options.devices > 1 else "auto",
         precision=lightning_precision(options.precision, options.accelerator),
         deterministic=options.deterministic,
         default_root_dir=folder,

@@ -18,6 +18,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.callbacks import EarlyStop, LogScalars, MetricsFile, needs_every_batch
 from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.lightning_bridge import leave_signals
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.progress import Progress
 from cnnlab.training.stopping import StopRequest
@@ -92,6 +93,8 @@ def wire(
         folder=None if run_dir is None else run_dir.path,
         verbose=verbose,
     )
+    if config.trainer.devices > 1:
+        leave_signals(trainer)
     return Wiring(make_module(config, parts, splits, position), data, trainer, checkpoint)
 
 

@@ -10,9 +10,9 @@ from small_run import SPEC, SPLITS
 
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.memory import MemoryBatches
-from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.optim import sgd
 from cnnlab.training.schedule import Constant
+from cnnlab.training.stopping import TrainingDivergedError
 from cnnlab.training.tasks.classify import ClassifyLoss, balanced_weights
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.1, 0.2, 0.3, 0.4], [1.0, 3.0, 0.0, 0.0]])

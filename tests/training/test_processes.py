@@ -8,9 +8,8 @@ import pytest
 
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.execute import final_state
-from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import _pickled
-from cnnlab.training.stopping import Pruned, Stopped
+from cnnlab.training.stopping import Pruned, Stopped, TrainingDivergedError
 
 
 @pytest.mark.parametrize(
