@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Glob, Override
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.command import Command
+from cnnlab.data.scan import scanned_once
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
@@ -100,6 +101,7 @@ def expand_grid(command: Command) -> Grid:
     return [list(job) for job in itertools.product(*axes.values())]
 
 
+@scanned_once()
 def check_jobs(command: Command) -> list[Job]:
     """Every job of a grid, composed and checked; jobs of the same run are all in it.
 
