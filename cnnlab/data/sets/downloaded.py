@@ -37,6 +37,7 @@ class DownloadedDataset(ImageDataset):
         augment: augmentation of training images; off by default.
     """
 
+    fixed_images = True
     folder: ClassVar[str]  # below root, laid out as torchvision does
     files: ClassVar[tuple[str, ...]]
     num_images: ClassVar[int]  # official training images, validation included
