@@ -14,6 +14,7 @@ from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.registry import CnnlabError, CompositionError
+from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.run_dir import RunDir
 
 
@@ -36,6 +37,8 @@ def train(
     from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
 
     state = execute(job)
+    if state is None and not job.run_dir.is_done and is_abandoned(job.run_dir):
+        state = execute(job)
     if state and state.is_resumable:
         raise KeyboardInterrupt
     return [job.run_dir]
