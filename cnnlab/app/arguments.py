@@ -1,6 +1,7 @@
 """The arguments of ``cnnlab train``: overrides, -m, --config-dir, and questions for Hydra."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,27 @@ def read_arguments(words: Sequence[str]) -> Arguments:
     _check_questions(questions)
     overrides += _search_path(folders)
     return Arguments(tuple(overrides), multirun, wants_help, tuple(questions))
+
+
+def python_words(overrides: str | Sequence[str]) -> tuple[list[str], bool | None]:
+    """The overrides of a call from Python, and whether ``-m`` is among them; None where it is not.
+
+    A string is one line of words, quoted as in a shell.
+
+    Raises:
+        CnnlabError: another flag, whose answer would be printed and not returned.
+    """
+    try:
+        words = shlex.split(overrides) if isinstance(overrides, str) else list(overrides)
+    except ValueError as error:
+        raise CnnlabError(f"cannot read {overrides!r}: {error}") from error
+    for word in words:
+        if not isinstance(word, str):
+            raise CnnlabError(f"{word!r} is not an override; give strings, 'KEY=VALUE'")
+        if word.startswith("-") and word not in MULTIRUN:
+            raise CnnlabError(f"{word}: from Python there is only -m; flags are for the terminal")
+    kept = [word for word in words if word not in MULTIRUN]
+    return kept, True if len(kept) < len(words) else None
 
 
 def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:

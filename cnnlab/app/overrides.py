@@ -1,6 +1,5 @@
 """Override words before Hydra parses them: quoting, and ``resume=RUN`` written out."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,9 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / 
 def quote(value: Any) -> str:
     """A value in Hydra's override grammar."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        # a backslash is one, but before a quotation mark
+        escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ("\\" + m[2] if m[2] else ""), value)
+        return f'"{escaped}"'
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{quote(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):

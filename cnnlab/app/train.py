@@ -54,14 +54,14 @@ def plan(words: Sequence[str], *, multirun: bool | None = None) -> None:
     print_plan([command.make_job(command.overrides)], parallel=1)
 
 
-def show(words: Sequence[str], flags: Sequence[str]) -> None:
+def show(words: Sequence[str], flags: Sequence[str], *, multirun: bool = False) -> None:
     """Let Hydra answer its own questions: --cfg job, --info.
 
     Raises:
-        CnnlabError: the words do not compose.
+        CnnlabError: the words do not compose, or are those of a sweep.
     """
     composer = Composer()
-    overrides = composer.parse(expand_resume(quote_values(words)))
+    overrides = composer.read(words)
     shown = [str(o.input_line) for o in overrides if not chooses_nothing(o)]
     if multirun and not any(o.is_sweep_override() for o in overrides):
         raise CnnlabError(f"-m and {flags[0]}: the config of one run is shown; leave out -m")
