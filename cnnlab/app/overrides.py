@@ -23,7 +23,7 @@ def quote(value: Any) -> str:
     """A value in Hydra's override grammar."""
     if isinstance(value, str):
         # a backslash is one, but before a quotation mark
-        escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ("\\" + m[2] if m[2] else ""), value)
+        escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ("\\" + m[2] if m[2] else ""), value)
         return f'"{escaped}"'
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{quote(item)}" for key, item in value.items()) + "}"
