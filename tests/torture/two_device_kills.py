@@ -1,8 +1,8 @@
 """A run of two devices that is killed at random moments, and started again after each.
 
-``python -m torture.two_device_kills --count 10 --seed 0`` from ``tests/``. A kill is SIGKILL to the
-command alone, to one of its two processes, or to all three. At the end weights, optimiser, metrics
-and outputs of the test set must be those of the undisturbed run, to the last bit.
+``PYTHONPATH=tests python -m torture.two_device_kills --count 10 --seed 0``. A kill is SIGKILL to
+the command alone, to one of its two processes, or to all three. At the end weights, optimiser,
+metrics and outputs of the test set must be those of the undisturbed run, to the last bit.
 """
 
 import argparse
@@ -46,7 +46,8 @@ def two_device_kills(folder: Path, count: int, seed: int) -> dict[str, Any]:
         folder: empty; both runs go into it.
 
     Returns:
-        The record: how many kills hit what and when, and the differences, an empty list if none.
+        The record: how many kills hit what and when, how often the run was resumed from a
+        checkpoint, and what differs at the end.
     """
     words = [*WORDS, f"trainer.epochs={5 * count}"]
     draw = random.Random(seed)
@@ -73,12 +74,15 @@ def two_device_kills(folder: Path, count: int, seed: int) -> dict[str, Any]:
     _finish(killed, words)
     (one,), (other,) = find_runs([whole]), find_runs([killed])
     resumed = other.log_file.read_text(encoding="utf-8").count("resumed")
+    faults = list(_differences(one, other))
+    if kills.total() < count:
+        faults.append(f"the run ended after {kills.total()} kills")
     return {
-        "seed": seed,
-        "kills": kills.total(),
-        "of": dict(sorted(kills.items())),
+        "trials": kills.total(),
+        "outcomes": dict(sorted(kills.items())),
         "resumed": resumed,
-        "differences": list(_differences(one, other)),
+        "faults": len(faults),
+        "first_faults": faults,
     }
 
 
@@ -159,12 +163,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10, help="kills")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        record = two_device_kills(Path(folder), options.count, options.seed)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cnnlab-torture-") as folder:
+        found = two_device_kills(Path(folder), options.count, options.seed)
+    command = f"python -m torture.two_device_kills --count {options.count} --seed {options.seed}"
+    ended = {"seconds": round(time.monotonic() - began, 1), "python": sys.version.split()[0]}
     RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    print(json.dumps(record, indent=1))
-    sys.exit(bool(record["differences"]) or record["kills"] < options.count)
+    text = json.dumps({"command": command, **found, **ended}, indent=1)
+    RECORD.write_text(text + "\n", encoding="utf-8")
+    print(text)
+    sys.exit(1 if found["faults"] else 0)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,16 @@ def test_a_signal_saves_stops_all_processes_and_the_run_continues(tmp_path, numb
 
 
 @pytest.mark.slow
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
+    from torture.two_device_kills import two_device_kills
+
+    record = two_device_kills(tmp_path, count=3, seed=1)
+    assert record["trials"] == 3
+    assert not record["faults"], record["first_faults"]
+
+
+@pytest.mark.slow
 def test_saving_by_the_clock_ends(tmp_path):
     """Each process has a clock of its own."""
     words = ["trainer.checkpoint_every=0.05s", "trainer.early_stopping=3", "trainer.epochs=12"]
