@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import Command, descendants, has_begun
+from commands import Command, all_end, descendants, has_begun, is_alive
 
 from cnnlab.runs.run_dir import find_runs
 
@@ -139,15 +139,24 @@ def test_a_signal_saves_stops_all_processes_and_the_run_continues(tmp_path, numb
 
 
 @pytest.mark.slow
-def test_saving_by_the_clock_and_early_stopping_end(tmp_path):
-    """Each device has a clock of its own, and statistics of batch norm of its own."""
-    words = ["trainer.checkpoint_every=0.1s", "trainer.early_stopping=2", "schedule=constant"]
-    words += ["trainer.epochs=40", "trainer.max_time=60s", "model=resnet20", "model.width=4"]
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
+    from torture.two_device_kills import two_device_kills
+
+    record = two_device_kills(tmp_path, count=3, seed=1)
+    assert record["trials"] == 3
+    assert not record["faults"], record["first_faults"]
+
+
+@pytest.mark.slow
+def test_saving_by_the_clock_ends(tmp_path):
+    """Each process has a clock of its own."""
+    words = ["trainer.checkpoint_every=0.05s", "trainer.early_stopping=3", "trainer.epochs=12"]
     code, said = Command(tmp_path, *WORDS, *words).end()
     assert code == 0, said
     (run,) = find_runs([tmp_path])
     assert run.is_done
-    assert 2 < len(run.metrics()) <= 40
+    assert 3 < len(run.metrics()) <= 12
 
 
 @pytest.mark.slow
@@ -196,10 +205,7 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path, when):
     assert len(processes) == 2
     command.signal(signal.SIGKILL)
     command.end()
-    deadline = time.monotonic() + 60  # one that starts ends when it has started
-    while any(map(is_alive, processes)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(is_alive, processes))
+    assert all_end(processes, 60)  # one that starts ends when it has started
 
 
 @pytest.mark.slow
@@ -213,14 +219,6 @@ def test_a_process_that_is_killed_ends_the_run(tmp_path):
     (run,) = find_runs([tmp_path])
     assert run.status()["state"] == "failed"
     assert run.status()["error"] == "RuntimeError: process 2 of 2 was killed by SIGKILL"
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process is there and no zombie that nobody has waited for."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.slow
