@@ -33,8 +33,9 @@ def train(
         return run_sweep(command, verbose=verbose)
     job = command.make_job(command.overrides)
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
-    from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
+    from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
 
+    announce([job])
     state = execute(job)
     if state and state.is_resumable:
         raise KeyboardInterrupt
