@@ -44,8 +44,10 @@ def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
         dataclasses.replace(job, title=f"{number}/{len(todo)} {job.run_dir.name}", verbose=verbose)
         for number, job in enumerate(todo, 1)
     ]
+    from cnnlab.sweep.execute import announce
     from cnnlab.sweep.launchers.dispatch import dispatch  # loads lightning
 
+    announce(titled)
     dispatch(titled, launcher)
     return [job.run_dir for job in jobs]
 

@@ -1,5 +1,6 @@
 """Memory that is free on this machine, in its container or cluster job, and on a device."""
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -74,10 +75,9 @@ def _left(group: Path, version: int) -> Iterator[int]:
         return
     if limit >= UNLIMITED:
         return
-    try:
+    used = 0
+    with contextlib.suppress(OSError, ValueError):
         used = int((group / used_file).read_text())
         stat = (group / "memory.stat").read_text()
         used -= sum(map(int, re.findall(rf"^{reclaimed} (\d+)$", stat, re.MULTILINE)))
-    except (OSError, ValueError):
-        used = 0
     yield max(0, limit - used)

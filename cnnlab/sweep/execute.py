@@ -66,19 +66,13 @@ def _execute(job: Job) -> RunState | None:
 
 
 def announce(jobs: Iterable[Job]) -> None:
-    """Print what is known of the jobs' data in a person's own files, once in a process."""
-    for note in dict.fromkeys(note for job in jobs for note in job.notes):
-        if note not in _announced:
-            _announced.add(note)
-            print(note, file=sys.stderr)
-
-
-_announced: set[str] = set()
+    """Print what is known of data in a person's own files that these jobs will read."""
+    for note in dict.fromkeys(n for job in jobs if not job.run_dir.is_done for n in job.notes):
+        print(note, file=sys.stderr)
 
 
 def _begin(job: Job) -> None:
     folder = job.run_dir
-    announce([job])
     for line in set_aside_damaged(folder):
         print(f"{job.title}: {line}", file=sys.stderr)
     for other, part in outdated(folder, job.identity):

@@ -75,9 +75,13 @@ def check_memory(
     where = "on the GPU" if device.type == "cuda" else "here"
     several = f", {copies} copies at a time," if copies > 1 else ""
     raise CnnlabError(
-        f"{total:,} images of {dataset.spec}{several} take {needed / 1e9:,.1f} GB of memory and "
-        f"{free / 1e9:,.1f} GB are free {where}: {_advice(dataset, free * USABLE / needed)}"
+        f"{total:,} images of {dataset.spec}{several} take {_size(needed)} of memory and "
+        f"{_size(free)} are free {where}: {_advice(dataset, free * USABLE / needed)}"
     )
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:,.1f} GB" if number >= 1e8 else f"{number / 1e6:,.1f} MB"
 
 
 def _advice(dataset: ImageDataset, share: float) -> str:

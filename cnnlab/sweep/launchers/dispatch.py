@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cnnlab.runs.claim import holder
 from cnnlab.runs.job import Job
 from cnnlab.runs.status import state_of
-from cnnlab.sweep.execute import announce, execute
+from cnnlab.sweep.execute import execute
 from cnnlab.sweep.launchers.options import InProcess, Options
 from cnnlab.sweep.launchers.resources import Launch, launch_for
 from cnnlab.sweep.launchers.supervise import Supervisor
@@ -28,7 +28,6 @@ def dispatch(jobs: Sequence[Job], options: Options) -> bool:
     """
     if not jobs:
         return True
-    announce(jobs)
     launch = None if isinstance(options, InProcess) else launch_for(options, jobs)
     waiting, elsewhere = list(jobs), list[Job]()
     while waiting or elsewhere:
