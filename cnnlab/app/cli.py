@@ -115,7 +115,11 @@ def evaluate_run(
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where tables and pictures go [default: beside the runs].")
+        Path | None,
+        typer.Option(
+            help="Where tables and pictures go [default: FOLDER/comparison for one "
+            "folder, for several a folder of their own in comparisons beside them]."
+        ),
     ] = None,
     imports: Imports = None,
 ) -> None:
@@ -124,13 +128,11 @@ def compare(
     from rich.console import Console
 
     from cnnlab.compare.compare import compare as compare_runs
-    from cnnlab.compare.report import print_report, write_report
-    from cnnlab.runs.run_dir import RunDir
+    from cnnlab.compare.report import print_report, report_folder, write_report
 
     comparison = compare_runs(runs)
     print_report(comparison, Console())
-    first = runs[0].parent if RunDir(runs[0]).config_file.is_file() else runs[0]
-    folder = out or first / "comparison"
+    folder = out or report_folder(runs)
     write_report(comparison, folder)
     print(folder)
 
