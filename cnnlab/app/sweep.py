@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Glob, Override
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.command import Command
+from cnnlab.data.scan import scanned_once
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
@@ -41,8 +42,10 @@ def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
         dataclasses.replace(job, title=f"{number}/{len(todo)} {job.run_dir.name}", verbose=verbose)
         for number, job in enumerate(todo, 1)
     ]
+    from cnnlab.sweep.execute import announce
     from cnnlab.sweep.launchers.dispatch import dispatch  # loads lightning
 
+    announce(titled)
     dispatch(titled, launcher)
     return [job.run_dir for job in jobs]
 
@@ -100,6 +103,7 @@ def expand_grid(command: Command) -> Grid:
     return [list(job) for job in itertools.product(*axes.values())]
 
 
+@scanned_once()
 def check_jobs(command: Command) -> list[Job]:
     """Every job of a grid, composed and checked; jobs of the same run are all in it.
 

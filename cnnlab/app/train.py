@@ -34,8 +34,9 @@ def train(
         return run_sweep(command, verbose=verbose)
     job = command.make_job(command.overrides)
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
-    from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
+    from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
 
+    announce([job])
     state = execute(job)
     if state is None and not job.run_dir.is_done and is_abandoned(job.run_dir):
         state = execute(job)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -43,6 +43,7 @@ class Splits:
     Attributes:
         digest: which originals are in train and val, by `digest`.
         digests: which originals are in each part, by their indices in the whole set.
+        num_broken: pictures left out because they cannot be read; None where none may be.
     """
 
     train: Images
@@ -50,6 +51,7 @@ class Splits:
     test: Images
     digest: str
     digests: Mapping[str, str] | None = None
+    num_broken: int | None = None
 
 
 class ImageDataset(ABC):
@@ -57,6 +59,8 @@ class ImageDataset(ABC):
 
     Attributes:
         fixed_images: whether everybody's originals are the same, told by their indices.
+        own_files: whether they may be a person's own files, known by their contents.
+        load_copies: how many copies of the images ``load`` holds in memory at a time.
         spec: size, classes and pixel statistics; a class attribute if no option changes it.
         num_train: number of training images after the validation split and ``subset``.
         num_val: number of validation images.
@@ -65,6 +69,8 @@ class ImageDataset(ABC):
     """
 
     fixed_images: ClassVar[bool] = False
+    own_files: ClassVar[bool] = False
+    load_copies: ClassVar[int] = 2
     spec: ImageSpec
     num_train: int
     num_val: int
@@ -79,17 +85,28 @@ class ImageDataset(ABC):
             CnnlabError: files are missing or damaged.
         """
 
-    def part_digests(self, splits: Splits | None = None) -> Mapping[str, str] | None:
-        """For train, val and test, 12 hex digits for which images they are.
+    def part_digests(self, splits: Splits | None = None) -> Mapping[str, tuple[int, str]] | None:
+        """Of train, val and test, the number of images and 12 hex digits for which they are.
 
         None: not known before ``splits``, the loaded images, are given. A set in a person's own
         files knows them before, and they are then part of a run's identity.
         """
         if splits is None:
             return None
+        parts = {"train": splits.train, "val": splits.val, "test": splits.test}
         if self.fixed_images and splits.digests is not None:
-            return {part: _hash(type(self).__name__, d) for part, d in splits.digests.items()}
-        return {part: content_digest(getattr(splits, part)) for part in ("train", "val", "test")}
+            digests = {part: _hash(type(self).__name__, d) for part, d in splits.digests.items()}
+        else:
+            digests = {part: content_digest(images) for part, images in parts.items()}
+        return {part: (len(images), digests[part]) for part, images in parts.items()}
+
+    def notes(self) -> Sequence[str]:
+        """Lines about the files for whoever starts a run: what is used, and what is not."""
+        return ()
+
+    def decoded_key(self) -> Hashable | None:
+        """What decides the loaded images beside the files; None: they are loaded for each run."""
+        return None
 
 
 def data_root(root: str | None) -> Path:

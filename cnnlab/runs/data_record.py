@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir, write_atomically
-from cnnlab.text import plural
+from cnnlab.text import plural, shortened
 
 if TYPE_CHECKING:
     from cnnlab.data.dataset import ImageDataset, Splits
 
-FILE = "data.json"
 PARTS = ("train", "val", "test")
 
 
@@ -47,13 +47,13 @@ class DataRecord:
         """Write data.json into a run folder."""
         parts = {name: vars(part) for name, part in self.parts.items()}
         content = json.dumps({"classes": self.classes, "parts": parts}, indent=1)
-        write_atomically(Path(folder) / FILE, content + "\n")
+        write_atomically(RunDir(Path(folder)).data_file, content + "\n")
 
     @classmethod
     def read(cls, folder: str | Path | RunDir) -> "DataRecord | None":
         """The record of a run; None where it has none, as runs made before, or cannot be read."""
         try:
-            content = json.loads((Path(folder) / FILE).read_text(encoding="utf-8"))
+            content = json.loads(RunDir(Path(folder)).data_file.read_text(encoding="utf-8"))
             parts = {
                 str(name): Part(int(part["count"]), str(part["digest"]))
                 for name, part in content["parts"].items()
@@ -71,20 +71,38 @@ class DataRecord:
         Args:
             splits: its loaded images.
         """
-        digests = dataset.part_digests(splits)
-        if digests is None:
+        known = dataset.part_digests(splits)
+        if known is None:
             return None
-        counts = {"train": dataset.num_train, "val": dataset.num_val, "test": dataset.num_test}
-        if splits is not None:
-            counts = {name: len(getattr(splits, name)) for name in PARTS}
-        parts = {name: Part(counts[name], digests[name]) for name in PARTS}
-        return cls(dataset.spec.class_names, parts)
+        return cls(dataset.spec.class_names, {name: Part(*known[name]) for name in PARTS})
 
     @property
     def digest(self) -> str:
         """12 hexadecimal digits of all of it."""
         text = json.dumps([self.classes, {name: vars(p) for name, p in self.parts.items()}])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def check_unchanged(
+    folder: RunDir,
+    dataset: "ImageDataset",
+    splits: "Splits",
+    composed: DataRecord | None = None,
+) -> DataRecord:
+    """The record of the loaded data, which are those that the run began with if it goes on.
+
+    Args:
+        composed: that of the time when the command was composed.
+
+    Raises:
+        CnnlabError: they have changed; in one line, what.
+    """
+    now = DataRecord.of(dataset, splits)
+    assert now is not None
+    for began, recorded in ((folder.name, DataRecord.read(folder)), ("this command", composed)):
+        if recorded is not None and (change := difference(recorded, now)):
+            raise CnnlabError(f"the data have changed since {began} began: {change}")
+    return now
 
 
 def difference(recorded: DataRecord, now: DataRecord) -> str | None:
@@ -102,14 +120,9 @@ def difference(recorded: DataRecord, now: DataRecord) -> str | None:
 def _classes(before: tuple[str, ...], after: tuple[str, ...]) -> str:
     gone, added = _without(before, after), _without(after, before)
     both = (("lost", gone), ("new", added))
-    said = [f"{what} {_shortened(names)}" for what, names in both if names]
+    said = [f"{what} {shortened(names)}" for what, names in both if names]
     return "classes: " + (", ".join(said) if said else "in another order")
 
 
 def _without(names: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
     return [name for name in names if name not in set(others)]
-
-
-def _shortened(names: list[str], most: int = 3) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

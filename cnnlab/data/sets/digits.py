@@ -40,6 +40,7 @@ class Digits(ImageDataset):
     ) -> None:
         self.spec = replace(type(self).spec, height=size, width=size)
         self.num_train, self.num_val = subset_size(subset, NUM_TRAIN), NUM_VAL
+        self.num_test = NUM_TEST
         self.augment = augment
 
     def load(self) -> Splits:

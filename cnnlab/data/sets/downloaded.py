@@ -42,6 +42,7 @@ class DownloadedDataset(ImageDataset):
     files: ClassVar[tuple[str, ...]]
     num_images: ClassVar[int]  # official training images, validation included
     num_val: int = 5000
+    num_test: int = 10_000
 
     def __init__(
         self, *, root: Root = None, subset: int | None = None, augment: Augment = NO_AUGMENT
