@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from cnnlab.runs.heartbeat import heartbeat, observe
 from cnnlab.runs.run_dir import RunDir, write_atomically
+from cnnlab.runs.writable import make_folder
 
 HEARTBEAT = 10.0  # seconds
 LOST_AFTER = 60.0
@@ -78,7 +79,7 @@ def holder(run: RunDir) -> Claim | None:
 @contextmanager
 def claimed(run: RunDir) -> Iterator[Claim | None]:
     """Claim the run for the block; yields None, or the claim of the process that has it already."""
-    run.path.mkdir(parents=True, exist_ok=True)
+    make_folder(run.path)
     token = secrets.token_hex(8)
     with _lock(run):  # two processes must not both find it free
         other = holder(run)

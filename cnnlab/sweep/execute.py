@@ -16,7 +16,7 @@ import torch
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import ClaimLostError, claimed, ensure_claimed
-from cnnlab.runs.contents import DamagedFileError, reason
+from cnnlab.runs.contents import reason
 from cnnlab.runs.damaged import set_aside_damaged
 from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.identity import FILES
@@ -44,7 +44,7 @@ def execute(job: Job) -> RunState | None:
     """
     try:
         return _execute(job)
-    except (OSError, DamagedFileError) as error:  # of its folder; the other jobs are run
+    except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
         where = "" if isinstance(error, CnnlabError) else f"{error.filename or job.run_dir}: "
         print(f"{job.title} {RunState.FAILED}: {where}{reason(error)}", file=sys.stderr)
         return RunState.FAILED
