@@ -32,7 +32,7 @@ def main() -> None:
         if os.environ.get("CNNLAB_DEBUG") == "1":
             raise
         print(f"cnnlab: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
         sys.exit(130)

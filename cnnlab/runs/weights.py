@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.checkpoint_file import read_checkpoint
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.runs.status import state_of
@@ -54,13 +55,11 @@ def best_weights(run: RunDir) -> "dict[str, Tensor]":
     """The model's weights, by its own names, in a run's kept checkpoint.
 
     Raises:
-        CnnlabError: there is no checkpoint yet.
+        CnnlabError: there is no checkpoint yet, or it cannot be read.
     """
-    import torch
-
     if not run.best_checkpoint.is_file():
         raise CnnlabError(f"{run}: no checkpoint yet (checkpoints/best.ckpt)")
-    state = torch.load(run.best_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    state = read_checkpoint(run.best_checkpoint)["state_dict"]
     prefix = "model."
     return {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
 
