@@ -16,7 +16,7 @@ from cnnlab.runs.contents import (
 from cnnlab.runs.run_dir import RunDir
 
 
-def set_aside_damaged(run: RunDir) -> list[str]:
+def set_aside_unreadable(run: RunDir) -> list[str]:
     """Rename the damaged files of a run, which training writes again; a line for each.
 
     Raises:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @contextmanager
 def heartbeat(beat: Callable[[], bool], every: float) -> Iterator[None]:
-    """Within the block, call ``beat`` at once and then every so many seconds, until it is False.
+    """Within the block, call ``beat`` every so many seconds, in a thread, until it returns False.
 
     What it raises is survived: a disk that is full or away for a minute is no reason to be taken
     for dead.
@@ -21,12 +21,10 @@ def heartbeat(beat: Callable[[], bool], every: float) -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
-        while True:
+        while not stop.wait(every):
             with suppress(Exception):  # whatever a file system or a database's driver raises
                 if not beat():
                     return
-            if stop.wait(every):
-                return
 
     thread = threading.Thread(target=run, name="cnnlab-heartbeat", daemon=True)
     thread.start()

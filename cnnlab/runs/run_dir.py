@@ -22,6 +22,7 @@ from cnnlab.runs.contents import (
     read_result,
     read_status,
 )
+from cnnlab.runs.durable import replacing
 from cnnlab.runs.state import RunState
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ if TYPE_CHECKING:
 def write_atomically(path: Path, text: str) -> None:
     """Replace ``path`` by ``text`` in one step."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:  # a full disk: nothing of it stays
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class RunDir:
@@ -52,6 +57,8 @@ class RunDir:
         self.checkpoint_dir = self.path / "checkpoints"
         self.best_checkpoint = self.checkpoint_dir / "best.ckpt"
         self.last_checkpoint = self.checkpoint_dir / "last.ckpt"
+        # while best.ckpt is of an epoch cut short: the best of the complete ones
+        self.best_complete_checkpoint = self.checkpoint_dir / "best_complete.ckpt"
 
     @classmethod
     def open(cls, path: "str | Path | RunDir") -> "RunDir":
@@ -114,7 +121,8 @@ class RunDir:
         write_atomically(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        write_atomically(self.result_file, json.dumps(result, indent=1) + "\n")
+        with replacing(self.result_file) as file:
+            file.write((json.dumps(result, indent=1) + "\n").encode())
 
     def write_env(self, env: Mapping[str, Any]) -> None:
         write_atomically(self.env_file, json.dumps(env, indent=1) + "\n")

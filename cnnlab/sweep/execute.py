@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
@@ -15,10 +14,12 @@ import torch
 
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.checkpoint_file import set_aside_damaged
 from cnnlab.runs.claim import ClaimLostError, claimed, ensure_claimed
-from cnnlab.runs.contents import DamagedFileError, reason
-from cnnlab.runs.damaged import set_aside_damaged
+from cnnlab.runs.contents import reason
+from cnnlab.runs.damaged import set_aside_unreadable
 from cnnlab.runs.data_record import DataRecord, difference
+from cnnlab.runs.durable import DiskFullError, copy, is_disk_full
 from cnnlab.runs.identity import FILES
 from cnnlab.runs.job import Job
 from cnnlab.runs.locate import outdated
@@ -39,11 +40,14 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 def execute(job: Job) -> RunState | None:
     """Run the job; its final state. None: it is done, or another process is running it.
 
-    A failure or a stop is written into the folder, printed in a line, and not raised.
+    A failure or a stop is written into the folder, printed in a line, and not raised. A full disk
+    may leave room for neither: the state alone says so.
     """
     try:
         return _execute(job)
-    except (OSError, DamagedFileError) as error:  # of its folder; the other jobs are run
+    except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
+        if isinstance(error, OSError) and is_disk_full(error):
+            return RunState.DISK_FULL
         where = "" if isinstance(error, CnnlabError) else f"{error.filename or job.run_dir}: "
         print(f"{job.title} {RunState.FAILED}: {where}{reason(error)}", file=sys.stderr)
         return RunState.FAILED
@@ -73,7 +77,7 @@ def announce(jobs: Iterable[Job]) -> None:
 
 def _begin(job: Job) -> None:
     folder = job.run_dir
-    for line in set_aside_damaged(folder):
+    for line in set_aside_unreadable(folder):
         print(f"{job.title}: {line}", file=sys.stderr)
     for other, part in outdated(folder, job.identity):
         what = f"code of the {part} has changed since {other.name}"
@@ -83,7 +87,9 @@ def _begin(job: Job) -> None:
             what = f"data have changed since {other.name} ({difference(recorded, job.data)})"
         print(f"the {what}: training again", file=sys.stderr)
     folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    _copy_checkpoint(job)
+    _copy_checkpoints(job)
+    for line in set_aside_damaged(folder):
+        print(line, file=sys.stderr)
     folder.write_config(job.config.to_dict())
     folder.update_status(
         state=RunState.RUNNING,
@@ -96,14 +102,16 @@ def _begin(job: Job) -> None:
     )
 
 
-def _copy_checkpoint(job: Job) -> None:
+def _copy_checkpoints(job: Job) -> None:
     """A run that resumes another starts from copies of its metrics and checkpoints."""
     if job.config.resume is None or job.run_dir.last_checkpoint.is_file():
         return
     source = RunDir(Path(job.config.resume).expanduser())
-    for file in ("metrics_file", "data_file", "best_checkpoint", "last_checkpoint"):
+    best = ("best_checkpoint", "best_complete_checkpoint")
+    # last.ckpt at the end: it says that all are there
+    for file in ("metrics_file", "data_file", *best, "last_checkpoint"):
         if getattr(source, file).is_file():
-            shutil.copy2(getattr(source, file), getattr(job.run_dir, file))
+            copy(getattr(source, file), getattr(job.run_dir, file))
 
 
 def _train(job: Job) -> RunState | None:
@@ -151,6 +159,8 @@ def final_state(error: BaseException) -> RunState:
         return RunState.INTERRUPTED if is_ctrl_c else RunState.PREEMPTED
     if isinstance(error, Pruned):
         return RunState.PRUNED
+    if is_disk_full(error):
+        return RunState.DISK_FULL
     # Lightning turns Ctrl-C into SystemExit
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
         return RunState.INTERRUPTED
@@ -177,18 +187,28 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
         summary = f"{summary}; {saved}"
     if state is RunState.OUT_OF_MEMORY:
         summary = f"{first_line(summary)} (try a smaller batch_size with trainer.accumulate)"
+    if state is RunState.DISK_FULL:
+        summary = str(DiskFullError(folder.path))
     text = "".join(traceback.format_exception(error))
     log.error("%s %s\n%s", state, folder.name, text)
+    if state is RunState.DISK_FULL:
+        text = ""  # what is short may still find room
     folder.update_status(state=state, finished=time.time(), error=summary, traceback=text)
-    print(f"{job.title} {state}: {first_line(summary)}", file=sys.stderr)
+    if state is not RunState.DISK_FULL:  # which ends the command with the same words
+        print(f"{job.title} {state}: {first_line(summary)}", file=sys.stderr)
     if os.environ.get("CNNLAB_DEBUG") == "1":
         print(text, file=sys.stderr)
+
+
+class _RunLog(logging.FileHandler):
+    def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """A full disk ends the run where it matters; the log is not worth a traceback."""
 
 
 @contextlib.contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
     """Send what is logged or warned during a job to its own file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _RunLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root, level = logging.getLogger(), log.level
     root.addHandler(handler)
@@ -200,4 +220,5 @@ def _logging_to(path: Path) -> Iterator[None]:
         logging.captureWarnings(False)
         log.setLevel(level)
         root.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # what a full disk has not taken
+            handler.close()

@@ -19,7 +19,7 @@ from cnnlab.data.loading.chunks import Chunk, Position
 from cnnlab.data.loading.datamodule import EvalLoader
 from cnnlab.registry import CnnlabError
 from cnnlab.task import Task
-from cnnlab.training import lightning_bridge
+from cnnlab.training import lightning_bridge, optimizer_state
 from cnnlab.training.data_parallel import DataParallel
 from cnnlab.training.loop import train_steps
 from cnnlab.training.running_means import RunningMeans
@@ -70,6 +70,7 @@ class TrainingModule(pl.LightningModule):
         self.test_metrics: dict[str, float] = {}
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
+        self._optimizer_options = optimizer_state.group_options(optimizer)
         self._means = self._new_means()
         self._evaluated: list[tuple[Tensor, int]] = []
         self._kept: list[Tensor] = []
@@ -88,12 +89,16 @@ class TrainingModule(pl.LightningModule):
     def running(self) -> dict[str, float]:
         return self._means.means("train")
 
+    def restart_clock(self) -> None:
+        """Leave out the time since the last step or evaluation: a checkpoint was saved."""
+        self._clock = time.perf_counter()
+
     # Training
 
     def on_train_start(self) -> None:
         if self.trainer.world_size > 1:
             self._parallel = DataParallel(self.model)
-        self._clock = time.perf_counter()
+        self.restart_clock()
         if self.position.finished:
             self.trainer.should_stop = True
 
@@ -123,8 +128,7 @@ class TrainingModule(pl.LightningModule):
                 raise TrainingDivergedError(values[0], self.position.epoch, first + step)
             self._means.add(values, images)
         self.position.step += steps
-        self._tick()
-        self._means.train_seconds = self.position.seconds - self._means.began
+        self._means.train_seconds += self._tick()
         done = self.position.global_step  # Lightning adds one to what it logs under, later
         lightning_bridge.set_optimizer_steps(self.trainer, done, logged=done - 1)
 
@@ -192,14 +196,11 @@ class TrainingModule(pl.LightningModule):
         lightning_bridge.remove_loop_state(checkpoint)
         position = self.position
         checkpoint["epoch"] = position.epoch
-        checkpoint["position"] = {
-            "steps_per_epoch": position.steps_per_epoch,
-            "epoch": position.epoch,
-            "step": position.step,
-            "seconds": position.seconds,
-        }
+        names = ("steps_per_epoch", "epoch", "step", "seconds")
+        checkpoint["position"] = {name: getattr(position, name) for name in names}
         checkpoint[SUMS] = {**dataclasses.asdict(self._means), "names": list(self._means.names)}
         checkpoint["schedule"] = self.schedule.state_dict()
+        optimizer_state.describe(checkpoint, self.optimizer, self.model, self._optimizer_options)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if not lightning_bridge.is_fitting(self.trainer):  # testing takes the weights alone
@@ -216,6 +217,7 @@ class TrainingModule(pl.LightningModule):
             **{**checkpoint[SUMS], "names": tuple(checkpoint[SUMS]["names"])}
         )
         self.schedule.load_state_dict(checkpoint["schedule"])
+        optimizer_state.adapt(checkpoint, self.optimizer, self.model, self._optimizer_options)
         lightning_bridge.set_epochs_done(self.trainer, self.position.epoch)
         steps = self.position.global_step
         lightning_bridge.set_optimizer_steps(self.trainer, steps, logged=steps)
@@ -237,8 +239,10 @@ class TrainingModule(pl.LightningModule):
     def _new_means(self) -> RunningMeans:
         return RunningMeans(("loss", *self.task.counts), began=self.position.seconds)
 
-    def _tick(self) -> None:
+    def _tick(self) -> float:
         """Add the time since the last tick to the position: one time for all devices."""
         now = time.perf_counter()
-        self.position.seconds += self.trainer.strategy.broadcast(now - self._clock)
+        seconds: float = self.trainer.strategy.broadcast(now - self._clock)
+        self.position.seconds += seconds
         self._clock = now
+        return seconds

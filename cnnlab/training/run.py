@@ -4,6 +4,7 @@ import lightning.pytorch as pl
 import torch
 
 from cnnlab.data.loading.load import accelerator_device, load_images
+from cnnlab.runs.checkpoint_file import read_checkpoint
 from cnnlab.runs.data_record import check_unchanged
 from cnnlab.runs.job import Job
 from cnnlab.training import transfer
@@ -62,7 +63,7 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     try:
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
         trainer.strategy.barrier()  # of several processes the first has written best.ckpt by now
-        best = torch.load(run_dir.best_checkpoint, map_location="cpu", weights_only=True)
+        best = read_checkpoint(run_dir.best_checkpoint)
         module.load_state_dict(best["state_dict"])
         if config.trainer.test:
             trainer.test(module, data, verbose=False)

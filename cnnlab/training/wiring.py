@@ -148,7 +148,7 @@ def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
 def _checkpoint(config: RunConfig, run_dir: RunDir, stop: StopRequest | None) -> RunCheckpoint:
     steps, every_seconds = config.trainer.save_every
     return RunCheckpoint(
-        run_dir.checkpoint_dir,
+        run_dir,
         keep=config.metric,
         every=steps,
         every_seconds=every_seconds,

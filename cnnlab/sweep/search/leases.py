@@ -4,7 +4,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,13 @@ class TrialLeases:
         self._owner = [self.me.host, self.me.pid, self.me.born, self.me.token]
         self._lock = FileLock(sweep / FOLDER / ".take.lock")
 
-    def heartbeat(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
         """Within the block, show processes on other hosts that this one is alive."""
-        return heartbeat(self._beat, HEARTBEAT)
+        with suppress(Exception):  # the next one may be written
+            self._beat()
+        with heartbeat(self._beat, HEARTBEAT):
+            yield
 
     def acquire(self, limit: int) -> Trial | None:
         """A trial that a dead process left, else a new one while there are under ``limit``."""
