@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from cnnlab.app.overrides import CONF
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.text import first_line
 
 
 def train(
@@ -84,10 +86,11 @@ def _command_line(words: list[str]) -> Iterator[None]:
     sys.argv = words
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        with plain_errors():
+        with plain_errors(), contextlib.redirect_stderr(io.StringIO()) as said:
             yield
-    except ValueError as error:  # two flags that Hydra does not take together
-        raise CnnlabError(str(error)) from error
+    except SystemExit as exit_:  # how Hydra refuses a --package that is not there
+        if exit_.code:
+            raise CnnlabError(first_line(said.getvalue())) from exit_
     finally:
         sys.argv = before
         os.environ.clear()
