@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.durable import DiskFullError, is_disk_full
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
+from cnnlab.text import first_line
 
 
 def train(
@@ -98,10 +100,11 @@ def _command_line(words: list[str]) -> Iterator[None]:
     sys.argv = words
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        with plain_errors():
+        with plain_errors(), contextlib.redirect_stderr(io.StringIO()) as said:
             yield
-    except ValueError as error:  # two flags that Hydra does not take together
-        raise CnnlabError(str(error)) from error
+    except SystemExit as exit_:  # how Hydra refuses a --package that is not there
+        if exit_.code:
+            raise CnnlabError(first_line(said.getvalue())) from exit_
     finally:
         sys.argv = before
         os.environ.clear()
