@@ -15,6 +15,7 @@ from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.sweep.prepare_data import ensure_data
 
 
 def train(
@@ -33,6 +34,7 @@ def train(
         return run_sweep(command, verbose=verbose)
     job = command.make_job(command.overrides)
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
+    ensure_data([] if job.run_dir.is_done else [job])
     from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
 
     state = execute(job)

@@ -14,12 +14,13 @@ from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.launchers.dispatch import dispatch
 from cnnlab.sweep.launchers.options import Options
+from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.sweep.search.leases import TrialLeases
 from cnnlab.sweep.search.options import KEY, SearchOptions
 from cnnlab.sweep.search.report import report
 from cnnlab.sweep.search.sampler import GridInOrder, make_sampler
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import open_study
+from cnnlab.sweep.search.study import count_finished, open_study
 from cnnlab.sweep.search.trials import MakeJob, TrialJob, job_words, make_trial_job, record_outcome
 
 
@@ -35,10 +36,12 @@ def search(
         CnnlabError: the search is refused; no trial was begun.
     """
     sampler = make_sampler(options, space)
-    sweep = check_corners(space, options, make_job)[0].run_dir.path.parent
+    corners = check_corners(space, options, make_job)
+    sweep = corners[0].run_dir.path.parent
     limit = options.n_trials
     if isinstance(sampler, GridInOrder):
         limit = min(limit, len(sampler.points))
+    ensure_data(corners if count_finished(sweep, options) < limit else [])
     study = open_study(sweep, options, space, sampler)
     _print_progress(study, limit)
     leases = TrialLeases(study, sweep)
