@@ -1,6 +1,6 @@
 """The data of all jobs, checked before the first of them starts.
 
-What is missing is thus said at once, not by the job that comes to it after hours.
+What is missing is thus said at once, and not by a job that starts hours later.
 """
 
 from collections.abc import Iterable

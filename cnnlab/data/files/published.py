@@ -136,4 +136,6 @@ def _alias(folder: Path, name: str) -> str:
     except OSError:
         return ""
     others = [other for other in others if other != name and not other.endswith(PACKED)]
-    return next((other for other in others if without_punctuation(other) == without_punctuation(name)), "")
+    return next(
+        (other for other in others if without_punctuation(other) == without_punctuation(name)), ""
+    )
