@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: install demo test test-all lint types check clean help
+.PHONY: install demo test test-all torture lint types check clean help
 
 install: $(READY)  ## make .venv and install cnnlab into it
 
@@ -24,6 +24,10 @@ test: $(READY)  ## the fast tests
 
 test-all: $(READY)  ## every test, those that train for real too
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10
+
+torture: $(READY)  ## hostile words, damaged files and kills by the thousand; half an hour
+	@cd tests && failed=0; for name in overrides run_files two_device_kills; do \
+	  test ! -f torture/$$name.py || ../$(BIN)/python -m torture.$$name || failed=1; done; exit $$failed
 
 lint: $(READY)  ## formatting and lint
 	$(BIN)/ruff format --check .

@@ -30,17 +30,26 @@ __all__ = ["CnnlabError", "compare", "load_run", "train"]
 # The functions import what they need when they are called: `import cnnlab` alone is instant.
 
 
-def train(overrides: Sequence[str] = (), *, imports: Iterable[str] = ()) -> "list[RunDir]":
+def train(
+    overrides: str | Sequence[str] = (), *, imports: str | Iterable[str] = ()
+) -> "list[RunDir]":
     """Run, or sweep where an override gives several values; returns the run folders.
+
+    Args:
+        overrides: words as on the command line, or one line of them: "model=mlp seed=0,1". With
+            "-m" among them it is a sweep, also of one run.
+        imports: modules that register your own components; a string is one.
 
     Raises:
         CnnlabError: the overrides are refused, or a run failed (the others are kept).
     """
     from cnnlab.app import train as launch
+    from cnnlab.app.arguments import python_words
     from cnnlab.discovery import discover
 
-    discover(imports)
-    runs = launch.train(overrides)
+    words, multirun = python_words(overrides)
+    discover([imports] if isinstance(imports, str) else imports)
+    runs = launch.train(words, multirun=multirun)
     failed = [run for run in runs if not run.is_done]
     if failed:
         error = failed[0].status().get("error")
@@ -48,15 +57,21 @@ def train(overrides: Sequence[str] = (), *, imports: Iterable[str] = ()) -> "lis
     return runs
 
 
-def compare(runs: "Iterable[str | Path | RunDir]") -> "pd.DataFrame":
+def compare(
+    runs: "str | Path | RunDir | Iterable[str | Path | RunDir]",
+) -> "pd.DataFrame":
     """One row per configuration of finished runs, sorted by validation accuracy.
+
+    Args:
+        runs: run folders, or folders that hold them; one, or several in a list.
 
     Raises:
         CnnlabError: there is nothing to compare.
     """
     from cnnlab.compare import compare as comparing
 
-    return comparing.compare(list(runs)).table
+    one = isinstance(runs, str | os.PathLike)
+    return comparing.compare([runs] if one else list(runs)).table
 
 
 def load_run(path: "str | Path | RunDir") -> "Run":

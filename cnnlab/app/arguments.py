@@ -1,7 +1,8 @@
 """The arguments of ``cnnlab train``: overrides, -m, --config-dir, and questions for Hydra."""
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cnnlab.registry import CnnlabError, nearest
@@ -9,8 +10,14 @@ from cnnlab.registry import CnnlabError, nearest
 MULTIRUN = ("-m", "--multirun")
 CONFIG_DIR = ("--config-dir", "-cd")
 HELP = ("--help", "-h")
-VALUED_QUESTIONS = ("--cfg", "-c", "--package", "-p", "--info", "-i")
-QUESTIONS = (*VALUED_QUESTIONS, "--hydra-help", "--resolve")
+CFG, PACKAGE, INFO = ("--cfg", "-c"), ("--package", "-p"), ("--info", "-i")
+HYDRA_HELP, RESOLVE = "--hydra-help", "--resolve"
+VALUED_QUESTIONS = (*CFG, *PACKAGE, *INFO)
+QUESTIONS = (*VALUED_QUESTIONS, HYDRA_HELP, RESOLVE)
+ANSWERS = {  # what Hydra can show
+    **dict.fromkeys(CFG, ("job", "hydra", "all")),
+    **dict.fromkeys(INFO, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,11 @@ class Arguments:
     multirun: bool = False
     wants_help: bool = False
     questions: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """The flag that asks Hydra; empty where nothing is asked."""
+        return next((word.partition("=")[0] for word in self.questions), "")
 
 
 def read_arguments(words: Sequence[str]) -> Arguments:
@@ -47,18 +59,61 @@ def read_arguments(words: Sequence[str]) -> Arguments:
         elif flag in CONFIG_DIR:
             folders.append(value if equals else _value(flag, next(rest, None)))
         elif flag in QUESTIONS:
-            questions.append(word)
-            if flag in VALUED_QUESTIONS and not equals:
-                questions.append(_value(flag, next(rest, None)))
+            questions += _question(flag, value if equals else None, rest)
         else:
             known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS)
             raise CnnlabError(f"no flag {flag}{nearest(flag, known)}")
+    _check_questions(questions)
     overrides += _search_path(folders)
     return Arguments(tuple(overrides), multirun, wants_help, tuple(questions))
 
 
+def python_words(overrides: str | Sequence[str]) -> tuple[list[str], bool | None]:
+    """The overrides of a call from Python, and whether ``-m`` is among them; None where it is not.
+
+    A string is one line of words, quoted as in a shell.
+
+    Raises:
+        CnnlabError: another flag, whose answer would be printed and not returned.
+    """
+    try:
+        words = shlex.split(overrides) if isinstance(overrides, str) else list(overrides)
+    except ValueError as error:
+        raise CnnlabError(f"cannot read {overrides!r}: {error}") from error
+    for word in words:
+        if not isinstance(word, str):
+            raise CnnlabError(f"{word!r} is not an override; give strings, 'KEY=VALUE'")
+        if word.startswith("-") and word not in MULTIRUN:
+            raise CnnlabError(f"{word}: from Python there is only -m; flags are for the terminal")
+    kept = [word for word in words if word not in MULTIRUN]
+    return kept, True if len(kept) < len(words) else None
+
+
+def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:
+    """A question for Hydra with its value, which is checked here and not by Hydra."""
+    if flag not in VALUED_QUESTIONS:
+        if value is not None:
+            raise CnnlabError(f"{flag}={value}: {flag} takes no value")
+        return [flag]
+    answer = _value(flag, next(rest, None)) if value is None else value
+    if answer not in ANSWERS.get(flag, (answer,)):
+        raise CnnlabError(f"{flag} {answer} cannot be shown{nearest(answer, ANSWERS[flag])}")
+    return [flag, answer] if value is None else [f"{flag}={answer}"]
+
+
+def _check_questions(questions: Sequence[str]) -> None:
+    """Refuse what Hydra would pass over: two questions at once, or half a question."""
+    flags = [word.partition("=")[0] for word in questions]
+    asked = [flag for flag in flags if flag in (*CFG, *INFO, HYDRA_HELP)]
+    if len(asked) > 1:
+        raise CnnlabError(f"{' '.join(asked)}: one question at a time")
+    for flag in flags:
+        if flag in (*PACKAGE, RESOLVE) and not set(asked) & {*CFG}:
+            raise CnnlabError(f"{flag} is for --cfg, as in --cfg job {flag}")
+
+
 def _value(flag: str, value: str | None) -> str:
-    if value is None:
+    if not value or value.startswith("-"):
         raise CnnlabError(f"{flag} needs a value")
     return value
 

@@ -5,6 +5,7 @@ Nothing heavy is imported up here: ``cnnlab --help`` must answer at once.
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -60,6 +61,13 @@ def _discover_named(imports: list[str] | None) -> None:
         discover(imports or [])
 
 
+def _refuse_together(flags: Mapping[str, object]) -> None:
+    """Refuse flags of which one would be ignored."""
+    named = [flag for flag, value in flags.items() if value]
+    if len(named) > 1:
+        raise CnnlabError(f"{' and '.join(named)}: one of them at a time")
+
+
 @app.command(context_settings=HYDRA, add_help_option=False)
 def train(
     context: typer.Context,
@@ -83,12 +91,19 @@ def train(
     discover(imports or [])
     arguments = read_arguments(context.args)
     words, multirun = arguments.overrides, arguments.multirun
+    _refuse_together(
+        {
+            "--plan": plan,
+            "--verbose": verbose and not arguments.wants_help,
+            arguments.question: bool(arguments.question),
+        }
+    )
     if arguments.wants_help:
         from cnnlab.app.help import print_train_help
 
         print_train_help()
     elif arguments.questions:
-        command.show(words, arguments.questions)
+        command.show(words, arguments.questions, multirun=multirun)
     elif plan:
         command.plan(words, multirun=multirun)
     else:
@@ -165,6 +180,13 @@ def list_runs(
 
     cnnlab runs --where model=resnet20 --status failed --sort val_acc
     """
+    _refuse_together({"--watch": watch, "--why": why, "--clean": clean})
+    if yes and not clean:
+        raise CnnlabError("--yes is for --clean")
+    if why is not None and (where or status or sort):
+        raise CnnlabError("--why shows one run, whatever --where, --status and --sort say")
+    if clean and sort:
+        raise CnnlabError("--sort: --clean shows no table")
     _discover_named(imports)
     from cnnlab.runs import status_table
     from cnnlab.runs.clean import clean as remove_failed

@@ -1,6 +1,7 @@
 """From overrides to composed configs. Hydra is called here, and for each sweep only a few times."""
 
 import copy
+import warnings
 from collections.abc import Sequence
 
 from hydra.core.config_loader import ConfigLoader
@@ -12,13 +13,14 @@ from omegaconf import DictConfig
 
 from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
+from cnnlab.app.override_checks import check_group_value, check_override
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.prepare import prepare, typed
 from cnnlab.config import schema
 from cnnlab.config.options import GROUPS, LISTS, RunConfig, TrainerConfig
 from cnnlab.config.parse import run_defaults
 from cnnlab.discovery import discover
-from cnnlab.registry import CompositionError, nearest
+from cnnlab.registry import CompositionError
 from cnnlab.sweep.launchers import options as launchers
 from cnnlab.sweep.search import options as search
 
@@ -48,6 +50,17 @@ class Composer:
         with plain_errors():
             return list(self._parser.parse_overrides(list(words)))
 
+    def read(self, words: Sequence[str]) -> list[Override]:
+        """What a person typed: ``resume=RUN`` written out, and each override one to act on.
+
+        Raises:
+            CnnlabError: a word cannot be read, or nothing would act on it.
+        """
+        overrides = self.parse(expand_resume(quote_values(words)))
+        for override in overrides:
+            check_override(override)
+        return overrides
+
     def __call__(self, overrides: Sequence[Override]) -> DictConfig:
         """The config that Hydra would compose of these overrides.
 
@@ -63,9 +76,15 @@ class Composer:
 
     def _choice(self, words: tuple[str, ...]) -> DictConfig:
         if words not in self._composed:
-            self._composed[words] = self._loader.load_configuration(
-                CONFIG, list(words), run_mode=RunMode.RUN
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", message="provider=hydra.searchpath")
+                try:
+                    self._composed[words] = self._loader.load_configuration(
+                        CONFIG, list(words), run_mode=RunMode.RUN
+                    )
+                except UserWarning as warning:  # Hydra goes on without it
+                    path = str(warning).partition("path=")[2].removesuffix(" is not available.")
+                    raise CompositionError(f"hydra.searchpath: there is no {path}") from warning
         return self._composed[words]
 
     def _chooses(self, override: Override) -> bool:
@@ -75,7 +94,7 @@ class Composer:
         is_list = override.key_or_group in LISTS  # a group, even while none is registered
         is_group = is_list or group_exists(self._loader, override.key_or_group)
         if is_group and not override.is_delete():
-            _check_group_value(override)
+            check_group_value(override)
         return is_group and not isinstance(override.value(), dict)
 
 
@@ -83,19 +102,6 @@ def chooses_nothing(override: Override) -> bool:
     """``callbacks=[]`` while none is registered: Hydra would not know that it is a group."""
     registry = LISTS.get(override.key_or_group)
     return registry is not None and len(registry) == 0 and override.value() == []
-
-
-def _check_group_value(override: Override) -> None:
-    """Refuse a number, null or the like for a group: Hydra's own error for it is a ValueError."""
-    value, group = override.value(), override.key_or_group
-    names = value if isinstance(value, list) else [value]
-    if not isinstance(value, dict) and not all(isinstance(name, str) for name in names):
-        raise CompositionError(f"{override.input_line}: give a name, {group}=NAME")
-    for name in names if group in LISTS else []:
-        known = [entry.name for entry in LISTS[group]]
-        if name not in known:
-            hint = nearest(str(name), known) or "; --import MODULE names the file that registers it"
-            raise CompositionError(f"no {group.removesuffix('s')} '{name}'{hint}")
 
 
 def compose(words: Sequence[str], *, preflight: bool = True) -> RunConfig:
@@ -108,7 +114,7 @@ def compose(words: Sequence[str], *, preflight: bool = True) -> RunConfig:
     """
     composer = Composer()
     try:
-        overrides = composer.parse(expand_resume(quote_values(words)))
+        overrides = composer.read(words)
         composed = composer(overrides)
     except CompositionError as error:
         raise one_value(error) from error

@@ -5,12 +5,19 @@ import re
 from collections.abc import Iterator, Mapping
 
 from hydra.errors import (
-    ConfigCompositionException,
     HydraException,
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+    UnsupportedInterpolationType,
+)
+from yaml import YAMLError
 
 from cnnlab.config import schema
 from cnnlab.config.options import GROUPS
@@ -18,6 +25,14 @@ from cnnlab.registry import CnnlabError, CompositionError, nearest
 from cnnlab.text import first_line
 
 COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
+# Of Hydra's parser (nesting beyond its stack), of OmegaConf's (a number beyond Python's digits),
+# of a YAML file (broken, or not UTF-8).
+FOREIGN_ERRORS = (RecursionError, ValueError, YAMLError)
+INTERPOLATION_ERRORS = (
+    InterpolationKeyError,
+    InterpolationResolutionError,
+    UnsupportedInterpolationType,
+)
 QUOTE, ADD_M = "'", ": add -m to sweep over them"
 # Who has options of these groups: with the others there is nothing to set.
 OWNERS = {
@@ -37,6 +52,8 @@ def plain_errors() -> Iterator[None]:
         yield
     except COMPOSING_ERRORS as error:
         raise composition_error(error) from error
+    except FOREIGN_ERRORS as error:
+        raise CompositionError(_of_foreign(error)) from error
 
 
 def composition_error(error: BaseException) -> CompositionError:
@@ -49,14 +66,15 @@ def composition_error(error: BaseException) -> CompositionError:
             )
         if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
             return CompositionError(_unknown_key(cause))
+        if isinstance(cause, INTERPOLATION_ERRORS):
+            return CompositionError(_interpolation(cause))
     text = str(error)
     if isinstance(error, OverrideParseException):
-        return CompositionError(f"cannot read '{error.override}': {first_line(text)}")
+        return CompositionError(f"cannot read '{error.override}': {_unreadable(error)}")
     if text.startswith(("Ambiguous value", "Sweep parameters")):
         return CompositionError(f"{text.split(QUOTE)[1]} is several values{ADD_M}")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    kind = "" if isinstance(error, ConfigCompositionException) else f"{type(error).__name__}: "
-    return CompositionError(kind + "\n".join(lines[:2]))
+    return CompositionError("\n".join(lines[:2]))
 
 
 def one_value(error: CompositionError) -> CompositionError:
@@ -71,6 +89,35 @@ def as_chosen(error: CnnlabError, choices: Mapping[str, str]) -> CnnlabError:
     if group not in GROUPS or not choices.get(group) or name is None:
         return error
     return CnnlabError(f"{group}={choices[group]}{said[name.end() :]}")
+
+
+def _unreadable(error: OverrideParseException) -> str:
+    """Why Hydra's grammar does not take a word."""
+    key, equals, value = error.override.partition("=")
+    if not equals:
+        return f"give {key.strip() or 'KEY'}=VALUE"
+    if not re.fullmatch(r"[~+]*[\w$@:-]+([./][\w$@:-]+)*", key):
+        return f"'{key}' is not the name of an option"
+    said = first_line(error)
+    if said.startswith(("LexerNoViableAlt", "Error parsing", "mismatched", "no viable")):
+        return f"quote its value, {key}='...'" if value else "it has no value"
+    return said
+
+
+def _interpolation(error: OmegaConfBaseException) -> str:
+    """What is wrong with ``${...}`` in a value."""
+    key, said = error.full_key, first_line(str(error.msg or error))
+    if isinstance(error, InterpolationKeyError):
+        said = said.replace("Interpolation key", "there is no option").removesuffix(" not found")
+    said = re.sub(r"^\w+ raised while resolving interpolation: ", "", said)
+    return f"{key}: {said}" if key else said
+
+
+def _of_foreign(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "an override is nested too deeply"
+    said = " ".join(str(error).split())
+    return f"cannot be composed: {said[:300]}"
 
 
 def _unknown_key(error: OmegaConfBaseException) -> str:

@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnlab.app.errors import as_chosen
 from cnnlab.config.schema import build
+from cnnlab.explain.impossible_size import refuse_impossible_size
 from cnnlab.explain.layers.steps import steps
 from cnnlab.explain.layers.table import LayerTable, layer_table
 from cnnlab.explain.layers.terminal import print_layer_table
@@ -56,7 +57,7 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
     try:
         config = compose(words, preflight=False)
         spec = build(DATASETS, config.data).spec
-        with torch.device("meta"):
+        with torch.device("meta"), refuse_impossible_size(config.model["name"]):
             network: nn.Module = build(MODELS, config.model, spec)
     except CnnlabError as error:
         raise as_chosen(error, names) from error

@@ -1,16 +1,20 @@
 """Override words before Hydra parses them: quoting, and ``resume=RUN`` written out."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
-from cnnlab.config.flags import flags
+from cnnlab.config.flags import flags, run_level_annotation
 from cnnlab.config.options import GROUPS, LISTS
+from cnnlab.config.schema import options
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir
 
+# What Hydra's grammar reads as a number or a bool.
+NOT_TEXT = re.compile(
+    r"[+-]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[+-]?\d[\d_]*)?|true|false|[+-]?(inf|nan)", re.IGNORECASE
+)
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 
@@ -18,7 +22,9 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / 
 def quote(value: Any) -> str:
     """A value in Hydra's override grammar."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        # a backslash is one, but before a quotation mark
+        escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ("\\" + m[2] if m[2] else ""), value)
+        return f'"{escaped}"'
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{quote(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -40,10 +46,37 @@ def _quote_value(word: str) -> str:
     if flags(key).quote == "each" and value and value[0] not in "'\"":
         texts = (None if text == "null" else text for text in value.split(","))
         return f"{key}={','.join(map(quote, texts))}"
+    if takes_only_text(key) and not re.search(r"[\[\](){}'\"]", value):
+        return f"{key}={','.join(_quote_number(item) for item in value.split(','))}"
     if "=" in value and re.fullmatch(r"\[[^\[\]'\"]*\]", value):
         items = [item.strip() for item in value[1:-1].split(",")]
         return f"{key}=[{','.join(quote(item) if '=' in item else item for item in items)}]"
     return word
+
+
+def takes_only_text(key: str) -> bool:
+    """Whether an option is text, so that ``1.10`` is no number: by annotation, of any component."""
+    group, _, option = key.partition(".")
+    if group in LISTS:
+        name, _, option = option.partition(".")
+        entries = [entry for entry in LISTS[group] if entry.name == name]
+    else:
+        entries = list(GROUPS.get(group, ()))
+    annotations = [o[option].annotation for e in entries if option in (o := options(e.component))]
+    if not entries:
+        annotations = [annotation] if (annotation := run_level_annotation(key)) else []
+    return bool(annotations) and all(map(_is_text, annotations))
+
+
+def _is_text(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    kinds = set(get_args(annotation) or [annotation]) - {type(None)}
+    return kinds == {str}
+
+
+def _quote_number(text: str) -> str:
+    return quote(text) if NOT_TEXT.fullmatch(text) else text
 
 
 def expand_resume(words: Sequence[str]) -> list[str]:

@@ -1,26 +1,28 @@
 """A sweep or a search: every job composed and checked before the first one is run."""
 
 import dataclasses
-import itertools
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import Glob
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.command import Command
+from cnnlab.app.grid import ends_of_grid, expand_grid, num_jobs
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.launchers import options as launchers
 from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.sweep.search import options as search
+from cnnlab.text import first_line, plural
 
 if TYPE_CHECKING:
     from cnnlab.sweep.search.space import Space
 
-Grid = list[list[Override]]  # the overrides of each job
+MAX_PLANNED = 1_000  # a job takes 0.03 s or more to compose and check
+MAX_LINES, MAX_SHOWN = 3, 8  # of a refusal, and jobs in each of its lines
 
 
 def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
@@ -60,6 +62,9 @@ def plan_sweep(command: Command) -> None:
     from cnnlab.sweep.launchers.resources import max_parallel
 
     if node.runtime.choices["hydra/sweeper"] != "optuna":
+        if (number := num_jobs(command)) > MAX_PLANNED:
+            _print_count(command, number)
+            return
         jobs = check_jobs(command)
         print_plan(jobs, max_parallel(launcher, jobs))
         return
@@ -85,23 +90,13 @@ def print_plan(jobs: Sequence[Job], parallel: int) -> None:
     table.print_plan(make_plan(jobs, parallel))
 
 
-def expand_grid(command: Command) -> Grid:
-    """The jobs of a grid; the last override turns fastest.
-
-    Raises:
-        CnnlabError: an override is not a grid's.
-    """
-    axes: dict[str, list[Override]] = {}
-    for override in command.overrides:
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            axes[key] = [override]
-        elif override.is_discrete_sweep():
-            words = [f"{key}={value}" for value in override.sweep_string_iterator()]
-            axes[key] = command.composer.parse(words)
-        else:
-            raise CnnlabError(f"{override.input_line}: a grid needs a list, choice, range or glob")
-    return [list(job) for job in itertools.product(*axes.values())]
+def _print_count(command: Command, number: int) -> None:
+    """Say how many jobs there are, with only the first and the last of them checked."""
+    first, last = (command.make_job(overrides) for overrides in ends_of_grid(command))
+    print(
+        f"{number:,} jobs, counted only: --plan composes and measures up to {MAX_PLANNED:,}\n"
+        f"first {first.run_dir}\nlast  {last.run_dir}"
+    )
 
 
 def check_jobs(command: Command) -> list[Job]:
@@ -136,14 +131,25 @@ def check_jobs(command: Command) -> list[Job]:
     if refused or not jobs:
         if len(grid) == len(refused) and len(set(refused.values())) == 1:
             raise CnnlabError(next(iter(refused.values())))  # nothing that is swept makes it so
-        lines = [f"{words}: {reason}" for words, reason in (refused or left_out).items()]
-        raise CnnlabError(
-            f"{len(lines)} of {len(grid)} jobs refused; nothing was started\n  "
-            + "\n  ".join(lines)
-        )
+        raise CnnlabError(_refusal(refused or left_out, len(grid)))
     for model, reason in left_out.items():
         print(f"left out {model}: {reason}", file=sys.stderr)
     return jobs
+
+
+def _refusal(reasons: Mapping[str, str], number: int) -> str:
+    """Three lines at most: how many of the jobs, and which of them for which reasons."""
+    jobs_of: dict[str, list[str]] = {}
+    for job, reason in reasons.items():
+        jobs_of.setdefault(first_line(reason), []).append(job)
+    lines = [f"{len(reasons)} of {number} jobs refused; nothing was started"]
+    for reason, jobs in jobs_of.items():
+        more = f" and {len(jobs) - MAX_SHOWN} more" if len(jobs) > MAX_SHOWN else ""
+        lines.append(f"  {', '.join(jobs[:MAX_SHOWN])}{more}: {reason}")
+    if len(lines) > MAX_LINES:
+        others = plural(len(jobs_of) - (MAX_LINES - 1), "other reason")
+        lines[MAX_LINES - 1 :] = [f"{lines[MAX_LINES - 1]} (and {others})"]
+    return "\n".join(lines)
 
 
 def unique(jobs: Iterable[Job]) -> list[Job]:

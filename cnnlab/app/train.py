@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,12 @@ import hydra
 from cnnlab.app.command import read_command
 from cnnlab.app.compose import CONFIG, Composer, chooses_nothing
 from cnnlab.app.errors import one_value, plain_errors
-from cnnlab.app.overrides import CONF, expand_resume, quote_values
+from cnnlab.app.overrides import CONF
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.prepare_data import ensure_data
+from cnnlab.text import first_line
 
 
 def train(
@@ -56,15 +58,17 @@ def plan(words: Sequence[str], *, multirun: bool | None = None) -> None:
     print_plan([command.make_job(command.overrides)], parallel=1)
 
 
-def show(words: Sequence[str], flags: Sequence[str]) -> None:
+def show(words: Sequence[str], flags: Sequence[str], *, multirun: bool = False) -> None:
     """Let Hydra answer its own questions: --cfg job, --info.
 
     Raises:
-        CnnlabError: the words do not compose.
+        CnnlabError: the words do not compose, or are those of a sweep.
     """
     composer = Composer()
-    overrides = composer.parse(expand_resume(quote_values(words)))
+    overrides = composer.read(words)
     shown = [str(o.input_line) for o in overrides if not chooses_nothing(o)]
+    if multirun and not any(o.is_sweep_override() for o in overrides):
+        raise CnnlabError(f"-m and {flags[0]}: the config of one run is shown; leave out -m")
     main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG)(_no_job)
     try:
         with _command_line(["cnnlab train", *shown, *flags]):
@@ -84,10 +88,11 @@ def _command_line(words: list[str]) -> Iterator[None]:
     sys.argv = words
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        with plain_errors():
+        with plain_errors(), contextlib.redirect_stderr(io.StringIO()) as said:
             yield
-    except ValueError as error:  # two flags that Hydra does not take together
-        raise CnnlabError(str(error)) from error
+    except SystemExit as exit_:  # how Hydra refuses a --package that is not there
+        if exit_.code:
+            raise CnnlabError(first_line(said.getvalue())) from exit_
     finally:
         sys.argv = before
         os.environ.clear()

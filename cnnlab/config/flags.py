@@ -33,6 +33,18 @@ def run_flags() -> dict[str, Flags]:
     return dict(_walk("", typing.get_type_hints(RunConfig, include_extras=True)))
 
 
+def run_level_annotation(key: str) -> Any:
+    """The annotation of a run-level option such as ``trainer.max_time``; None where it is none."""
+    annotation: Any = RunConfig
+    for name in key.split("."):
+        if not dataclasses.is_dataclass(annotation):
+            return None
+        hints = typing.get_type_hints(annotation)
+        fields = {option_name(field): field.name for field in dataclasses.fields(annotation)}
+        annotation = hints.get(fields.get(name, ""))
+    return annotation
+
+
 @functools.cache
 def component_flags(component: Callable[..., Any]) -> dict[str, Flags]:
     """The flags of a component's options that have some: ``root``, ``augment.crop``."""

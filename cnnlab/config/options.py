@@ -133,13 +133,15 @@ class SweepConfig:
         fail_fast: stop at the first run that fails.
     """
 
-    name: str | None = None
+    name: Annotated[str | None, dataclasses.replace(LOCATION, quote="whole")] = None
     retry: bool = True
     fail_fast: bool = False
 
     def __post_init__(self) -> None:
         if self.name is not None and not re.fullmatch(r"[\w.+-]+", self.name):
             raise ValueError(f"name={self.name} may hold letters, digits and . _ + - only")
+        if self.name is not None and not self.name.strip("."):
+            raise ValueError(f"name={self.name} would be another folder than one in runs_dir")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from cnnlab.runs.run_dir import RunDir, write_atomically
+from cnnlab.runs.writable import make_folder
 
 HEARTBEAT = 10.0  # seconds
 LOST_AFTER = 60.0
@@ -58,7 +59,7 @@ def holder(run: RunDir) -> Claim | None:
 @contextmanager
 def claimed(run: RunDir) -> Iterator[Claim | None]:
     """Claim the run for the block; yields None, or the claim of the process that has it already."""
-    run.path.mkdir(parents=True, exist_ok=True)
+    make_folder(run.path)
     with FileLock(run.path / ".claim.lock"):  # two processes must not both find it free
         other = holder(run)
         if other is None:

@@ -10,6 +10,7 @@ from cnnlab.explain.cost import Cost
 from cnnlab.runs.identity import Identity, identify
 from cnnlab.runs.locate import run_dir_for
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.writable import check_writable
 
 SINGLE = "single"  # the folder of runs that belong to no sweep
 
@@ -47,8 +48,13 @@ class Job:
 
     @classmethod
     def of(cls, config: RunConfig, choices: dict[str, str], name: str, cost: Cost) -> "Job":
-        """The job of a checked config, with its identity and its run folder."""
+        """The job of a checked config, with its identity and its run folder.
+
+        Raises:
+            CnnlabError: the run folder cannot be made.
+        """
         identity = identify(config)
         sweep = Path(config.runs_dir).expanduser() / (config.sweep.name or SINGLE)
+        check_writable(sweep, f"runs_dir={config.runs_dir}")
         run_dir = run_dir_for(sweep, name, identity, rerun=config.rerun)
         return cls(config, choices, name, identity, cost, run_dir)

@@ -16,6 +16,7 @@ from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.chunks import steps_per_epoch
 from cnnlab.explain.cost import Cost, count
+from cnnlab.explain.impossible_size import refuse_impossible_size
 from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
@@ -179,11 +180,13 @@ def preflight(config: RunConfig) -> Cost:
         CnnlabError: the run is impossible.
     """
     _refuse_missing_device(config.trainer.accelerator, config.trainer.devices)
-    parts = assemble(config, "meta")
-    spec, name = parts.dataset.spec, config.model["name"]
-    batch = torch.empty(2, *spec.shape, device="meta")
-    with _refuse_unfit_images(config, spec):
-        outputs = parts.model.train()(batch)
+    name = config.model["name"]
+    with refuse_impossible_size(name):
+        parts = assemble(config, "meta")
+        spec = parts.dataset.spec
+        batch = torch.empty(2, *spec.shape, device="meta")
+        with _refuse_unfit_images(config, spec):
+            outputs = parts.model.train()(batch)
     required = parts.task.output_shape(spec, len(batch))
     if tuple(outputs.shape) != required:
         raise CnnlabError(

@@ -7,7 +7,7 @@ import pytest
 from source_tree import ROOT, assert_none, python_files, room_of, write_tree
 
 PAGES = ("README.md", "CONTRIBUTING.md")
-NO_MIRROR = {"e2e", "house", "support"}  # folders of tests/ that mirror no room
+NO_MIRROR = {"e2e", "house", "support", "torture"}  # folders of tests/ that mirror no room
 NOT_HERE = (
     "runs/",
     "my_models.py",

@@ -19,6 +19,8 @@ from optuna.distributions import (
 from cnnlab.config.flags import flags
 from cnnlab.registry import CnnlabError
 
+MAX_VALUES = 1_000_000  # of a range, which is listed
+
 
 @dataclass(frozen=True)
 class Dimension:
@@ -158,6 +160,8 @@ def _range(sweep: RangeSweep) -> Dimension:
     if step == 0 or (stop - start) / step <= 0:
         raise ValueError("the range is empty")
     count = math.ceil((stop - start) / step)
+    if count > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES:,} values; an interval(...) has any number")
     exact = [start + i * step for i in range(count)]
     low, high, log = min(exact), max(exact), "log" in sweep.tags
     if all(isinstance(x, int) for x in (sweep.start, sweep.stop, sweep.step)):

@@ -1,0 +1,42 @@
+"""Whether a folder can be made and written, asked before any work starts."""
+
+import os
+from pathlib import Path
+
+from cnnlab.registry import CnnlabError
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Refuse a folder that cannot be made or written; makes and writes nothing.
+
+    Args:
+        option: what a person gave, ``runs_dir=...``, for the message.
+
+    Raises:
+        CnnlabError: a file is in its place or above it, its name is too long, or writing is not
+            allowed there.
+    """
+    if not option.partition("=")[2] or "\0" in option:
+        raise CnnlabError(f"{option!r} names no folder")
+    try:
+        place = next(
+            p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink()
+        )
+    except OSError as error:
+        raise CnnlabError(f"{option}: {error.strerror}") from error
+    if not place.is_dir():
+        raise CnnlabError(f"{option}: {place} is a file, not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise CnnlabError(f"{option}: {place} cannot be written")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        CnnlabError: the file system refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CnnlabError(f"{folder} cannot be made: {error.strerror}") from error
