@@ -10,14 +10,18 @@ from omegaconf import DictConfig, OmegaConf
 from cnnlab.app.errors import as_chosen, plain_errors
 from cnnlab.config.options import RunConfig
 from cnnlab.config.parse import parse
+from cnnlab.data.scan import scanned_once
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.identity import identify
 from cnnlab.runs.job import Job
 from cnnlab.runs.naming import run_name
+from cnnlab.runs.own_files import own_files
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import preflight, resolve_epochs
 
 
+@scanned_once()
 def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
     """Check a composed config as a whole: types, bounds, geometry, sizes. Writes nothing.
 
@@ -75,9 +79,24 @@ def _resume_in_place(config: RunConfig) -> RunConfig:
     past = source.status().get("identity") or {}
     if identify(unchanged).differences(past) == [] and not source.is_done:
         return unchanged
+    _refuse_other_data(source, config)
     epochs = len(source.metrics()) if source.metrics_file.is_file() else 0
     if config.epochs <= epochs:
         raise CnnlabError(
             f"resume={source}: it has trained {epochs} epochs; give trainer.epochs above {epochs}"
         )
     return config
+
+
+def _refuse_other_data(source: RunDir, config: RunConfig) -> None:
+    """A run goes on with the files that it began with, where they are a person's own."""
+    files, recorded = own_files(config), DataRecord.read(source)
+    if files is None:
+        return
+    if recorded is None:
+        raise CnnlabError(
+            f"resume={source}: it was made before runs knew their pictures, which are split and "
+            "resized otherwise now; train it again without resume"
+        )
+    if change := difference(recorded, files.record):
+        raise CnnlabError(f"resume={source}: its data have changed: {change}")

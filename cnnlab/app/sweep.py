@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.command import Command
 from cnnlab.app.grid import ends_of_grid, expand_grid, num_jobs
+from cnnlab.data.scan import scanned_once
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
@@ -45,8 +46,10 @@ def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
         dataclasses.replace(job, title=f"{number}/{len(todo)} {job.run_dir.name}", verbose=verbose)
         for number, job in enumerate(todo, 1)
     ]
+    from cnnlab.sweep.execute import announce
     from cnnlab.sweep.launchers.dispatch import dispatch  # loads lightning
 
+    announce(titled)
     dispatch(titled, launcher)
     return [job.run_dir for job in jobs]
 
@@ -93,12 +96,14 @@ def print_plan(jobs: Sequence[Job], parallel: int) -> None:
 def _print_count(command: Command, number: int) -> None:
     """Say how many jobs there are, with only the first and the last of them checked."""
     first, last = (command.make_job(overrides) for overrides in ends_of_grid(command))
+    ensure_data([first, last], write=False)
     print(
         f"{number:,} jobs, counted only: --plan composes and measures up to {MAX_PLANNED:,}\n"
         f"first {first.run_dir}\nlast  {last.run_dir}"
     )
 
 
+@scanned_once()
 def check_jobs(command: Command) -> list[Job]:
     """Every job of a grid, composed and checked; jobs of the same run are all in it.
 

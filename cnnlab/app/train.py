@@ -37,8 +37,9 @@ def train(
     job = command.make_job(command.overrides)
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
     ensure_data([] if job.run_dir.is_done else [job])
-    from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
+    from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
 
+    announce([job])
     state = execute(job)
     if state and state.is_resumable:
         raise KeyboardInterrupt

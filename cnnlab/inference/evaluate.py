@@ -6,14 +6,16 @@ from typing import Any
 import torch
 
 from cnnlab.config.schema import to_dict
+from cnnlab.data.dataset import Splits
+from cnnlab.data.loading.datamodule import eval_batch_size
+from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.memory import MemoryBatches
-from cnnlab.inference.load import load_run
+from cnnlab.inference.load import Run, load_run
 from cnnlab.metrics import show_scores
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
-
-BATCH = 512
 
 
 def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
@@ -31,22 +33,24 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     run = load_run(folder)
     task, spec = run.config.task, run.dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    splits = run.dataset.load()
+    splits = load_images(run.dataset, device)
+    _require_same_test_set(run, splits)
     images = splits.test
     batches = MemoryBatches(images, spec, device)
+    batch_size = eval_batch_size(spec, run.config.batch_size)  # as in training
     model = run.model.to(device)
     criterion = task.criterion(to_dict(run.config.loss), spec, splits.train.labels)
     criterion = criterion.to(device).eval()
     kept, sums = [], torch.zeros(1 + len(task.counts), dtype=torch.float64)
     indices = task.kept_indices(len(images))
     with torch.inference_mode():
-        for first in range(0, len(images), BATCH):
-            part = torch.arange(first, min(first + BATCH, len(images)), device=device)
+        for first in range(0, len(images), batch_size):
+            part = torch.arange(first, min(first + batch_size, len(images)), device=device)
             inputs, targets = batches(part)
             outputs = model(inputs)
             loss, counts = criterion(outputs, inputs, targets)
             sums += torch.stack([loss * len(part), *counts]).cpu()
-            here = indices[(indices >= first) & (indices < first + BATCH)] - first
+            here = indices[(indices >= first) & (indices < first + batch_size)] - first
             kept.append(outputs.float().cpu()[here])
     means = (sums / len(images)).tolist()
     return {
@@ -56,6 +60,22 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         "num_test": len(images),
         "best_epoch": run.result["best_epoch"],
     }
+
+
+def _require_same_test_set(run: Run, splits: Splits) -> None:
+    """Check that the test images are those that the run was tested on, as far as it says.
+
+    Raises:
+        CnnlabError: they are others, or training images may have come among them.
+    """
+    now, recorded = DataRecord.of(run.dataset, splits), DataRecord.read(run.folder)
+    if now is not None and recorded is not None:
+        if recorded.parts["test"] != now.parts["test"]:
+            raise CnnlabError(f"{run.folder}: its data have changed: {difference(recorded, now)}")
+    elif splits.digest != run.result.get("split", splits.digest):  # a run made before
+        raise CnnlabError(
+            f"{run.folder}: its data have changed: train and val are not those of its result"
+        )
 
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:

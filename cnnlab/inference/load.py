@@ -1,5 +1,7 @@
 """Loading a run from its folder: its config, its result, its trained model."""
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,11 @@ from cnnlab.config.options import LISTS, RunConfig
 from cnnlab.config.parse import parse
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
+from cnnlab.data.sets.earlier_folder import as_version_1
+from cnnlab.data.sets.folder import Folder
 from cnnlab.discovery import discover
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
+from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import best_weights
 
@@ -39,10 +44,23 @@ def load_run(path: str | Path | RunDir) -> Run:
     _require_components(folder, saved)
     weights = best_weights(folder)
     config = parse({key: value for key, value in saved.items() if key not in LISTS})
-    dataset = build(DATASETS, config.data)
+    dataset = _dataset(folder, config, saved)
     model: nn.Module = build(MODELS, config.model, dataset.spec)
     model.load_state_dict(weights)
     return Run(folder, config, folder.result(), dataset, model.eval())
+
+
+def _dataset(folder: RunDir, config: RunConfig, saved: Mapping[str, Any]) -> ImageDataset:
+    """The run's data set, whose classes are those that the model was trained on."""
+    dataset: ImageDataset = build(DATASETS, config.data)
+    if isinstance(dataset, Folder) and "proportions" not in saved["data"]:
+        return as_version_1(dataset, config.data["subset"])
+    now, recorded = DataRecord.of(dataset), DataRecord.read(folder)
+    if now is not None and recorded is not None and (change := difference(recorded, now)):
+        if recorded.classes != now.classes:
+            raise CnnlabError(f"{folder}: its data have changed: {change}")
+        print(f"{folder}: its data have changed: {change}", file=sys.stderr)
+    return dataset
 
 
 def _require_components(folder: RunDir, config: dict[str, Any]) -> None:

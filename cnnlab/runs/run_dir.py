@@ -38,6 +38,7 @@ class RunDir:
         self.config_file = self.path / "config.yaml"
         self.status_file = self.path / "status.json"
         self.env_file = self.path / "env.json"
+        self.data_file = self.path / "data.json"
         self.metrics_file = self.path / "metrics.csv"
         self.result_file = self.path / "result.json"
         self.log_file = self.path / "log.txt"

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -16,6 +16,8 @@ import torch
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import claimed
+from cnnlab.runs.data_record import DataRecord, difference
+from cnnlab.runs.identity import FILES
 from cnnlab.runs.job import Job
 from cnnlab.runs.locate import outdated
 from cnnlab.runs.run_dir import RunDir
@@ -53,13 +55,21 @@ def execute(job: Job) -> RunState | None:
     return None
 
 
+def announce(jobs: Iterable[Job]) -> None:
+    """Print what is known of data in a person's own files that these jobs will read."""
+    for note in dict.fromkeys(n for job in jobs if not job.run_dir.is_done for n in job.notes):
+        print(note, file=sys.stderr)
+
+
 def _begin(job: Job) -> None:
     folder = job.run_dir
     for other, part in outdated(folder, job.identity):
-        print(
-            f"the code of the {part} has changed since {other.name}: training again",
-            file=sys.stderr,
-        )
+        what = f"code of the {part} has changed since {other.name}"
+        if part == FILES:
+            if job.data is None or (recorded := DataRecord.read(other)) is None:
+                continue  # of a run made before, the code of the data has changed too
+            what = f"data have changed since {other.name} ({difference(recorded, job.data)})"
+        print(f"the {what}: training again", file=sys.stderr)
     folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
     _copy_checkpoint(job)
     folder.write_config(job.config.to_dict())
@@ -79,7 +89,7 @@ def _copy_checkpoint(job: Job) -> None:
     if job.config.resume is None or job.run_dir.last_checkpoint.is_file():
         return
     source = RunDir(Path(job.config.resume).expanduser())
-    for file in ("metrics_file", "best_checkpoint", "last_checkpoint"):
+    for file in ("metrics_file", "data_file", "best_checkpoint", "last_checkpoint"):
         if getattr(source, file).is_file():
             shutil.copy2(getattr(source, file), getattr(job.run_dir, file))
 

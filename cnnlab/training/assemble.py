@@ -41,13 +41,19 @@ class Assembly:
     epochs: int  # the last one may be cut short by max_steps
 
 
-def assemble(config: RunConfig, device: str = "cpu") -> Assembly:
+def assemble(
+    config: RunConfig, device: str = "cpu", *, dataset: ImageDataset | None = None
+) -> Assembly:
     """Build the parts of a run; on ``device="meta"`` without memory or initialisation.
+
+    Args:
+        dataset: the config's, where it is built already.
 
     Raises:
         CnnlabError: one of them, or their combination, is impossible.
     """
-    dataset: ImageDataset = build(DATASETS, config.data)
+    dataset = dataset or build(DATASETS, config.data)
+    assert dataset is not None
     _refuse_color_of_grey(dataset.augment, dataset.spec)
     per_epoch = _steps(config, dataset.num_train)
     config = _with_epochs(config, per_epoch)

@@ -95,6 +95,7 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
         "split": splits.digest,
         "num_train": len(splits.train.labels),
         "num_val": len(splits.val.labels),
+        **({} if splits.num_broken is None else {"num_broken": splits.num_broken}),
     }
 
 

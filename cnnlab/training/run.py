@@ -3,6 +3,8 @@
 import lightning.pytorch as pl
 import torch
 
+from cnnlab.data.loading.load import accelerator_device, load_images
+from cnnlab.runs.data_record import check_unchanged
 from cnnlab.runs.job import Job
 from cnnlab.training import transfer
 from cnnlab.training.assemble import assemble
@@ -21,7 +23,13 @@ def run(job: Job) -> None:
     config, run_dir = job.config, job.run_dir
     pl.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config)  # data set, model, optimiser, schedule of the learning rate
-    splits = parts.dataset.load()  # training, validation and test images
+    device = accelerator_device(config.trainer.accelerator)
+    # Training, validation and test images.
+    splits = load_images(parts.dataset, device, processes=config.trainer.devices)
+    if splits.num_broken:  # fewer images, fewer steps
+        pl.seed_everything(config.seed, workers=False, verbose=False)
+        parts = assemble(config, dataset=parts.dataset)
+    data_record = check_unchanged(run_dir, parts.dataset, splits, job.data)
     if config.trainer.compile:
         torch.compiler.reset()  # else the ninth model of one class in a process runs uncompiled
         parts.model.compile()
@@ -39,6 +47,7 @@ def run(job: Job) -> None:
     module, data, trainer = wiring.module, wiring.data, wiring.trainer
     if trainer.is_global_zero:
         run_dir.write_env(describe(trainer))
+        data_record.write(run_dir)
     last = run_dir.last_checkpoint if run_dir.last_checkpoint.is_file() else None
     if last is None and config.init.from_ is not None:
         found = transfer.start(parts.model, config.init, parts.head)

@@ -48,12 +48,14 @@ class DownloadedDataset(ImageDataset):
         augment: augmentation of training images; off by default.
     """
 
+    fixed_images = True
     folder: ClassVar[str]  # below root, laid out as torchvision does
     layout: ClassVar[str]  # the names of the files, as a shell would expand them
     files: ClassVar[Mapping[str, Published]]
     archives: ClassVar[tuple[str, ...]]  # names of what they are packed in
     num_images: ClassVar[int]  # official training images, validation included
     num_val: int = 5000
+    num_test: int = 10_000
 
     def __init__(
         self, *, root: Root = None, subset: int | None = None, augment: Augment = NO_AUGMENT

@@ -12,6 +12,7 @@ from cnnlab.metrics import describe_column, metric_of_column
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.sweep.execute import announce
 from cnnlab.sweep.launchers.dispatch import dispatch
 from cnnlab.sweep.launchers.options import Options
 from cnnlab.sweep.prepare_data import ensure_data
@@ -37,6 +38,7 @@ def search(
     """
     sampler = make_sampler(options, space)
     corners = check_corners(space, options, make_job)
+    announce(corners)
     sweep = corners[0].run_dir.path.parent
     limit = options.n_trials
     if isinstance(sampler, GridInOrder):
