@@ -16,6 +16,8 @@ from torch.distributions import Beta
 from cnnlab.data.loading.normalise import Normalise
 from cnnlab.registry import Range
 
+MAX_ALPHA = 1000  # of Beta(alpha, alpha), which is 0.5 from then on
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -39,9 +41,9 @@ class Augment:
     crop: Annotated[int, Range(at_least=0)] = 0
     flip: bool = False
     cutout: Annotated[int, Range(at_least=0)] = 0
-    mixup: Annotated[float, Range(at_least=0)] = 0.0
-    cutmix: Annotated[float, Range(at_least=0)] = 0.0
-    color: Annotated[float, Range(at_least=0)] = 0.0
+    mixup: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
+    cutmix: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
+    color: Annotated[float, Range(at_least=0, at_most=10)] = 0.0
 
 
 NO_AUGMENT = Augment()
