@@ -139,13 +139,11 @@ def compare(
     from rich.console import Console
 
     from cnnlab.compare.compare import compare as compare_runs
-    from cnnlab.compare.report import print_report, write_report
-    from cnnlab.runs.run_dir import RunDir
+    from cnnlab.compare.report import print_report, report_folder, write_report
 
     comparison = compare_runs(runs)
     print_report(comparison, Console())
-    first = runs[0].parent if RunDir(runs[0]).config_file.is_file() else runs[0]
-    folder = out or first / "comparison"
+    folder = out or report_folder(runs)
     write_report(comparison, folder)
     print(folder)
 

@@ -17,7 +17,10 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
     failed = [run for run in runs if not run.is_done]
     console = Console()
     if len(runs) == 1 and not failed:
-        _print_one(runs[0], console)
+        try:
+            _print_one(runs[0], console)
+        except KeyError as error:  # of a result that was edited by hand
+            print(f"{runs[0].result_file}: has no {error}")
     elif runs:
         console.print(f"{len(runs) - len(failed)} of {len(runs)} runs done")
     if failed:

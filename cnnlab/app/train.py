@@ -15,6 +15,7 @@ from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.overrides import CONF
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.registry import CnnlabError, CompositionError
+from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.text import first_line
@@ -41,6 +42,8 @@ def train(
 
     announce([job])
     state = execute(job)
+    if state is None and not job.run_dir.is_done and is_abandoned(job.run_dir):
+        state = execute(job)
     if state and state.is_resumable:
         raise KeyboardInterrupt
     return [job.run_dir]

@@ -1,5 +1,7 @@
 """Evaluating a finished run on its test set again, from its folder alone."""
 
+import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,16 @@ from cnnlab.data.dataset import Splits
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.memory import MemoryBatches
-from cnnlab.inference.load import Run, load_run
-from cnnlab.metrics import show_scores
+from cnnlab.inference.load import Run, load_run, naming
+from cnnlab.metrics import metric_of, show_scores
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
+from cnnlab.runs.status import state_of
+from cnnlab.text import first_line
+
+TOLERANCE = 0.02  # of the primary metric, between devices and precisions
 
 
 def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
@@ -27,10 +33,16 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         CnnlabError: there is no run at ``path``, or it is not finished.
     """
     folder = RunDir.open(path)
-    if not folder.is_done:
-        state = RunState.recorded(folder.status())
-        raise CnnlabError(f"{folder} is not finished (it is {state}); `cnnlab train` continues it")
+    state, status = state_of(folder)
+    if state is not RunState.DONE:
+        error = f"; {first_line(status['error'])}" if status.get("error") else ""
+        raise CnnlabError(
+            f"{folder} is not finished (it is {state}{error}); `cnnlab train` continues it"
+        )
     run = load_run(folder)
+    with naming(folder.result_file):
+        metric_of(run.result)
+        best_epoch = run.result["best_epoch"]
     task, spec = run.config.task, run.dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     splits = load_images(run.dataset, device)
@@ -58,7 +70,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         **{f"test_{name}": mean for name, mean in zip(("loss", *task.counts), means, strict=True)},
         **task.scores(torch.cat(kept), images.labels[indices]),
         "num_test": len(images),
-        "best_epoch": run.result["best_epoch"],
+        "best_epoch": best_epoch,
     }
 
 
@@ -79,8 +91,15 @@ def _require_same_test_set(run: Run, splits: Splits) -> None:
 
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:
-    """One line of numbers, then the folder."""
+    """One line of numbers, then the folder; a note where result.json has others."""
     run: RunDir = evaluation["run"]
+    result = run.result()
+    metric = metric_of(result)
+    before, now = result.get(f"test_{metric.column}"), evaluation[f"test_{metric.column}"]
+    is_same_set = result.get("num_test") == evaluation["num_test"]
+    if is_same_set and before is not None and not math.isclose(now, before, rel_tol=TOLERANCE):
+        said = f"{run.result_file} has {metric.label} {metric.show(before)}"
+        print(f"{said}: {run.best_checkpoint.name} is not what was tested then", file=sys.stderr)
     images = f"{evaluation['num_test']:,} images, epoch {evaluation['best_epoch']}"
     print(f"test {show_scores(run.result() | evaluation, 'test')} ({images})")
     print(run)

@@ -61,7 +61,7 @@ class DataRecord:
             if not set(PARTS) <= set(parts):
                 return None
             return cls(tuple(map(str, content["classes"])), parts)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
     @classmethod

@@ -15,7 +15,9 @@ import torch
 
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.claim import claimed
+from cnnlab.runs.claim import ClaimLostError, claimed, ensure_claimed
+from cnnlab.runs.contents import reason
+from cnnlab.runs.damaged import set_aside_damaged
 from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.identity import FILES
 from cnnlab.runs.job import Job
@@ -40,6 +42,15 @@ def execute(job: Job) -> RunState | None:
 
     A failure or a stop is written into the folder, printed in a line, and not raised.
     """
+    try:
+        return _execute(job)
+    except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
+        where = "" if isinstance(error, CnnlabError) else f"{error.filename or job.run_dir}: "
+        print(f"{job.title} {RunState.FAILED}: {where}{reason(error)}", file=sys.stderr)
+        return RunState.FAILED
+
+
+def _execute(job: Job) -> RunState | None:
     folder = job.run_dir
     before, _ = state_of(folder)
     if not may_run(before, retry=job.config.sweep.retry):
@@ -63,6 +74,8 @@ def announce(jobs: Iterable[Job]) -> None:
 
 def _begin(job: Job) -> None:
     folder = job.run_dir
+    for line in set_aside_damaged(folder):
+        print(f"{job.title}: {line}", file=sys.stderr)
     for other, part in outdated(folder, job.identity):
         what = f"code of the {part} has changed since {other.name}"
         if part == FILES:
@@ -94,8 +107,8 @@ def _copy_checkpoint(job: Job) -> None:
             shutil.copy2(getattr(source, file), getattr(job.run_dir, file))
 
 
-def _train(job: Job) -> RunState:
-    """Train; the run's final state."""
+def _train(job: Job) -> RunState | None:
+    """Train; the run's final state, None where another process has taken it over."""
     folder = job.run_dir
     with isolated(), _logging_to(folder.log_file):
         log.info("%s %s", "resumed" if folder.last_checkpoint.is_file() else "started", folder.name)
@@ -106,16 +119,30 @@ def _train(job: Job) -> RunState:
                 run(job)
         except BaseException as error:
             state = final_state(error)
-            _record_failure(job, error, state)
+            is_lost = _lost(job)
+            if not is_lost:
+                _record_failure(job, error, state)
             # frames hold the model and the data, also those of the errors behind this one
             for cause in (error, error.__cause__, error.__context__):
                 if cause is not None:
                     traceback.clear_frames(cause.__traceback__)
+            if is_lost:
+                return None
         else:
             state = RunState.DONE
             folder.update_status(state=state, finished=time.time())
             log.info("done %s", folder.name)
     return state
+
+
+def _lost(job: Job) -> bool:
+    """Whether another process has the run by now: its folder is left as that one has it."""
+    try:
+        ensure_claimed(job.run_dir)
+    except ClaimLostError as lost:
+        print(f"{job.title}: stopped here: {lost}", file=sys.stderr)
+        return True
+    return False
 
 
 def final_state(error: BaseException) -> RunState:

@@ -29,6 +29,7 @@ Lightning sees chunks of optimiser steps (at most 50, about half a second), not 
 
 import csv
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,32 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from cnnlab.metrics import metric_of_column
+from cnnlab.runs.claim import HEARTBEAT, ensure_claimed
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 
 
 def needs_every_batch(callbacks: Sequence[Callback]) -> bool:
     """Whether one of them says so: it has ``every_batch = True``."""
     return any(getattr(callback, "every_batch", False) for callback in callbacks)
+
+
+class ClaimCheck(Callback):
+    """Stops, before anything is written, where another process has taken the run over."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self._checked = time.monotonic()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if time.monotonic() - self._checked > HEARTBEAT:
+            self._checked = time.monotonic()
+            ensure_claimed(self.run)
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        ensure_claimed(self.run)
+
+    on_save_checkpoint = on_fit_end = on_test_end = on_train_epoch_end
 
 
 class MetricsFile(Callback):

@@ -16,7 +16,13 @@ from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.registry import CALLBACKS, LOGGERS
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import Assembly
-from cnnlab.training.callbacks import EarlyStop, LogScalars, MetricsFile, needs_every_batch
+from cnnlab.training.callbacks import (
+    ClaimCheck,
+    EarlyStop,
+    LogScalars,
+    MetricsFile,
+    needs_every_batch,
+)
 from cnnlab.training.checkpoint import RunCheckpoint
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.progress import Progress
@@ -129,7 +135,8 @@ def make_loggers(config: RunConfig, run_dir: RunDir) -> list[Logger]:
 
 def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
     """Early stopping, if configured, and the callbacks that write each epoch's row."""
-    callbacks: list[Callback] = [MetricsFile(run_dir.metrics_file), LogScalars()]
+    writers = [MetricsFile(run_dir.metrics_file), LogScalars()]
+    callbacks: list[Callback] = [ClaimCheck(run_dir), *writers]
     if config.trainer.early_stopping is not None and config.metric != "last":
         callbacks.insert(0, EarlyStop(config.metric, config.trainer.early_stopping))
     return callbacks

@@ -22,7 +22,14 @@ from cnnlab.sweep.search.report import report
 from cnnlab.sweep.search.sampler import GridInOrder, make_sampler
 from cnnlab.sweep.search.space import Space
 from cnnlab.sweep.search.study import count_finished, open_study
-from cnnlab.sweep.search.trials import MakeJob, TrialJob, job_words, make_trial_job, record_outcome
+from cnnlab.sweep.search.trials import (
+    MakeJob,
+    TrialJob,
+    job_words,
+    make_trial_job,
+    record_outcome,
+    wait_for_run,
+)
 
 
 def search(
@@ -49,10 +56,16 @@ def search(
     leases = TrialLeases(study, sweep)
     with leases.heartbeat():
         is_stopped = False  # by sweep.fail_fast
-        while not is_stopped and (batch := _batch(leases, space, options, make_job, limit)):
+        while not is_stopped:
+            batch = _batch(leases, space, options, make_job, limit)
+            if not batch and not leases.watch():
+                break
             is_stopped = not dispatch(_to_run(batch), launcher)
             for trial_job in batch:
-                record_outcome(study, trial_job, options, is_stopped=is_stopped)
+                wait_for_run(trial_job)
+                with leases.owned(trial_job.number) as is_ours:
+                    if is_ours:
+                        record_outcome(study, trial_job, options, is_stopped=is_stopped)
     return report(study, sweep, space, options, limit)
 
 
