@@ -19,6 +19,7 @@ from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.durable import DiskFullError, is_disk_full
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
+from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.text import first_line
 
 
@@ -44,6 +45,7 @@ def train(
             raise
     job = command.make_job(command.overrides)
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
+    ensure_data([] if job.run_dir.is_done else [job])
     from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
 
     announce([job])

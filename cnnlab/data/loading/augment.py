@@ -18,6 +18,8 @@ from cnnlab.registry import Flags, Range
 
 Padding = Literal["black", "reflect"]
 
+MAX_ALPHA = 1000  # of Beta(alpha, alpha), which is 0.5 from then on
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -43,9 +45,9 @@ class Augment:
     crop: Annotated[int, Range(at_least=0)] = 0
     flip: bool = False
     cutout: Annotated[int, Range(at_least=0)] = 0
-    mixup: Annotated[float, Range(at_least=0)] = 0.0
-    cutmix: Annotated[float, Range(at_least=0)] = 0.0
-    color: Annotated[float, Range(at_least=0)] = 0.0
+    mixup: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
+    cutmix: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
+    color: Annotated[float, Range(at_least=0, at_most=10)] = 0.0
     padding: Annotated[Padding, Flags(neutral="black")] = "black"
 
 
