@@ -48,7 +48,7 @@ def run_in_processes(job: Job) -> None:
     devices = job.config.trainer.devices
     with tempfile.TemporaryDirectory(prefix="cnnlab-job-", ignore_cleanup_errors=True) as scratch:
         Path(scratch, "job").write_bytes(pickle.dumps((job, sys.argv)))
-        with _started(devices, scratch, job.title) as (processes, last_error):
+        with _started(devices, scratch, job.title) as (processes, errors):
             received = _forward_signals(processes)
             failed = _wait(processes)
         if len(received) > 1:
@@ -61,11 +61,12 @@ def run_in_processes(job: Job) -> None:
                 error, text = pickle.loads(file.read_bytes())
                 error.add_note(text)
                 raise error
-        end = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        raise RuntimeError(
-            (last_error[-1] if last_error and code > 0 else None)
-            or f"process {failed + 1} of {devices} was {end}"
+        if code > 0 and errors:
+            raise RuntimeError(errors[-1])
+        end = (
+            f"ended with code {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
         )
+        raise RuntimeError(f"process {failed + 1} of {devices} {end}")
 
 
 @contextlib.contextmanager
@@ -86,19 +87,21 @@ def _started(
     errors: list[str] = []
     reader = threading.Thread(target=_pass_on, args=(said, title, errors))
     processes: list[subprocess.Popen[bytes]] = []
+    reader.start()
     try:
-        for rank in map(str, range(devices)):
-            processes.append(
-                subprocess.Popen(
-                    command,
-                    env={**environment, "RANK": rank, "LOCAL_RANK": rank},
-                    stdin=subprocess.PIPE,
-                    stderr=written,
-                    start_new_session=True,  # Ctrl-C reaches them once, from here
+        try:
+            for rank in map(str, range(devices)):
+                processes.append(
+                    subprocess.Popen(
+                        command,
+                        env={**environment, "RANK": rank, "LOCAL_RANK": rank},
+                        stdin=subprocess.PIPE,
+                        stderr=written,
+                        start_new_session=True,  # Ctrl-C reaches them once, from here
+                    )
                 )
-            )
-        os.close(written)
-        reader.start()
+        finally:
+            os.close(written)  # the reader ends with the last process
         yield processes, errors
     finally:
         _kill(processes)
@@ -106,8 +109,7 @@ def _started(
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
-        if reader.ident is not None:
-            reader.join()
+        reader.join()
 
 
 def _pass_on(said: int, title: str, errors: list[str]) -> None:
@@ -115,7 +117,8 @@ def _pass_on(said: int, title: str, errors: list[str]) -> None:
     with open(said, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.startswith(title):
-                print(line, end="", file=sys.stderr, flush=True)
+                with contextlib.suppress(OSError):  # nobody listens; a full pipe would stop them
+                    print(line, end="", file=sys.stderr, flush=True)
             else:
                 log.info("%s", line.rstrip())
                 if "Error: " in line:

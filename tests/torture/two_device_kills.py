@@ -6,6 +6,7 @@ metrics and outputs of the test set must be those of the undisturbed run, to the
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,24 +54,24 @@ def two_device_kills(folder: Path, count: int, seed: int) -> dict[str, Any]:
     draw = random.Random(seed)
     whole, killed = folder / "whole", folder / "killed"
     _finish(whole, words)
+    steps = _step(whole)
     kills: Counter[str] = Counter()
-    saves = 0
+    step = 0
     while kills.total() < count:
         command = Command(killed, *words)
         when = "while it starts" if draw.random() < 0.3 else "while it trains"
-        if when == "while it trains":
-            command.until(_has_saved(killed))
-            moment = draw.uniform(0, 0.5)
+        if when == "while it trains":  # spread over what is left
+            goal = step + draw.randint(1, 2 * (steps - step) // (count - kills.total() + 2))
+            command.until(lambda goal=goal: _step(killed) >= goal)
         else:
-            moment = draw.uniform(0, 10)
-        end = time.monotonic() + moment
-        command.until(lambda end=end: time.monotonic() > end)
+            _wait(command, draw.uniform(0, 10))
+        _wait(command, draw.uniform(0, 0.05))
         if not command.is_running:
-            break  # too few steps for so many kills
+            break
         target = _kill(command, draw)
         kills[f"{target}, {when}"] += 1
-        before, saves = saves, _saves(killed)
-        print(f"kill {kills.total()}: {target}, {when}; step {before} -> {saves}", flush=True)
+        before, step = step, _step(killed)
+        print(f"kill {kills.total()}: {target}, {when}; step {before} -> {step}", flush=True)
     _finish(killed, words)
     (one,), (other,) = find_runs([whole]), find_runs([killed])
     resumed = other.log_file.read_text(encoding="utf-8").count("resumed")
@@ -92,20 +93,12 @@ def _finish(folder: Path, words: list[str]) -> None:
         raise RuntimeError(said)
 
 
-def _has_saved(folder: Path) -> Callable[[], bool]:
-    """Whether a checkpoint has been written since this call."""
-    before = _time(folder)
-    return lambda: _time(folder) > before
+def _wait(command: Command, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    command.until(lambda: time.monotonic() > end)
 
 
-def _time(folder: Path) -> float:
-    try:
-        return max(run.last_checkpoint.stat().st_mtime for run in find_runs([folder]))
-    except (ValueError, OSError):
-        return 0.0
-
-
-def _saves(folder: Path) -> int:
+def _step(folder: Path) -> int:
     """The optimiser step of the last checkpoint."""
     for run in find_runs([folder]):
         if run.last_checkpoint.is_file():
@@ -119,7 +112,8 @@ def _kill(command: Command, draw: random.Random) -> str:
     processes = descendants(command.pid)
     target = draw.choice(["the command", "one process", "all"] if processes else ["the command"])
     if target == "one process":
-        os.kill(draw.choice(processes), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # one of its helpers, that has just ended
+            os.kill(draw.choice(processes), signal.SIGKILL)
     elif target == "the command":
         command.signal(signal.SIGKILL)
     else:
