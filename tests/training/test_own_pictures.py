@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 
 from cnnlab.data.dataset import digest
+from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.inference.evaluate import evaluate
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.data_record import DataRecord
@@ -208,3 +209,18 @@ def test_a_sweep_says_its_data_once_and_decodes_once(cnnlab, monkeypatch) -> Non
     assert said.count(SPLIT) == 1
     assert calls == [60]
     assert len(find_runs(["runs"])) == 3
+
+
+def test_a_test_takes_the_batches_of_training_whatever_the_size(cnnlab, monkeypatch) -> None:
+    trained(cnnlab, "trainer.epochs=1", "data.size=256")
+    [run] = find_runs(["runs"])
+    sizes: list[int] = []
+    original = MemoryBatches.__call__
+
+    def noted(self, indices):
+        sizes.append(len(indices))
+        return original(self, indices)
+
+    monkeypatch.setattr(MemoryBatches, "__call__", noted)
+    assert evaluate(run)["test_acc"] == run.result()["test_acc"]
+    assert sizes == [8, 1]  # 512 before, whatever the images

@@ -3,6 +3,7 @@
 Read in this order:
     digits      the simplest: comes with scikit-learn
     downloaded  the base of what torchvision downloads: mnist, cifar
-    folder      your own pictures; imagenet reads a copy on disk
+    folder      your own pictures; imagenet reads a copy on disk, or a subset of its classes
+    earlier_folder  folder as version 1 had it, for its runs
     synthetic   generated, for tests
 """

@@ -12,7 +12,7 @@ from cnnlab.data.decode import decode
 from cnnlab.data.layout import check_counts, find_layout, split_missing
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.data.notes import folder_notes, part_digests
-from cnnlab.data.scan import Labelled, list_pictures
+from cnnlab.data.scan import Labelled, list_pictures, scanned_once
 from cnnlab.registry import DATASETS, Flags, Range
 from cnnlab.spec import ImageSpec
 
@@ -59,18 +59,20 @@ class Folder(ImageDataset):
         augment: Augment = NO_AUGMENT,
     ) -> None:
         self.root = Path(root).expanduser()
-        layout = find_layout(self.root)
-        names = tuple(sorted(layout.parts["train"]))
-        check_counts(self.root, layout.parts)
+        with scanned_once():
+            layout = find_layout(self.root)
+            names = tuple(sorted(layout.parts["train"]))
+            check_counts(self.root, layout.parts)
+            split = split_missing(names, layout.parts)
+            self.passed_over = layout.passed_over + passed_over(layout.parts)
         self.classes = layout.parts
-        self.passed_over = layout.passed_over + passed_over(layout.parts)
         # Known before any picture is decoded, and the same for every split: -1..1.
         half = (0.5,) * channels
         self.spec = ImageSpec(channels, size, size, len(names), names, mean=half, std=half)
         self.proportions: Literal["keep", "squeeze"] = proportions
         self.skip_broken = skip_broken
         self.augment = augment
-        self.use(split_missing(names, layout.parts), subset)
+        self.use(split, subset)
 
     def use(self, parts: Mapping[str, Labelled], subset: int | None) -> None:
         """Take these files and labels as train, val and test, of train only a subset."""

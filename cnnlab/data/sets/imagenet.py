@@ -20,7 +20,7 @@ from cnnlab.data.decode import decode
 from cnnlab.data.layout import Classes, check_counts, split_missing
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.notes import folder_notes, part_digests
-from cnnlab.data.scan import Labelled, list_pictures, subfolders
+from cnnlab.data.scan import Labelled, list_pictures, scanned_once, subfolders
 from cnnlab.data.sets.folder import SkipBroken, passed_over, stratified
 from cnnlab.registry import DATASETS, CnnlabError, Range
 from cnnlab.spec import ImageSpec
@@ -86,8 +86,9 @@ class ImageNet(ImageDataset):
         if not self.classes["test"]:
             raise ValueError(f"root={self.root}: val has no class folders; it is the test set")
         names = tuple(sorted(train))
-        check_counts(self.root, self.classes)
-        split = split_missing(names, self.classes, SUBSET_VAL)
+        with scanned_once():
+            check_counts(self.root, self.classes)
+            split = split_missing(names, self.classes, SUBSET_VAL)
         self.spec = replace(self.spec, num_classes=len(names), class_names=names)
         self.num_train = subset_size(subset, len(split["train"]))
         self.parts = {**split, "train": stratified(split["train"], self.num_train)}
