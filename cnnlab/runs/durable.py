@@ -37,10 +37,13 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, sync_folder: bool = True) -> Iterator[BinaryIO]:
     """A new file for the block, which becomes ``path`` at its end, once it is on the disk.
 
     Meanwhile it lies beside ``path``. Where the block fails it is removed, and ``path`` stays.
+
+    Args:
+        sync_folder: have the new name on the disk too; False where another file follows that does.
 
     Raises:
         OSError: it cannot be written.
@@ -52,7 +55,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-        _sync_folder(path.parent)
+        if sync_folder:
+            sync(path.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -69,8 +73,8 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfileobj(original, file, 1 << 20)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Have the disk keep the folder's names too, where the system opens folders."""
+def sync(folder: Path) -> None:
+    """Put a folder's names on the disk, where the system opens folders."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

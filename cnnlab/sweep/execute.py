@@ -188,7 +188,7 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
     if state is RunState.OUT_OF_MEMORY:
         summary = f"{first_line(summary)} (try a smaller batch_size with trainer.accumulate)"
     if state is RunState.DISK_FULL:
-        summary = str(DiskFullError(folder.path))
+        summary = str(DiskFullError())
     text = "".join(traceback.format_exception(error))
     log.error("%s %s\n%s", state, folder.name, text)
     if state is RunState.DISK_FULL:

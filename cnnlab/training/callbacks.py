@@ -86,7 +86,7 @@ class MetricsFile(Callback):
         writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, row])
-        with replacing(self.path) as file:
+        with replacing(self.path, sync_folder=False) as file:  # the checkpoint follows
             file.write(text.getvalue().encode())
 
     def _read(self) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from cnnlab.metrics import metric_of_column
-from cnnlab.runs.durable import copy, is_disk_full, part_of, replacing
+from cnnlab.runs.durable import copy, is_disk_full, part_of, replacing, sync
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
@@ -26,7 +26,7 @@ class CheckpointFiles(TorchCheckpointIO):
     ) -> None:
         assert storage_options is None, "a local file has none"
         try:
-            with replacing(Path(path)) as file:
+            with replacing(Path(path), sync_folder=False) as file:
                 torch.save(checkpoint, file)
         except RuntimeError as error:  # torch's own, over that of the file
             if is_disk_full(error):
@@ -144,8 +144,11 @@ class RunCheckpoint(Checkpoint):
         last, kept = self.run.last_checkpoint, self.run.best_checkpoint
         # best.ckpt first: last.ckpt tells who is best, and a kill between them costs nothing
         trainer.save_checkpoint(kept if best else last)
-        if best and trainer.is_global_zero:
-            copy(kept, last)
+        if trainer.is_global_zero:
+            if best:
+                copy(kept, last)
+            else:
+                sync(self.run.checkpoint_dir)
         self._saved_at = time.monotonic()
         module = trainer.lightning_module
         assert isinstance(module, TrainingModule)

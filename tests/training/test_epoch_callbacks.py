@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+import torch
 from lightning.pytorch import Callback
 from small_run import Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -113,3 +114,16 @@ def test_precision_is_what_the_machine_can() -> None:
     assert lightning_precision("32", "auto") == "32-true"
     assert lightning_precision("bf16", "cpu") == "bf16-mixed"
     assert lightning_precision("16", "cpu") == "bf16-mixed"  # no float16 on a CPU: said, not hidden
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_bfloat16_that_is_emulated_is_not_chosen(monkeypatch, native, chosen) -> None:
+    """V100, T4 and RTX 20xx: torch counts emulation unless it is told not to."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: including_emulation or native,
+    )
+    assert lightning_precision("auto", "auto") == chosen
+    assert lightning_precision("bf16", "gpu") == "bf16-mixed"  # asked for
