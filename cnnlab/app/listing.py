@@ -21,7 +21,7 @@ from cnnlab.app.option_table import (
 )
 from cnnlab.app.overrides import CONF
 from cnnlab.config import schema
-from cnnlab.config.docs import first_paragraph, summary
+from cnnlab.config.docs import difference, first_paragraph, summary
 from cnnlab.explain.cost import count
 from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry
 from cnnlab.spec import ImageSpec
@@ -65,6 +65,7 @@ def _print_options(registry: Registry, remark: Callable[[Entry], str] | None = N
     for entry in registry:
         print_heading(console, entry.name, first_paragraph(entry.component))
         lines = [f"[dim]{escape(entry.paper)}[/dim]"] if entry.paper else []
+        lines += [escape(text)] if (text := difference(entry.component)) else []
         lines += [remark(entry)] if remark is not None else []
         lines += [f"task: {entry.task}"] if entry.task != "classify" else []
         print_lines(console, lines)

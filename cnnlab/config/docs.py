@@ -22,6 +22,15 @@ def first_paragraph(component: Any) -> str:
     return _plain((inspect.getdoc(component) or "").partition("\n\n")[0])
 
 
+def difference(component: Any) -> str:
+    """The docstring's paragraph ``Differs: ...`` on one line; empty if there is none.
+
+    It says where the component is not as its paper or its authors' code has it.
+    """
+    paragraphs = (inspect.getdoc(component) or "").split("\n\n")
+    return next((_plain(p) for p in paragraphs if p.startswith("Differs: ")), "")
+
+
 def option_docs(component: Any) -> dict[str, str]:
     """The documentation of each option of a class, function or dataclass.
 

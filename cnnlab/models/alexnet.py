@@ -91,10 +91,10 @@ class AlexNet(nn.Module):
         features = c5 * rows * columns
         head: list[nn.Module] = [] if hidden else [nn.Dropout(dropout)]
         for width in hidden:
-            layers = [nn.Linear(features, width), activation_layer(activation)]
-            at = len(layers) if dropout_place == "after" else 0
-            head += [*layers[:at], nn.Dropout(dropout), *layers[at:]]
+            head += [nn.Linear(features, width), activation_layer(activation), nn.Dropout(dropout)]
             features = width
+        before = bool(hidden) and dropout_place == "before"
+        self.dropout = head.pop() if before else nn.Identity()  # of the features
         self.hidden = nn.Sequential(*head)
         self.classifier = nn.Linear(features, spec.num_classes)
         if init == "paper":
@@ -110,7 +110,8 @@ class AlexNet(nn.Module):
         maps = self.conv3(maps)  # (N, 384, 13, 13)
         maps = self.conv4(maps)  # (N, 384, 13, 13)
         maps = self.pool5(self.conv5(maps))  # (N, 256, 13, 13), (N, 256, 6, 6)
-        features = self.hidden(maps.flatten(1))  # (N, 9216), (N, 4096), (N, 4096)
+        features = self.dropout(maps.flatten(1))  # (N, 9216)
+        features = self.hidden(features)  # (N, 4096), (N, 4096)
         return self.classifier(features)  # type: ignore[no-any-return]  # (N, K)
 
     def _init_as_published(self) -> None:

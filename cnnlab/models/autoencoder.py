@@ -32,6 +32,9 @@ class Autoencoder(nn.Module):
 
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
 
+    Differs: the paper trains each layer by itself first, as a restricted Boltzmann machine, and its
+    code is linear.
+
     Raises:
         ValueError: no hidden layer, or one of less than one unit.
     """

@@ -18,14 +18,17 @@ class ConvAutoencoder(nn.Module):
     """Convolutions 3x3 that halve the map, a linear code, and convolutions that double it again.
 
     28x28x1 becomes 14x14x16, 7x7x32 and a code of 64 (211,905 parameters). Maps are halved by a
-    stride, in the paper by max pooling, and doubled by repeating pixels: transposed convolutions
-    would leave a chequered pattern (Odena et al. 2016). Initialised as He et al. 2015.
+    stride and doubled by repeating pixels: transposed convolutions would leave a chequered pattern
+    (Odena et al. 2016). Initialised as He et al. 2015.
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
 
     Args:
         channels: output channels of each convolution of the encoder; each halves the map.
         code: units of the code.
         activation: after every layer but the code and the last, which is a sigmoid.
+
+    Differs: the paper halves maps by max pooling, has tanh and no linear code, and decodes by the
+    encoder's weights.
 
     Raises:
         ValueError: no convolution, one without a map, or more halvings than the image has.

@@ -36,8 +36,11 @@ class DenseNet(nn.Module):
     with stem=imagenet by fan_in (torchvision); the linear layer's weights as torch does it, its
     bias 0. (N, C, H, W) -> (N, K)
 
+    Differs: with stem=imagenet the authors' code initialises by fan_out, too.
+
     Raises:
-        ValueError: an impossible depth, images too small for the strides.
+        ValueError: an impossible depth, images too small for the strides, a compression that leaves
+            a transition no channels.
     """
 
     def __init__(
@@ -64,6 +67,11 @@ class DenseNet(nn.Module):
         for number, num_layers in enumerate(blocks, start=1):
             if number > 1:
                 kept = int(channels * compression)
+                if kept < 1:
+                    raise ValueError(
+                        f"compression={compression:g} leaves transition {number - 1} none of its "
+                        f"{channels} channels; it must be at least 1/{channels}"
+                    )
                 self.blocks.add_module(
                     f"transition{number - 1}", _transition(channels, kept, dropout)
                 )
@@ -136,6 +144,8 @@ def _stem(in_channels: int, out_channels: int, stem: Literal["small", "imagenet"
 
 def _layers_per_block(depth: int, stem: str, bottleneck: bool) -> tuple[int, ...]:
     if stem == "imagenet":
+        if not bottleneck:
+            raise ValueError("stem=imagenet has bottlenecks, which its depth counts")
         if depth not in _BLOCKS:
             nearest = min(_BLOCKS, key=lambda known: abs(known - depth))
             raise ValueError(

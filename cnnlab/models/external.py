@@ -15,9 +15,10 @@ def torchvision_model(spec: ImageSpec, *, arch: str) -> nn.Module:
     """Any classification network of torchvision, untrained, with torchvision's names of tensors.
 
     The last layer has one output per class; for images without 3 channels the first convolution
-    is replaced (He et al. 2015). Transformers are built for the images' size; googlenet and
-    inception_v3 have no auxiliary classifiers here. Initialised as torchvision does it.
-    (N, C, H, W) -> (N, K)
+    is replaced (He et al. 2015). Transformers are built for the images' size. Initialised as
+    torchvision does it. (N, C, H, W) -> (N, K)
+
+    Differs: googlenet and inception_v3 have no auxiliary classifiers here.
 
     Args:
         arch: torchvision's name of the network, such as efficientnet_b0, convnext_tiny, vit_b_16.
@@ -50,6 +51,9 @@ def timm_model(spec: ImageSpec, *, arch: str) -> nn.Module:
 
     Networks with a fixed image size are built for the size of ``spec``. Initialised as timm does
     it. (N, C, H, W) -> (N, K)
+
+    Differs: dropout and stochastic depth are off wherever timm's own defaults have them off, as in
+    timm's convnext_tiny, whose paper has 0.1.
 
     Args:
         arch: timm's name of the network, such as convnext_tiny, resnet50d, vit_tiny_patch16_224.

@@ -31,6 +31,9 @@ class LeNet5(nn.Module):
         pool: the kind of 2x2 pooling; the paper: avg, there with a trained coefficient and bias
             per map, which `lenet5_1998` has.
 
+    Differs: the paper's C3 sees some of S2's maps, its pooling is trained, its units are scaled
+    tanh, and its output is the distance to ten codes; all of that is in `lenet5_1998`.
+
     Raises:
         ValueError: images with a side of less than 16 pixels.
     """

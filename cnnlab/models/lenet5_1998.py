@@ -47,6 +47,9 @@ class LeNet51998(nn.Module):
     Cross-entropy on them is the paper's criterion (9) without its constant rubbish class.
     (N, 1, 32, 32) -> (N, 10)
 
+    Differs: the pictures of the digits, which are the codes, are not the ones printed; the
+    criterion has no rubbish class.
+
     Raises:
         ValueError: images that are not 28 to 32 pixels a side in one channel, or not 10 classes.
     """

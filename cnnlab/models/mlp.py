@@ -28,7 +28,7 @@ class MLP(nn.Module):
         batch_norm: batch norm before each activation; the linear layer then has no bias.
 
     Raises:
-        ValueError: a hidden layer of less than one unit.
+        ValueError: a hidden layer of less than one unit, dropout or batch norm without any.
     """
 
     def __init__(
@@ -44,6 +44,9 @@ class MLP(nn.Module):
         for width in hidden:
             if width < 1:
                 raise ValueError(f"hidden={list(hidden)}: every layer needs at least 1 unit")
+        if not hidden and (dropout or batch_norm):
+            option = f"dropout={dropout:g}" if dropout else "batch_norm=true"
+            raise ValueError(f"{option} is for hidden layers, and hidden=[] has none")
         layers: list[nn.Module] = []
         features = spec.num_features
         for width in hidden:

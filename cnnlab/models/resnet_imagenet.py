@@ -43,8 +43,11 @@ class ResNetImageNet(nn.Module):
         width: factor on the channels of the bottlenecks' 3x3 convolutions (Zagoruyko & Komodakis
             2016).
 
+    Differs: by default the stride of a bottleneck is in its 3x3 convolution, in the paper (v1) in
+    the first 1x1.
+
     Raises:
-        ValueError: a width other than 1 where there are no bottlenecks.
+        ValueError: a width other than 1, or version v1, where there are no bottlenecks.
     """
 
     def __init__(
@@ -61,6 +64,11 @@ class ResNetImageNet(nn.Module):
         if width > 1 and depth < 50:
             raise ValueError(
                 f"width={width} widens bottlenecks, and depth={depth} has none; "
+                "depth must be 50, 101 or 152"
+            )
+        if version == "v1" and depth < 50:
+            raise ValueError(
+                f"version=v1 moves the stride of bottlenecks, and depth={depth} has none; "
                 "depth must be 50, 101 or 152"
             )
         if stem == "imagenet":

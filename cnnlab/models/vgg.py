@@ -28,7 +28,8 @@ class VGG(nn.Module):
         batch_norm: batch norm after each convolution; not in the paper.
         hidden: units of each fully connected layer before the last. null is 4096, 4096 (paper) for
             images of at least 224 pixels, and no hidden layer for smaller ones.
-        dropout: probability of dropping each hidden unit while training.
+        dropout: probability of dropping each hidden unit while training; without hidden layers
+            there are none to drop.
 
     Initialised as in torchvision: convolutions as He et al. 2015 (fan_out), linear layers from
     N(0, 0.01), biases 0. (N, C, H, W) -> (N, K); 28x28 images are padded to 32x32.

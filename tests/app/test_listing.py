@@ -12,7 +12,7 @@ from cnnlab.app.help import print_train_help
 from cnnlab.app.listing import print_data, print_models
 from cnnlab.app.option_table import OptionRow, brief, component_rows, field_rows, print_rows
 from cnnlab.config import schema
-from cnnlab.config.docs import option_docs
+from cnnlab.config.docs import difference, option_docs
 from cnnlab.data.loading.augment import Augment
 from cnnlab.discovery import discover
 from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES
@@ -129,6 +129,15 @@ def test_every_option_is_listed_with_its_documentation(
                 assert f"{registry.kind}.{option}=" in page
                 # At 80 columns a long default is folded between the lines of its documentation.
                 assert columns == "80" or docs[option] in listed(page)
+
+
+def test_how_a_model_differs_from_its_source_is_listed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    print_models(None)
+    page = listed(capsys.readouterr().out)
+    differences = [text for entry in MODELS if (text := difference(entry.component))]
+    assert len(differences) > 5
+    assert all(text in page for text in differences)
 
 
 def test_augmentations_are_listed_once(capsys, monkeypatch):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from cnnlab.config import schema
-from cnnlab.config.docs import option_docs, summary
+from cnnlab.config.docs import difference, option_docs, summary
 from cnnlab.data.loading.augment import Augment
 from cnnlab.discovery import discover
 from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES
@@ -92,6 +92,21 @@ def test_the_summary_is_the_first_sentence():
     assert summary(Derived) == "A class after He et al. 2016, with options"
     assert summary(undocumented) == "Does one thing"
     assert summary(lambda: None) == ""
+
+
+def test_the_difference_is_a_paragraph_of_its_own():
+    def differs():
+        """Does one thing. Differs from another.
+
+        Differs: in ``this``,
+        and in that.
+
+        Args:
+            x: of it.
+        """
+
+    assert difference(differs) == "Differs: in this, and in that."
+    assert difference(Derived) == difference(undocumented) == ""
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

@@ -81,6 +81,25 @@ def test_options_remove_the_parts_of_2012_one_by_one():
     assert apart.pool1.max.kernel_size == 2
 
 
+@pytest.mark.parametrize(
+    ("place", "order"),
+    [
+        ("after", ["Linear", "ReLU", "Dropout"] * 2 + ["Linear"]),
+        ("before", ["Dropout", "Linear", "ReLU"] * 2 + ["Linear"]),
+    ],
+)
+def test_dropout_is_before_or_after_hidden_layers_of_the_same_names(place, order):
+    model = AlexNet(CIFAR10, hidden=(8, 4), dropout=0.5, dropout_place=place)
+    called = []
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear | nn.Dropout | nn.ReLU):
+            layer.register_forward_hook(lambda layer, *_: called.append(type(layer).__name__))
+    model(torch.randn(2, *CIFAR10.shape))
+    assert called[5:] == order
+    names = [name for name, _ in model.named_parameters() if "hidden" in name]
+    assert names == ["hidden.0.weight", "hidden.0.bias", "hidden.3.weight", "hidden.3.bias"]
+
+
 def test_the_paper_s_initialisation():
     torch.manual_seed(0)
     model = AlexNet(CIFAR10, init="paper", groups=2, hidden=(32,))

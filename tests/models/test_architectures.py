@@ -55,6 +55,12 @@ def test_mlp_without_hidden_layers_is_softmax_regression():
     torch.testing.assert_close(model(images), expected)
 
 
+@pytest.mark.parametrize("options", [{"dropout": 0.5}, {"batch_norm": True}])
+def test_mlp_without_hidden_layers_refuses_what_they_would_have(options):
+    with pytest.raises(ValueError, match=r"^(dropout=0.5|batch_norm=true) is for hidden layers, "):
+        MLP(MNIST, hidden=(), **options)
+
+
 def test_mlp_refuses_an_empty_layer():
     with pytest.raises(ValueError, match=r"^hidden=\[64, 0\]: every layer needs at least 1 unit$"):
         MLP(MNIST, hidden=(64, 0))

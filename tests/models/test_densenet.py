@@ -111,3 +111,14 @@ def test_impossible_depths_are_refused_with_the_nearest(options, message):
     with pytest.raises(ValueError, match="must be") as refusal:
         on_meta(CIFAR10, **options)
     assert str(refusal.value) == message
+
+
+def test_options_that_leave_something_out_are_refused():
+    with pytest.raises(
+        ValueError, match=r"^stem=imagenet has bottlenecks, which its depth counts$"
+    ):
+        on_meta(IMAGENET, depth=121, stem="imagenet", bottleneck=False)
+    message = r"^compression=0.004 leaves transition 1 none of its 216 channels; .* at least 1/216$"
+    with pytest.raises(ValueError, match=message):
+        on_meta(CIFAR10, compression=0.004)
+    assert on_meta(CIFAR10, compression=0.01).blocks.transition1[2].out_channels == 2

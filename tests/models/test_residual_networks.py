@@ -120,7 +120,16 @@ def test_a_wide_resnet_multiplies_channels_and_counts_its_projections():
     assert {layer.p for layer in modules_of(model, nn.Dropout)} == {0.3}
 
 
+@pytest.mark.parametrize(("width", "shared"), [(1, [False, True, True]), (2, [True] * 3)])
+def test_only_wide_blocks_that_change_channels_share_their_activation(width, shared):
+    model = on_meta(WideResNet, depth=16, width=width)
+    stages = [model.stage1, model.stage2, model.stage3]
+    assert [[block.first for block in stage] for stage in stages] == [[s, False] for s in shared]
+
+
 def test_impossible_options_are_refused():
+    with pytest.raises(ValueError, match=r"^version=v1 moves the stride of bottlenecks, .*=18 "):
+        ResNetImageNet(CIFAR10, depth=18, version="v1")
     with pytest.raises(ValueError, match=r"^depth=27 must be 6n\+4 .*; the nearest is 28$"):
         WideResNet(CIFAR10, depth=27)
     with pytest.raises(ValueError, match=r"^width=2 widens bottlenecks, and depth=18 has none"):
