@@ -70,8 +70,10 @@ def compare(
     """
     from cnnlab.compare import compare as comparing
 
-    one = isinstance(runs, str | os.PathLike)
-    return comparing.compare([runs] if one else list(runs)).table
+    from cnnlab.runs.run_dir import RunDir
+
+    paths = [runs] if isinstance(runs, str | Path | RunDir) else list(runs)
+    return comparing.compare(paths).table
 
 
 def load_run(path: "str | Path | RunDir") -> "Run":
