@@ -4,6 +4,7 @@ Whatever ranks, stops, searches, prints or draws reads this table. A task of ano
 primary metric, a row of ``METRICS``, which the task's own file may add.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -67,9 +68,12 @@ class Metric:
         return "maximize" if self.higher_is_better else "minimize"
 
     def is_better(self, value: float, best: float | None) -> bool:
-        """Whether ``value`` is strictly better than the best so far, None before the first."""
-        if best is None:
-            return True
+        """Whether ``value`` is strictly better than the best so far, None before the first.
+
+        Every number is better than NaN.
+        """
+        if best is None or math.isnan(best):
+            return not math.isnan(value)
         return value > best if self.higher_is_better else value < best
 
     def cell(self, value: float) -> str:

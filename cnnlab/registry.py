@@ -12,6 +12,8 @@ Component = TypeVar("Component", bound=Callable[..., Any])
 class CnnlabError(Exception):
     """A mistake of the user's: one or two lines, shown without a traceback."""
 
+    exit_code = 2
+
 
 class CompositionError(CnnlabError):
     """An override that cannot be read, or names a group, choice or option that does not exist."""

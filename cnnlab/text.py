@@ -1,5 +1,6 @@
 """Numbers, words and config values as people read and type them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -25,6 +26,12 @@ def duration(seconds: float) -> str:
 def plural(number: int, noun: str) -> str:
     """``1 run``, ``2 runs``, ``0 runs``; for nouns that take an s."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def shortened(names: Sequence[str], most: int = 3) -> str:
+    """``'cat', 'dog', 'bird' and 4 more``."""
+    shown = ", ".join(f"'{name}'" for name in names[:most])
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def first_line(message: object) -> str:

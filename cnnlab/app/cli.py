@@ -40,7 +40,7 @@ def main() -> None:
         if os.environ.get("CNNLAB_DEBUG") == "1":
             raise
         print(f"cnnlab: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
         sys.exit(130)
@@ -132,13 +132,11 @@ def compare(
     from rich.console import Console
 
     from cnnlab.compare.compare import compare as compare_runs
-    from cnnlab.compare.report import print_report, write_report
-    from cnnlab.runs.run_dir import RunDir
+    from cnnlab.compare.report import print_report, report_folder, write_report
 
     comparison = compare_runs(runs)
     print_report(comparison, Console())
-    first = runs[0].parent if RunDir(runs[0]).config_file.is_file() else runs[0]
-    folder = out or first / "comparison"
+    folder = out or report_folder(runs)
     write_report(comparison, folder)
     print(folder)
 

@@ -11,13 +11,18 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import state_of
 from cnnlab.text import first_line
 
+PARTIAL = "; measured on a sample of the images (trainer.max_eval_steps)"
+
 
 def print_outcome(runs: Sequence[RunDir]) -> bool:
     """Print it; whether every run is done."""
     failed = [run for run in runs if not run.is_done]
     console = Console()
     if len(runs) == 1 and not failed:
-        _print_one(runs[0], console)
+        try:
+            _print_one(runs[0], console)
+        except KeyError as error:  # of a result that was edited by hand
+            print(f"{runs[0].result_file}: has no {error}")
     elif runs:
         console.print(f"{len(runs) - len(failed)} of {len(runs)} runs done")
     if failed:
@@ -44,7 +49,7 @@ def _print_one(run: RunDir, console: Console) -> None:
         scores = f"not tested; {validation} at epoch {result['best_epoch']}"
     console.print(
         f"{scores}; {result['train_seconds']:.1f} s of training in {result['precision']} "
-        f"on {result['accelerator']}",
+        f"on {result['accelerator']}{PARTIAL if result.get('partial') else ''}",
         highlight=False,
     )
     print(run.path)

@@ -85,22 +85,29 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     Raises:
         CnnlabError: RUN is not a run, or another model, data set or weights are asked for.
     """
-    typed = dict(word.partition("=")[::2] for word in words if "=" in word)
+    pairs = (word.partition("=")[::2] for word in words if "=" in word)
+    typed = {key: value.strip("'\"") for key, value in pairs}
     if "resume" not in typed or typed["resume"] in ("", "null"):
         return list(words)
-    run = RunDir.open(typed["resume"].strip("'\""))
+    run = RunDir.open(typed["resume"])
     config, choices = run.config(), run.status().get("choices", {})
-    for kind in ("model", "data"):
-        if kind in typed:
+    for kind in ("model", "data", "optim"):
+        name = config[kind]["name"]
+        if kind in typed and typed[kind] not in (name, choices.get(kind)):
             raise CnnlabError(
-                f"{kind}={typed[kind]}: resume continues with {config[kind]['name']}, "
-                f"the {kind} of {run.name}"
+                f"{kind}={typed[kind]}: resume continues with {name}, the {kind} of {run.name}"
             )
+    words = [word for word in words if word.partition("=")[0] not in ("model", "data")]
     for key in typed:
         if key.startswith("init."):
             raise CnnlabError(
                 f"{key}={typed[key]}: resume continues with the weights of {run.name}"
             )
+    if typed.get("experiment", "null") != "null":
+        raise CnnlabError(
+            f"experiment={typed['experiment']}: resume continues with the config of {run.name}; "
+            "give the options that change themselves"
+        )
     base = [f"{kind}={choices.get(kind, config[kind]['name'])}" for kind in GROUPS]
     for kind in LISTS:  # an older config has neither, and keeps the defaults
         if kind in config and kind not in typed:
@@ -120,13 +127,14 @@ def expand_resume(words: Sequence[str]) -> list[str]:
         for key, value in _leaves(config.get(kind, {}))
         if value != {}
     }
-    changed_groups = tuple(f"{kind}." for kind in GROUPS if kind in typed)
+    groups = set(typed) - {"model", "data"}  # chosen with their own defaults
+    changed_groups = tuple(f"{kind}." for kind in (*GROUPS, "trainer") if kind in groups)
     base += [
         f"{key}={quote(value)}"
         for key, value in {**settings, **location}.items()
         if key not in typed and not key.startswith(changed_groups)
     ]
-    base = [word for word in base if word.partition("=")[0] not in typed]
+    base = [word for word in base if word.partition("=")[0] not in groups]
     return base + list(words)
 
 

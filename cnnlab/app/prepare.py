@@ -1,6 +1,5 @@
 """One job: from Hydra's composition to a checked config, its identity and its folder."""
 
-import dataclasses
 from collections.abc import Iterable
 
 from hydra.core.hydra_config import HydraConfig
@@ -8,16 +7,18 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.errors import as_chosen, plain_errors
+from cnnlab.app.overrides import expand_resume, quote
+from cnnlab.app.resume import check_unchanged, resume_in_place
 from cnnlab.config.options import RunConfig
 from cnnlab.config.parse import parse
+from cnnlab.data.scan import scanned_once
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.identity import identify
 from cnnlab.runs.job import Job
 from cnnlab.runs.naming import run_name
-from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import preflight, resolve_epochs
 
 
+@scanned_once()
 def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
     """Check a composed config as a whole: types, bounds, geometry, sizes. Writes nothing.
 
@@ -33,13 +34,24 @@ def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
         if not str(group).startswith("hydra/") and isinstance(choice, str)
     }
     try:
-        config = resolve_epochs(typed(composed))
+        checked = typed(composed)
+        if checked.resume is not None:
+            check_unchanged(checked)
+        config = resolve_epochs(checked)
         cost = preflight(config)
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
-    config = _resume_in_place(config)
+    if checked.resume is not None:
+        config = resume_in_place(config)
+        overrides = _typed_beside(checked.resume, overrides)
     name = run_name(choices, key_values(overrides))
     return Job.of(config, choices, name, cost)
+
+
+def _typed_beside(resume: str, overrides: Iterable[Override]) -> list[Override]:
+    """The overrides without those that ``resume=RUN`` stands for."""
+    implied = set(expand_resume([f"resume={quote(resume)}"])[:-1])
+    return [override for override in overrides if str(override.input_line) not in implied]
 
 
 def typed(composed: DictConfig) -> RunConfig:
@@ -62,22 +74,3 @@ def key_values(overrides: Iterable[Override]) -> list[tuple[str, str]]:
     """What was overridden, as typed."""
     words = [str(override.input_line) for override in overrides]
     return [word.lstrip("+~").partition("=")[::2] for word in words if "=" in word]
-
-
-def _resume_in_place(config: RunConfig) -> RunConfig:
-    """A half-finished run with nothing changed is not a new one: it continues in its own folder."""
-    if config.resume is None:
-        return config
-    source = RunDir.open(config.resume)
-    if not source.last_checkpoint.is_file():
-        raise CnnlabError(f"resume={source}: it has no checkpoint yet (checkpoints/last.ckpt)")
-    unchanged = dataclasses.replace(config, resume=source.config().get("resume"))
-    past = source.status().get("identity") or {}
-    if identify(unchanged).differences(past) == [] and not source.is_done:
-        return unchanged
-    epochs = len(source.metrics()) if source.metrics_file.is_file() else 0
-    if config.epochs <= epochs:
-        raise CnnlabError(
-            f"resume={source}: it has trained {epochs} epochs; give trainer.epochs above {epochs}"
-        )
-    return config

@@ -66,8 +66,11 @@ def _names(run: RunDir) -> tuple[str, str, str]:
 def _link(runs: Sequence[RunDir], logdir: Path, shown: dict[str, Path]) -> None:
     """Add runs that have written something to ``shown`` and to the folder of links."""
     for name, run in zip(readable_names(runs), runs, strict=True):
-        target = run.tensorboard_dir.resolve()
-        if not target.is_dir() or target in shown.values():
+        try:
+            target = run.tensorboard_dir.resolve()
+            if not target.is_dir() or target in shown.values():
+                continue
+        except (OSError, RuntimeError):  # it may not be looked into, or is a loop of links
             continue
         # the name may be in use by a run that was there before this one began
         free = next(free for free in (name, *_names(run)) if free not in shown)

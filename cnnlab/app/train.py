@@ -15,7 +15,11 @@ from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.overrides import CONF
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.registry import CnnlabError, CompositionError
+from cnnlab.runs.claim import is_abandoned
+from cnnlab.runs.durable import DiskFullError, is_disk_full
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
+from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.text import first_line
 
 
@@ -28,16 +32,28 @@ def train(
 
     Raises:
         CnnlabError: the overrides are refused; nothing has been written.
+        DiskFullError: there is no room for the next file; the same command continues later.
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been saved.
     """
     command = read_command(words, multirun)
     if command.is_sweep:
-        return run_sweep(command, verbose=verbose)
+        try:
+            return run_sweep(command, verbose=verbose)
+        except OSError as error:  # not in a run's folder: in that of the sweep, or of a search
+            if is_disk_full(error):
+                raise DiskFullError from error
+            raise
     job = command.make_job(command.overrides)
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
-    from cnnlab.sweep.execute import execute  # loads lightning, which no refusal needs
+    ensure_data([] if job.run_dir.is_done else [job])
+    from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
 
+    announce([job])
     state = execute(job)
+    if state is None and not job.run_dir.is_done and is_abandoned(job.run_dir):
+        state = execute(job)
+    if state is RunState.DISK_FULL:
+        raise DiskFullError(job.run_dir.path.parent)
     if state and state.is_resumable:
         raise KeyboardInterrupt
     return [job.run_dir]

@@ -8,6 +8,7 @@ import torch
 from cnnlab.config.options import RunConfig
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import Splits
+from cnnlab.data.loading.load import accelerator_device, load_images
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
 from cnnlab.training.assemble import Assembly, assemble
 
@@ -45,7 +46,8 @@ def load_workload(config: RunConfig) -> Workload:
     if MODELS[config.model["name"]].task != "classify":
         raise CnnlabError(f"model={config.model['name']} is not a classifier, which bench needs")
     try:
-        splits = build(DATASETS, config.data).load()
+        device = accelerator_device(config.trainer.accelerator)
+        splits = load_images(build(DATASETS, config.data), device)
     except CnnlabError as error:
         raise CnnlabError(f"{error}; to bench without files: {WITHOUT_FILES}") from error
     return Workload(config, splits)

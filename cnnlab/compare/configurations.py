@@ -3,6 +3,7 @@
 The runs of one configuration differ in their seed alone.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,3 +54,12 @@ def label(row: Flat, keys: Sequence[str]) -> str:
                 f"{short if last.count(short) == 1 else key}={as_typed(row[key], digits=6)}"
             )
     return ", ".join(parts)
+
+
+def unique(labels: Sequence[str]) -> list[str]:
+    """The labels, those that several rows have made different by a number: ``mlp (2)``."""
+    found: list[str] = []
+    for name in labels:
+        numbered = (f"{name} ({number})" for number in itertools.count(2))
+        found.append(next(word for word in itertools.chain([name], numbered) if word not in found))
+    return found

@@ -67,8 +67,8 @@ def _draw_curves(axes: Axes, comparison: Comparison, metric: Metric) -> None:
     styles = cycle(product(LINE_STYLES, COLORS))
     for label, (line_style, color) in zip(comparison.labels, styles, strict=False):
         rows = comparison.curves[comparison.curves["label"] == label]
-        # Only epochs that every seed reached: the mean would jump where a seed ends.
-        values = rows.pivot(index="epoch", columns="seed", values=f"val_{metric.column}")
+        # Only epochs that every run reached: the mean would jump where one ends.
+        values = rows.pivot(index="epoch", columns="run", values=f"val_{metric.column}")
         by_epoch = (metric.scale * values).dropna()
         mean, sd = by_epoch.mean(axis=1), by_epoch.std(axis=1)
         marker = "o" if len(mean) == 1 else None
@@ -111,7 +111,7 @@ def _has_long_names(comparison: Comparison) -> bool:
 
 def _log_x_axis(axes: Axes, values: "pd.Series[int]", longest: int) -> None:
     """A log axis with space on the right for a name of ``longest`` characters."""
-    low, high = math.log10(values.min()), math.log10(values.max())
+    low, high = (math.log10(max(1, value)) for value in (values.min(), values.max()))
     span = max(high - low, 0.3)
     for_name = min(0.45, 0.03 + 0.016 * longest)  # of the axis, by the width of a character
     right = max(high, low + 0.1 * span) + span * for_name / (1 - for_name)

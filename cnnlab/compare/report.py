@@ -1,5 +1,8 @@
 """The report of a comparison: a table on the terminal, and a folder of files."""
 
+import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,14 @@ from rich.text import Text
 
 from cnnlab.compare.compare import Comparison
 from cnnlab.metrics import METRICS, Metric
-from cnnlab.runs.run_dir import write_atomically
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.contents import is_file, reason
+from cnnlab.runs.essential import digest
+from cnnlab.runs.run_dir import RunDir, write_atomically
 from cnnlab.text import as_typed
 
 CAPTION = "mean ± SD over n seeds, [95% t interval of the mean]."
+LONGEST_NAME = 60  # characters of what a report's folder is named after
 COSTS = ("parameters", "MACs", "training time", "throughput")
 
 
@@ -46,17 +53,42 @@ def print_report(comparison: Comparison, console: Console) -> None:
 
 
 def write_report(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write results.csv, results.md, curves.png and cost.png; return their paths."""
+    """Write results.csv, results.md, curves.png and cost.png; return their paths.
+
+    Raises:
+        CnnlabError: they cannot be written there.
+    """
     from cnnlab.compare.figures import cost_figure, curves_figure
 
-    folder.mkdir(parents=True, exist_ok=True)
     names = ("results.csv", "results.md", "curves.png", "cost.png")
     csv, markdown, curves, cost = paths = [folder / name for name in names]
-    write_atomically(csv, comparison.table.to_csv(index=False))
-    write_atomically(markdown, as_markdown(comparison))
-    curves_figure(comparison).savefig(curves)
-    cost_figure(comparison).savefig(cost)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(csv, comparison.table.to_csv(index=False))
+        write_atomically(markdown, as_markdown(comparison))
+        curves_figure(comparison).savefig(curves)
+        cost_figure(comparison).savefig(cost)
+    except OSError as error:
+        place = error.filename or folder
+        raise CnnlabError(f"{place}: {reason(error)}; --out FOLDER names another place") from error
     return paths
+
+
+def report_folder(paths: Sequence[Path]) -> Path:
+    """Where the report on these runs goes, so that no two comparisons share a folder.
+
+    Inside a folder of runs that is compared by itself; for anything else beside the sweeps of the
+    first one, in a folder of its own: ``runs/comparisons/first-second-3f2a91bc``.
+    """
+    first = RunDir(paths[0].expanduser())
+    is_run = is_file(first.config_file)
+    if len(paths) == 1 and not is_run:
+        return first.path / "comparison"
+    sweep = first.path.absolute().parent if is_run else first.path.absolute()
+    places = sorted(str(path.expanduser().resolve()) for path in paths)
+    words = "-".join(re.sub(r"[^\w.+]+", "-", Path(place).name) for place in places)
+    name = f"{words[:LONGEST_NAME]}-{digest(places)[:8]}"
+    return Path(os.path.relpath(sweep.parent / "comparisons" / name))
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -79,7 +111,14 @@ def _title(comparison: Comparison) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    return f"{comparison.metric.caption}: {CAPTION}"
+    sample = " * measured on a sample of the images." if any(_on_samples(comparison)) else ""
+    return f"{comparison.metric.caption}: {CAPTION}{sample}"
+
+
+def _on_samples(comparison: Comparison) -> list[bool]:
+    """Of each row, whether ``trainer.max_eval_steps`` limited its evaluation."""
+    table = comparison.table
+    return [cell in (True,) for cell in table.get("partial", [False] * len(table))]
 
 
 def _table(comparison: Comparison, *, separator: str, paired: bool = False) -> Table:
@@ -124,9 +163,12 @@ def _columns(comparison: Comparison) -> list[_Column]:
     ]
     tested = [_tested(row, metric) for row in table.to_dict("records")]
     costs = [METRICS[name] for name in COSTS]
+    samples = _on_samples(comparison)
     return [
         *names,
-        single("n", [str(n) for n in table["n"]]),
+        single(
+            "n", [f"{n}{'*' * partial}" for n, partial in zip(table["n"], samples, strict=True)]
+        ),
         _Column((f"test {metric.heading}",), tested),
         single(f"val {metric.heading}", [metric.cell(v) for v in table[f"val_{metric.column}"]]),
         *(single(cost.heading, [cost.cell(v) for v in table[cost.column]]) for cost in costs),

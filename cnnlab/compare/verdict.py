@@ -11,16 +11,26 @@ from cnnlab.text import plural
 Results = Sequence[Mapping[str, Any]]  # the result.json rows of one configuration, one per seed
 
 
-def verdict(ranked: Sequence[Results], labels: Sequence[str], metric: Metric = ACCURACY) -> str:
+def verdict(
+    ranked: Sequence[Results],
+    labels: Sequence[str],
+    metric: Metric = ACCURACY,
+    difference_of_data: str | None = None,
+) -> str:
     """One sentence on the test results of the two configurations that are best on validation.
 
     ``ranked`` and ``labels`` come best first. No claim is made with fewer than two seeds of each.
+
+    Args:
+        difference_of_data: why the best two were not tested on the same images; None if they were.
     """
     if len(ranked) == 1:
         return f"One configuration, {labels[0]}: nothing to rank."
     (best, second), pair = ranked[:2], f"{labels[0]} against {labels[1]}"
     if best[0]["data"] != second[0]["data"]:
         return f"{pair}: tested on different data sets, so no claim."
+    if difference_of_data is not None:
+        return f"{pair}: tested on {difference_of_data}, so no claim."
     if min(len(best), len(second)) < 2:
         return f"{pair}: a Welch t test needs two seeds of each, so no claim."
     column = f"test_{metric.column}"
@@ -50,7 +60,9 @@ def left_out(states: Sequence[str], reruns: int) -> list[str]:
 def caveats(ranked: Sequence[Results]) -> list[str]:
     """Notes on differences between the rows that make the comparison unfair."""
     notes = []
-    seeds = Counter(" ".join(str(result["seed"]) for result in row) for row in ranked)
+    seeds = Counter(
+        " ".join(map(str, dict.fromkeys(result["seed"] for result in row))) for row in ranked
+    )
     if len(seeds) > 1:
         rows = "; ".join(f"{s} ({plural(n, 'row')})" for s, n in seeds.items())
         notes.append(f"the rows have different seeds: {rows}")

@@ -3,10 +3,10 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
 Root = Annotated[str | None, Flags(identity=False)]  # of a set that is the same wherever it lies
+SAMPLED = 2**20  # numbers of a part that its content is known by
 SPLIT_SEED = 0  # one fixed split for all runs: `seed=` changes training, never the data
 
 
@@ -37,28 +38,54 @@ class Images:
 
 @dataclass(frozen=True)
 class Splits:
-    """Training, validation and test images; ``digest`` identifies the first two by `digest`."""
+    """Training, validation and test images.
+
+    Attributes:
+        digest: which originals are in train and val, by `digest`.
+        digests: which originals are in each part, by their indices in the whole set.
+        num_broken: pictures left out because they cannot be read; None where none may be.
+    """
 
     train: Images
     val: Images
     test: Images
     digest: str
+    digests: Mapping[str, str] | None = None
+    num_broken: int | None = None
 
 
 class ImageDataset(ABC):
     """A named set of images for classification. Constructing one reads no image.
 
     Attributes:
+        fixed_images: whether everybody's originals are the same, told by their indices.
+        own_files: whether they may be a person's own files, known by their contents.
+        load_copies: how many copies of the images ``load`` holds in memory at a time.
         spec: size, classes and pixel statistics; a class attribute if no option changes it.
         num_train: number of training images after the validation split and ``subset``.
         num_val: number of validation images.
+        num_test: number of test images, 0 where only ``load`` tells.
         augment: augmentation of training images.
     """
 
+    fixed_images: ClassVar[bool] = False
+    own_files: ClassVar[bool] = False
+    load_copies: ClassVar[int] = 2
     spec: ImageSpec
     num_train: int
     num_val: int
+    num_test: int = 0
     augment: Augment
+
+    def ensure_files(self, *, write: bool = True) -> None:  # noqa: B027  (most sets have none)
+        """Check the files that ``load`` reads; unpack or download what is missing.
+
+        Args:
+            write: False checks that it could be done, and leaves everything as it is.
+
+        Raises:
+            CnnlabError: a file is missing or damaged and cannot be replaced.
+        """
 
     @abstractmethod
     def load(self) -> Splits:
@@ -67,6 +94,29 @@ class ImageDataset(ABC):
         Raises:
             CnnlabError: files are missing or damaged.
         """
+
+    def part_digests(self, splits: Splits | None = None) -> Mapping[str, tuple[int, str]] | None:
+        """Of train, val and test, the number of images and 12 hex digits for which they are.
+
+        None: not known before ``splits``, the loaded images, are given. A set in a person's own
+        files knows them before, and they are then part of a run's identity.
+        """
+        if splits is None:
+            return None
+        parts = {"train": splits.train, "val": splits.val, "test": splits.test}
+        if self.fixed_images and splits.digests is not None:
+            digests = {part: _hash(type(self).__name__, d) for part, d in splits.digests.items()}
+        else:
+            digests = {part: content_digest(images) for part, images in parts.items()}
+        return {part: (len(images), digests[part]) for part, images in parts.items()}
+
+    def notes(self) -> Sequence[str]:
+        """Lines about the files for whoever starts a run: what is used, and what is not."""
+        return ()
+
+    def decoded_key(self) -> Hashable | None:
+        """What decides the loaded images beside the files; None: they are loaded for each run."""
+        return None
 
 
 def data_root(root: str | None) -> Path:
@@ -116,14 +166,31 @@ def split(pool: Images, *, num_train: int, num_val: int, test: Images | int) -> 
         test: the official test images, or the number to split off ``pool`` if there are none.
     """
     order = stratified_order(pool.labels)
+    digests = {}
     if isinstance(test, int):
-        test, order = pool.select(order[:test].sort().values), order[test:]
+        chosen, order = order[:test].sort().values, order[test:]
+        test, digests["test"] = pool.select(chosen), _hash(*chosen.tolist())
+    else:
+        digests["test"] = _hash("official", *test.labels.tolist())
     val = order[:num_val].sort().values
     train = order[num_val : num_val + num_train].sort().values
-    return Splits(pool.select(train), pool.select(val), test, digest(train.tolist(), val.tolist()))
+    digests |= {"train": _hash(*train.tolist()), "val": _hash(*val.tolist())}
+    listing = digest(train.tolist(), val.tolist())
+    return Splits(pool.select(train), pool.select(val), test, listing, digests)
 
 
 def digest(train: Sequence[int | str], val: Sequence[int | str]) -> str:
     """12 hex digits for which originals, by index or file name, are in train and val, in order."""
-    listing = "\n".join(["train", *map(str, train), "val", *map(str, val)])
-    return hashlib.sha256(listing.encode()).hexdigest()[:12]
+    return _hash("train", *train, "val", *val)
+
+
+def content_digest(images: Images) -> str:
+    """12 hex digits for images by their labels and about a million of their numbers, evenly."""
+    values = images.pixels.reshape(-1)
+    sample = values[:: len(values) // SAMPLED | 1]  # odd: not always the same column
+    content = sample.numpy().tobytes() + images.labels.numpy().tobytes()
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _hash(*lines: int | str) -> str:
+    return hashlib.sha256("\n".join(map(str, lines)).encode()).hexdigest()[:12]

@@ -1,19 +1,27 @@
 """Evaluating a finished run on its test set again, from its folder alone."""
 
+import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnnlab.config.schema import to_dict
+from cnnlab.data.dataset import Splits
+from cnnlab.data.loading.datamodule import eval_batch_size
+from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.memory import MemoryBatches
-from cnnlab.inference.load import load_run
-from cnnlab.metrics import show_scores
+from cnnlab.inference.load import Run, load_run, naming
+from cnnlab.metrics import metric_of, show_scores
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
+from cnnlab.runs.status import state_of
+from cnnlab.text import first_line
 
-BATCH = 512
+TOLERANCE = 0.02  # of the primary metric, between devices and precisions
 
 
 def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
@@ -25,28 +33,36 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         CnnlabError: there is no run at ``path``, or it is not finished.
     """
     folder = RunDir.open(path)
-    if not folder.is_done:
-        state = RunState.recorded(folder.status())
-        raise CnnlabError(f"{folder} is not finished (it is {state}); `cnnlab train` continues it")
+    state, status = state_of(folder)
+    if state is not RunState.DONE:
+        error = f"; {first_line(status['error'])}" if status.get("error") else ""
+        raise CnnlabError(
+            f"{folder} is not finished (it is {state}{error}); `cnnlab train` continues it"
+        )
     run = load_run(folder)
+    with naming(folder.result_file):
+        metric_of(run.result)
+        best_epoch = run.result["best_epoch"]
     task, spec = run.config.task, run.dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    splits = run.dataset.load()
+    splits = load_images(run.dataset, device)
+    _require_same_test_set(run, splits)
     images = splits.test
     batches = MemoryBatches(images, spec, device)
+    batch_size = eval_batch_size(spec, run.config.batch_size)  # as in training
     model = run.model.to(device)
     criterion = task.criterion(to_dict(run.config.loss), spec, splits.train.labels)
     criterion = criterion.to(device).eval()
     kept, sums = [], torch.zeros(1 + len(task.counts), dtype=torch.float64)
     indices = task.kept_indices(len(images))
     with torch.inference_mode():
-        for first in range(0, len(images), BATCH):
-            part = torch.arange(first, min(first + BATCH, len(images)), device=device)
+        for first in range(0, len(images), batch_size):
+            part = torch.arange(first, min(first + batch_size, len(images)), device=device)
             inputs, targets = batches(part)
             outputs = model(inputs)
             loss, counts = criterion(outputs, inputs, targets)
             sums += torch.stack([loss * len(part), *counts]).cpu()
-            here = indices[(indices >= first) & (indices < first + BATCH)] - first
+            here = indices[(indices >= first) & (indices < first + batch_size)] - first
             kept.append(outputs.float().cpu()[here])
     means = (sums / len(images)).tolist()
     return {
@@ -54,13 +70,36 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         **{f"test_{name}": mean for name, mean in zip(("loss", *task.counts), means, strict=True)},
         **task.scores(torch.cat(kept), images.labels[indices]),
         "num_test": len(images),
-        "best_epoch": run.result["best_epoch"],
+        "best_epoch": best_epoch,
     }
 
 
+def _require_same_test_set(run: Run, splits: Splits) -> None:
+    """Check that the test images are those that the run was tested on, as far as it says.
+
+    Raises:
+        CnnlabError: they are others, or training images may have come among them.
+    """
+    now, recorded = DataRecord.of(run.dataset, splits), DataRecord.read(run.folder)
+    if now is not None and recorded is not None:
+        if recorded.parts["test"] != now.parts["test"]:
+            raise CnnlabError(f"{run.folder}: its data have changed: {difference(recorded, now)}")
+    elif splits.digest != run.result.get("split", splits.digest):  # a run made before
+        raise CnnlabError(
+            f"{run.folder}: its data have changed: train and val are not those of its result"
+        )
+
+
 def print_evaluation(evaluation: dict[str, Any]) -> None:
-    """One line of numbers, then the folder."""
+    """One line of numbers, then the folder; a note where result.json has others."""
     run: RunDir = evaluation["run"]
+    result = run.result()
+    metric = metric_of(result)
+    before, now = result.get(f"test_{metric.column}"), evaluation[f"test_{metric.column}"]
+    is_same_set = result.get("num_test") == evaluation["num_test"]
+    if is_same_set and before is not None and not math.isclose(now, before, rel_tol=TOLERANCE):
+        said = f"{run.result_file} has {metric.label} {metric.show(before)}"
+        print(f"{said}: {run.best_checkpoint.name} is not what was tested then", file=sys.stderr)
     images = f"{evaluation['num_test']:,} images, epoch {evaluation['best_epoch']}"
     print(f"test {show_scores(run.result() | evaluation, 'test')} ({images})")
     print(run)

@@ -1,17 +1,25 @@
 """Loading a run from its folder: its config, its result, its trained model."""
 
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from cnnlab.config.options import LISTS, RunConfig
 from cnnlab.config.parse import parse
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
+from cnnlab.data.sets.earlier_folder import as_version_1
+from cnnlab.data.sets.folder import Folder
 from cnnlab.discovery import discover
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
+from cnnlab.runs.contents import DamagedFileError, reason
+from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import best_weights
 
@@ -38,11 +46,59 @@ def load_run(path: str | Path | RunDir) -> Run:
     saved = folder.config()
     _require_components(folder, saved)
     weights = best_weights(folder)
-    config = parse({key: value for key, value in saved.items() if key not in LISTS})
-    dataset = build(DATASETS, config.data)
-    model: nn.Module = build(MODELS, config.model, dataset.spec)
+    with naming(folder.config_file):
+        config = parse({key: value for key, value in saved.items() if key not in LISTS})
+        dataset = _dataset(folder, config, saved)
+        with torch.device("meta"):  # nothing is allocated for a config that was edited by hand
+            shapes = build(MODELS, config.model, dataset.spec).state_dict()
+        _require_fit(folder, weights, shapes)
+        model: nn.Module = build(MODELS, config.model, dataset.spec)
     model.load_state_dict(weights)
     return Run(folder, config, folder.result(), dataset, model.eval())
+
+
+@contextlib.contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Name the file of a run by which its model or its data cannot be built.
+
+    Raises:
+        CnnlabError: in place of whatever a component raises of options that no command checked.
+    """
+    try:
+        yield
+    except DamagedFileError:
+        raise
+    except Exception as error:
+        said = reason(error) if str(error) else type(error).__name__
+        raise CnnlabError(said if str(file.parent) in said else f"{file}: {said}") from error
+
+
+def _require_fit(
+    folder: RunDir, weights: Mapping[str, Tensor], shapes: Mapping[str, Tensor]
+) -> None:
+    """Refuse the weights of another network."""
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in shapes.items()}
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            there, wanted = (x.get(name, "none") for x in (found, expected))
+            raise DamagedFileError(
+                f"{folder.best_checkpoint}: holds the weights of another network than "
+                f"{folder.config_file.name} describes ({name}: {there}, expected {wanted})"
+            )
+
+
+def _dataset(folder: RunDir, config: RunConfig, saved: Mapping[str, Any]) -> ImageDataset:
+    """The run's data set, whose classes are those that the model was trained on."""
+    dataset: ImageDataset = build(DATASETS, config.data)
+    if isinstance(dataset, Folder) and "proportions" not in saved["data"]:
+        return as_version_1(dataset, config.data["subset"])
+    now, recorded = DataRecord.of(dataset), DataRecord.read(folder)
+    if now is not None and recorded is not None and (change := difference(recorded, now)):
+        if recorded.classes != now.classes:
+            raise CnnlabError(f"{folder}: its data have changed: {change}")
+        print(f"{folder}: its data have changed: {change}", file=sys.stderr)
+    return dataset
 
 
 def _require_components(folder: RunDir, config: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """Run folders on disk. Nothing here trains, and what lists or compares runs loads no torch.
 
-Read in this order: ``run_dir.py`` (a folder's files), ``job.py``, ``naming.py`` and ``locate.py``
-(which folder a job has), ``identity.py`` (when two jobs are the same one) with ``essential.py``
-(their options), ``source_digest.py`` (their components) and ``first_edition.py`` (older runs),
-``claim.py`` (one process per run), ``state.py`` and ``weights.py``. What lists them is in
-``status.py``, ``status_table.py``, ``filter.py``, ``flat.py``, ``diagnose.py`` and ``clean.py``.
+Read in this order: ``run_dir.py`` (a folder's files), ``contents.py`` (what they must hold),
+``job.py``, ``naming.py`` and ``locate.py`` (which folder a job has), ``identity.py`` (when two jobs
+are the same one) with ``essential.py`` (their options), ``source_digest.py`` (their components) and
+``first_edition.py`` (older runs), ``claim.py`` (one process per run), ``state.py``, ``weights.py``.
+What lists them: ``status.py``, ``status_table.py``, ``filter.py``, ``flat.py``, ``diagnose.py`` and
+``clean.py``.
 """

@@ -1,26 +1,38 @@
 """An exclusive claim on a run, with a heartbeat, so that several processes share a sweep.
 
-The claim of a dead process on this host expires at once; that of another host after
-``LOST_AFTER`` seconds without a heartbeat.
+The claim of a dead process on this host expires at once; that of another host when it has been
+seen unchanged for ``LOST_AFTER`` seconds, or was last written more than ``FORGOTTEN`` ago: no
+clock of the other host decides. A process that was suspended for so long finds another's token in
+its claim, writes nothing more into the run and stops.
 """
 
 import json
+import math
 import os
+import secrets
 import socket
-import threading
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
+from cnnlab.runs.heartbeat import heartbeat, observe
 from cnnlab.runs.run_dir import RunDir, write_atomically
 from cnnlab.runs.writable import make_folder
 
 HEARTBEAT = 10.0  # seconds
 LOST_AFTER = 60.0
+FORGOTTEN = 3600.0
+POLL_SECONDS = 1.0
+TOKEN = "CNNLAB_CLAIM"  # in the environment of a process that has claimed a run, and its children's
+
+
+class ClaimLostError(Exception):
+    """Another process has taken over the run that this one is training."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +42,23 @@ class Claim:
     host: str
     pid: int
     born: str  # start time of the process, as the kernel counts: pids are reused
-    heartbeat: float  # seconds since 1970
+    heartbeat: float  # seconds since 1970 on its host: a number that changes
+    token: str = ""  # of one claim: a process may claim a run twice
 
     @classmethod
-    def own(cls) -> "Claim":
+    def own(cls, token: str = "") -> "Claim":
         """The claim of this process, with a heartbeat of now."""
-        return cls(socket.gethostname(), os.getpid(), _born(os.getpid()), time.time())
+        return cls(socket.gethostname(), os.getpid(), _born(os.getpid()), time.time(), token)
 
     @property
-    def is_alive(self) -> bool:
-        if self.host != socket.gethostname():
-            return time.time() - self.heartbeat < LOST_AFTER
+    def is_foreign(self) -> bool:
+        """Whether its process is on another host, where only its heartbeat tells of it."""
+        return self.host != socket.gethostname()
+
+    def is_alive(self, place: str) -> bool:
+        """Whether its process lives, as far as this one has seen at ``place``."""
+        if self.is_foreign:
+            return observe(place, self).seconds < LOST_AFTER
         return _born(self.pid) == self.born
 
     def __str__(self) -> str:
@@ -49,42 +67,123 @@ class Claim:
 
 def holder(run: RunDir) -> Claim | None:
     """The live process that runs this run; None where there is none."""
-    try:
-        claim = Claim(**json.loads(run.claim_file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    claim = _read(run)
+    if claim is None or not claim.is_alive(str(run.claim_file.absolute())):
         return None
-    return claim if claim.is_alive else None
+    written = claim.heartbeat
+    with suppress(OSError):
+        written = max(written, run.claim_file.stat().st_mtime)  # by the file server's clock
+    return None if claim.is_foreign and time.time() - written > FORGOTTEN else claim
 
 
 @contextmanager
 def claimed(run: RunDir) -> Iterator[Claim | None]:
     """Claim the run for the block; yields None, or the claim of the process that has it already."""
     make_folder(run.path)
-    with FileLock(run.path / ".claim.lock"):  # two processes must not both find it free
+    token = secrets.token_hex(8)
+    with _lock(run):  # two processes must not both find it free
         other = holder(run)
         if other is None:
-            _write(run)
+            _write(run, token)
     if other is not None:
         yield other
         return
-    stop = threading.Event()
-    thread = threading.Thread(target=_beat, args=(run, stop), daemon=True)
-    thread.start()
+    before = os.environ.get(TOKEN)
+    os.environ[TOKEN] = token
     try:
-        yield None
+        with heartbeat(lambda: _renew(run, token), HEARTBEAT):
+            yield None
     finally:
-        stop.set()
-        thread.join()
-        run.claim_file.unlink(missing_ok=True)
+        os.environ.pop(TOKEN)
+        if before is not None:
+            os.environ[TOKEN] = before
+        with suppress(OSError):
+            _release(run, token)
 
 
-def _beat(run: RunDir, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT):
-        _write(run)
+def ensure_claimed(run: RunDir) -> None:
+    """Check that this process, or the one that started it, still has the run that it claimed.
+
+    Raises:
+        ClaimLostError: another process has taken the run over, or its folder is gone.
+    """
+    token = os.environ.get(TOKEN)
+    with suppress(OSError):  # not to be told now
+        if token is not None and not _has(run, token):
+            raise ClaimLostError(f"{_read(run) or 'another process'} has taken over {run}")
 
 
-def _write(run: RunDir) -> None:
-    write_atomically(run.claim_file, json.dumps(asdict(Claim.own())))
+def is_abandoned(run: RunDir) -> bool:
+    """Watch the claim of a process on another host: whether it shows no heartbeat any more.
+
+    Takes ten seconds where it does, a minute where it does not. False where no other host's
+    process claims the run.
+    """
+    first = holder(run)
+    if first is None or not first.is_foreign:
+        return False
+    print(f"watching for up to {LOST_AFTER:.0f} s whether {first} is alive", file=sys.stderr)
+    while (now := holder(run)) == first:
+        time.sleep(min(POLL_SECONDS, LOST_AFTER / 10))
+    return now is None
+
+
+def _renew(run: RunDir, token: str) -> bool:
+    """Show that this process is alive; False where the run is another's by now."""
+    if not _has(run, token):
+        return False
+    with _lock(run):  # nobody takes it between the two
+        if _has(run, token):
+            _write(run, token)
+            return True
+    return False
+
+
+def _release(run: RunDir, token: str) -> None:
+    if _has(run, token):
+        with _lock(run):
+            if _has(run, token):
+                run.claim_file.unlink(missing_ok=True)
+
+
+def _has(run: RunDir, token: str) -> bool:
+    """Whether the claim in the folder is the one with this token.
+
+    Raises:
+        OSError: the file is there and cannot be read.
+    """
+    try:
+        claim = _parse(run.claim_file.read_bytes())
+    except FileNotFoundError:
+        return False
+    return claim is None or claim.token == token  # what is no claim is nobody's, so still ours
+
+
+def _lock(run: RunDir) -> FileLock:
+    return FileLock(run.path / ".claim.lock")
+
+
+def _read(run: RunDir) -> Claim | None:
+    """The claim in the folder; None where there is none that can be read."""
+    try:
+        return _parse(run.claim_file.read_bytes())
+    except OSError:
+        return None
+
+
+def _parse(content: bytes) -> Claim | None:
+    try:
+        claim = Claim(**json.loads(content))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    fields = (claim.host, claim.pid, claim.born, claim.heartbeat, claim.token)
+    kinds = (str, int, str, int | float, str)
+    whole = all(isinstance(value, kind) for value, kind in zip(fields, kinds, strict=True))
+    return claim if whole and math.isfinite(claim.heartbeat) else None
+
+
+def _write(run: RunDir, token: str) -> None:
+    write_atomically(run.claim_file, json.dumps(asdict(Claim.own(token))))
 
 
 def _born(pid: int) -> str:

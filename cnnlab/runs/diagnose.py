@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import holder
+from cnnlab.runs.contents import is_file, reason, require_file
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.state import RunState
 from cnnlab.runs.status import RunStatus, read_run
@@ -17,7 +18,7 @@ def find_run(word: str, top: str | Path) -> RunDir:
     Raises:
         CnnlabError: no run has this name, or several have.
     """
-    if RunDir(Path(word).expanduser()).config_file.is_file():
+    if is_file(RunDir(Path(word).expanduser()).config_file):
         return RunDir.open(word)
     runs = find_runs([top])
     matches = [run for run in runs if word in (run.name, str(run))]
@@ -54,9 +55,13 @@ def _verdict(run: RunStatus) -> str:
 
 
 def _end_of_log(run: RunDir, trace: str) -> str:
-    if not run.log_file.is_file():
+    try:
+        require_file(run.log_file)
+        text = run.log_file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
         return "no log.txt"
-    text = run.log_file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"{run.log_file}: {reason(error)}"
     if trace:
         text = text.replace(trace, "(the traceback above)")
     lines = text.rstrip().splitlines()

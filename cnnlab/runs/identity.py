@@ -17,10 +17,12 @@ from cnnlab.runs.first_edition import (
     is_bytes_digest,
     start_group,
 )
+from cnnlab.runs.own_files import own_files
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.source_digest import source_of
 from cnnlab.runs.weights import weights_identity
 
+FILES = "data files"  # among the sources, where the data lie in a person's own files
 ALWAYS = ("model", "data")  # of the others, a first version of ours is not written
 
 
@@ -31,7 +33,8 @@ class Identity:
     Attributes:
         config: digest of the config without what is not part of the identity.
         group: digest of the same without the seed, and of the sources: one row of a comparison.
-        sources: of each component, by its kind, the version or the digest of its code.
+        sources: of each component, by its kind, the version or the digest of its code; and of
+            data in a person's own files the digest of those.
         earlier_sources: those of a first-edition run of the same job, once recognised: of a
             person's own file, the digest of its bytes.
         earlier_config: that run's config.
@@ -111,6 +114,9 @@ def identify(config: RunConfig) -> Identity:
     earlier_content, earlier_rest = contents(earlier_flags(flags, entries["data"].component))
     every = {kind: source_of(entry) for kind, entry in entries.items()}
     sources = {kind: s for kind, s in every.items() if kind in ALWAYS or s != FIRST_VERSION}
+    sources |= _loss_version(config)
+    if (files := own_files(config)) is not None:
+        sources[FILES] = f"sha256:{files.record.digest}"
     earlier = {kind: earlier_source(kind, entry) for kind, entry in entries.items()}
     known = {kind: source for kind, source in earlier.items() if source is not None}
     return Identity(
@@ -121,3 +127,9 @@ def identify(config: RunConfig) -> Identity:
         earlier_config=digest(earlier_content),
         earlier_group=digest([earlier_rest, known]),
     )
+
+
+def _loss_version(config: RunConfig) -> dict[str, str]:
+    """Version 2 of a weighted loss whose batch is shared out: the mean is that of the whole."""
+    is_shared = config.trainer.accumulate > 1 or config.trainer.devices > 1
+    return {"loss": "v2"} if is_shared and config.loss.class_weights != "none" else {}

@@ -1,14 +1,16 @@
 """One job: everything that is needed to make one run, checked and picklable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from cnnlab.config.options import RunConfig
 from cnnlab.explain.cost import Cost
+from cnnlab.runs.data_record import DataRecord
 from cnnlab.runs.identity import Identity, identify
 from cnnlab.runs.locate import run_dir_for
+from cnnlab.runs.own_files import own_files
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.writable import check_writable
 
@@ -29,6 +31,8 @@ class Job:
     Attributes:
         choices: what was chosen in each group, such as ``model: resnet20``.
         name: the readable part of the run folder's name.
+        data: the record of data in a person's own files.
+        notes: lines about those for whoever starts the run.
         cost: parameters and MACs of the model.
         run_dir: the folder of its run, which may not exist yet.
         title: put before each line of progress.
@@ -44,6 +48,8 @@ class Job:
     run_dir: RunDir
     title: str = ""
     verbose: bool = False
+    data: DataRecord | None = None
+    notes: tuple[str, ...] = ()
     hooks: tuple[JobHook, ...] = ()
 
     @classmethod
@@ -57,4 +63,6 @@ class Job:
         sweep = Path(config.runs_dir).expanduser() / (config.sweep.name or SINGLE)
         check_writable(sweep, f"runs_dir={config.runs_dir}")
         run_dir = run_dir_for(sweep, name, identity, rerun=config.rerun)
-        return cls(config, choices, name, identity, cost, run_dir)
+        job = cls(config, choices, name, identity, cost, run_dir)
+        files = own_files(config)
+        return replace(job, data=files.record, notes=files.notes) if files else job

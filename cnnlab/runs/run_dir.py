@@ -7,27 +7,37 @@ reader sees the old file or the new one, never a part of one.
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.contents import (
+    DamagedFileError,
+    is_file,
+    read_config,
+    read_metrics,
+    read_result,
+    read_status,
+)
+from cnnlab.runs.durable import replacing
 from cnnlab.runs.state import RunState
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with it
-
-
 def write_atomically(path: Path, text: str) -> None:
     """Replace ``path`` by ``text`` in one step."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:  # a full disk: nothing of it stays
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class RunDir:
@@ -38,6 +48,7 @@ class RunDir:
         self.config_file = self.path / "config.yaml"
         self.status_file = self.path / "status.json"
         self.env_file = self.path / "env.json"
+        self.data_file = self.path / "data.json"
         self.metrics_file = self.path / "metrics.csv"
         self.result_file = self.path / "result.json"
         self.log_file = self.path / "log.txt"
@@ -46,6 +57,8 @@ class RunDir:
         self.checkpoint_dir = self.path / "checkpoints"
         self.best_checkpoint = self.checkpoint_dir / "best.ckpt"
         self.last_checkpoint = self.checkpoint_dir / "last.ckpt"
+        # while best.ckpt is of an epoch cut short: the best of the complete ones
+        self.best_complete_checkpoint = self.checkpoint_dir / "best_complete.ckpt"
 
     @classmethod
     def open(cls, path: "str | Path | RunDir") -> "RunDir":
@@ -55,7 +68,7 @@ class RunDir:
             CnnlabError: there is no run there.
         """
         run = cls(Path(path).expanduser())
-        if not run.config_file.is_file():
+        if not is_file(run.config_file):
             inside = find_runs([run.path]) if run.path.is_dir() else []
             hint = f"; runs inside it: {', '.join(r.name for r in inside[:3])}" if inside else ""
             kind = "not a run folder (no config.yaml)" if run.path.is_dir() else "no such folder"
@@ -85,27 +98,19 @@ class RunDir:
 
     def config(self) -> dict[str, Any]:
         """The resolved config, plain data."""
-        try:
-            config = yaml.load(self.config_file.read_text(encoding="utf-8"), Loader=LOADER)
-        except (OSError, yaml.YAMLError) as error:
-            raise CnnlabError(f"{self.config_file}: {' '.join(str(error).split())}") from error
-        if not isinstance(config, dict):
-            raise CnnlabError(f"{self.config_file}: not a config")
-        return config
+        return read_config(self.config_file)
 
     def result(self) -> dict[str, Any]:
-        """The flat row of final numbers; empty until the run is done."""
-        return _read_json(self.result_file)
+        """The flat row of final numbers; empty until the run is done, and of a damaged file."""
+        return _unless_damaged(read_result, self.result_file)
 
     def status(self) -> dict[str, Any]:
-        """The content of status.json, ``state`` and more; empty where the run was not started."""
-        return _read_json(self.status_file)
+        """The content of status.json, ``state`` and more; empty where it is missing or damaged."""
+        return _unless_damaged(read_status, self.status_file)
 
     def metrics(self) -> "pd.DataFrame":
         """One row per epoch."""
-        import pandas as pd
-
-        return pd.read_csv(self.metrics_file)
+        return read_metrics(self.metrics_file)
 
     @property
     def is_done(self) -> bool:
@@ -116,7 +121,8 @@ class RunDir:
         write_atomically(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        write_atomically(self.result_file, json.dumps(result, indent=1) + "\n")
+        with replacing(self.result_file) as file:
+            file.write((json.dumps(result, indent=1) + "\n").encode())
 
     def write_env(self, env: Mapping[str, Any]) -> None:
         write_atomically(self.env_file, json.dumps(env, indent=1) + "\n")
@@ -127,12 +133,11 @@ class RunDir:
         write_atomically(self.status_file, json.dumps(status, indent=1) + "\n")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _unless_damaged(read: Callable[[Path], dict[str, Any]], file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        return read(file)
+    except DamagedFileError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def find_runs(paths: Iterable[str | Path | RunDir]) -> list[RunDir]:
@@ -140,7 +145,18 @@ def find_runs(paths: Iterable[str | Path | RunDir]) -> list[RunDir]:
     found: dict[Path, RunDir] = {}
     for path in paths:
         top = Path(path).expanduser()
-        for config in sorted([*top.glob("config.yaml"), *top.rglob("*/config.yaml")]):
-            if (config.parent / "status.json").is_file():
-                found.setdefault(config.parent.resolve(), RunDir(config.parent))
+        folders = [top, *(Path(at, name) for at, names, _ in os.walk(top) for name in names)]
+        for folder in sorted(folders):
+            if _looks_like_a_run(folder):
+                found.setdefault(folder.resolve(), RunDir(folder))
     return list(found.values())
+
+
+def _looks_like_a_run(folder: Path) -> bool:
+    """Whether it has the files of one, whatever they are: a damaged run is listed, by name."""
+    try:
+        for name in ("config.yaml", "status.json"):
+            os.lstat(folder / name)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True

@@ -20,6 +20,7 @@ class RunState(StrEnum):
     OUT_OF_MEMORY = "out of memory"
     INTERRUPTED = "interrupted"  # Ctrl-C
     PREEMPTED = "preempted"  # SIGTERM, or the scheduler's time limit
+    DISK_FULL = "disk full"
     KILLED = "killed"
     NOT_STARTED = "not started"
 
@@ -37,7 +38,9 @@ class RunState(StrEnum):
     @property
     def is_resumable(self) -> bool:
         """Whether the run was cut short; training continues from its last checkpoint."""
-        return self in (RunState.INTERRUPTED, RunState.PREEMPTED, RunState.KILLED)
+        return self in (
+            *(RunState.INTERRUPTED, RunState.PREEMPTED, RunState.DISK_FULL, RunState.KILLED),
+        )
 
 
 def may_run(state: RunState, *, retry: bool) -> bool:

@@ -1,5 +1,6 @@
 """The status of runs: each folder read into one row, whatever state its run is in."""
 
+import contextlib
 import csv
 import functools
 import math
@@ -12,6 +13,14 @@ from typing import Any
 from cnnlab.metrics import ACCURACY, LOSS, Metric, find_metric, metric_of, split_of
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.runs.claim import holder
+from cnnlab.runs.contents import (
+    LARGEST,
+    DamagedFileError,
+    read_result,
+    read_status,
+    reason,
+    require_file,
+)
 from cnnlab.runs.flat import Flat, with_choices
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.state import RunState
@@ -28,6 +37,7 @@ class RunStatus:
         scores: validation columns, such as ``val_acc``: of the chosen epoch, else the best so far.
         seconds: of training.
         age: since the last change of a file.
+        is_partial: whether it is evaluated on a sample of the images.
         options: the flat config, with the choice of each group, such as ``model``.
     """
 
@@ -42,6 +52,7 @@ class RunStatus:
     age: float
     error: str
     options: Flat = field(repr=False)
+    is_partial: bool = False
 
     @property
     def score(self) -> float | None:
@@ -62,47 +73,69 @@ def read_runs(top: str | Path) -> list[RunStatus]:
 
 
 def read_run(run: RunDir, top: Path) -> RunStatus:
-    """The status of one run now; of a folder that cannot be read, ``error`` says why."""
+    """The status of one run now; of files that cannot be read, ``error`` says which and why."""
+    name = run.name if run.path == top else run.path.relative_to(top).as_posix()
     state, status = state_of(run)
-    result, metrics = run.result(), _metrics(run)
+    result, (metrics, damage) = run.result(), _metrics(run)
     scores = _best_so_far(metrics) | {
-        column: value for column, value in result.items() if split_of(column) == "val"
+        column: value
+        for column, value in result.items()
+        if split_of(column) == "val" and math.isfinite(value)
     }
     config: dict[str, Any] = {}
-    error = str(status.get("error") or "")
     try:
         config = _config(run.path, run.config_file.stat().st_mtime_ns)
     except (OSError, CnnlabError) as unreadable:
-        error = error or str(unreadable)
-    files = (run.status_file, run.metrics_file)
-    changed = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+        is_ours = isinstance(unreadable, CnnlabError)
+        damage = str(unreadable) if is_ours else f"{run.config_file}: {reason(unreadable)}"
+    limit = (config.get("trainer") or {}).get("max_eval_steps")
     return RunStatus(
         folder=run,
-        name=run.name if run.path == top else run.path.relative_to(top).as_posix(),
+        name=name,
         state=state,
         epoch=int(max(metrics.get("epoch", []), default=0)),
         epochs=config.get("trainer", {}).get("epochs"),
         metric=_primary_metric(result, scores),
         scores=scores,
         seconds=result.get("train_seconds", sum(metrics.get("seconds", []))),
-        age=max(0.0, time.time() - changed),
-        error=error,
-        options=with_choices(config, status.get("choices", {})),
+        age=max(0.0, time.time() - _changed(run)),
+        error="; ".join(dict.fromkeys(filter(None, (str(status.get("error") or ""), damage)))),
+        options=with_choices(config, status.get("choices") or {}),
+        is_partial=bool(result.get("partial", limit is not None)),
     )
 
 
 def state_of(run: RunDir) -> tuple[RunState, dict[str, Any]]:
-    """The state of a run, and the content of its status.json."""
-    status = run.status()
-    state = RunState.recorded(status)
-    if state is RunState.RUNNING and holder(run) is None:
-        status = run.status()  # it may have ended between reading the status and the claim
+    """The state of a run, and the content of its status.json.
+
+    Where that or the result of a finished run is damaged, ``error`` says so: the run counts as not
+    started, or as killed.
+    """
+    try:
+        status = read_status(run.status_file)
         state = RunState.recorded(status)
-        if state is RunState.RUNNING:
+        if state is RunState.RUNNING and holder(run) is None:
+            status = run.status()  # it may have ended between reading the status and the claim
+            state = RunState.recorded(status)
+            if state is RunState.RUNNING:
+                return RunState.KILLED, status
+    except DamagedFileError as damage:
+        return RunState.NOT_STARTED, {"error": str(damage)}
+    try:
+        if state is RunState.DONE and not read_result(run.result_file):
             return RunState.KILLED, status
-    if state is RunState.DONE and not run.result():
-        return RunState.KILLED, status
+    except DamagedFileError as damage:
+        return RunState.KILLED, {**status, "error": str(damage)}
     return state, status
+
+
+def _changed(run: RunDir) -> float:
+    """When a file of the run was last written, in seconds since 1970."""
+    times = [0.0]
+    for file in (run.status_file, run.metrics_file):
+        with contextlib.suppress(OSError):
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 def _primary_metric(result: Mapping[str, Any], scores: Mapping[str, float]) -> Metric:
@@ -118,19 +151,22 @@ def _config(path: Path, _written: int) -> dict[str, Any]:
     return RunDir(path).config()
 
 
-def _metrics(run: RunDir) -> dict[str, list[float]]:
-    """The finite numbers of metrics.csv by column, without the import of pandas."""
+def _metrics(run: RunDir) -> tuple[dict[str, list[float]], str]:
+    """The finite numbers of metrics.csv by column, without the import of pandas, and its fault."""
     columns: dict[str, list[float]] = {}
     try:
+        require_file(run.metrics_file)
         with run.metrics_file.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
         for name in reader.fieldnames or ():
             values = [float(row[name]) for row in rows if row.get(name)]
-            columns[name] = [value for value in values if math.isfinite(value)]
-    except (OSError, ValueError):
-        pass  # what is not a number is not shown
-    return columns
+            columns[name] = [value for value in values if abs(value) <= LARGEST]
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, csv.Error) as error:
+        return {}, f"{run.metrics_file}: {reason(error)}"
+    return columns, ""
 
 
 def _best_so_far(metrics: Mapping[str, Sequence[float]]) -> dict[str, float]:

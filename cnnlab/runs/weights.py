@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.checkpoint_file import read_checkpoint
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
+from cnnlab.runs.status import state_of
 from cnnlab.text import first_line
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ def read_weights(path: str) -> "dict[str, Tensor]":
         return best_weights(_finished(place))
     if not place.is_file():
         raise CnnlabError(f"init.from={path}: no such run folder or file")
-    import safetensors
     import torch
     from safetensors.torch import load_file
 
@@ -39,8 +40,10 @@ def read_weights(path: str) -> "dict[str, Tensor]":
         if place.suffix == ".safetensors":
             return load_file(place)
         content = torch.load(place, map_location="cpu", weights_only=True)
-    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # of a damaged file they raise nearly anything
         reason = first_line(error)
+        if isinstance(error, pickle.UnpicklingError):  # torch's text advises to load it unsafely
+            reason = "it holds more than tensors and plain data, or is damaged"
         raise CnnlabError(f"init.from={path}: cannot be read as weights: {reason}") from error
     weights = {name: value for name, value in _flat(content).items() if torch.is_tensor(value)}
     if not weights:
@@ -52,13 +55,11 @@ def best_weights(run: RunDir) -> "dict[str, Tensor]":
     """The model's weights, by its own names, in a run's kept checkpoint.
 
     Raises:
-        CnnlabError: there is no checkpoint yet.
+        CnnlabError: there is no checkpoint yet, or it cannot be read.
     """
-    import torch
-
     if not run.best_checkpoint.is_file():
         raise CnnlabError(f"{run}: no checkpoint yet (checkpoints/best.ckpt)")
-    state = torch.load(run.best_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    state = read_checkpoint(run.best_checkpoint)["state_dict"]
     prefix = "model."
     return {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
 
@@ -73,7 +74,7 @@ def weights_identity(path: str) -> dict[str, Any]:
         digest = _file_digest(place, place.stat().st_mtime_ns)
         return {"whole": digest, "group": digest}
     identity = RunDir(place).status().get("identity") or {}
-    if not identity:
+    if not {"config", "sources", "group"} <= identity.keys():
         return {}
     return {"whole": [identity["config"], identity["sources"]], "group": identity["group"]}
 
@@ -81,8 +82,9 @@ def weights_identity(path: str) -> dict[str, Any]:
 def _finished(place: Path) -> RunDir:
     run = RunDir.open(place)
     if not run.is_done:
-        state = RunState.recorded(run.status())
-        raise CnnlabError(f"init.from={place}: the run is not finished (it is {state})")
+        state, error = RunState.recorded(run.status()), state_of(run)[1].get("error")
+        error = f"; {first_line(error)}" if error else ""
+        raise CnnlabError(f"init.from={place}: the run is not finished (it is {state}{error})")
     return run
 
 

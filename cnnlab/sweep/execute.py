@@ -3,19 +3,24 @@
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 
 from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.claim import claimed
+from cnnlab.runs.checkpoint_file import set_aside_damaged
+from cnnlab.runs.claim import ClaimLostError, claimed, ensure_claimed
+from cnnlab.runs.contents import reason
+from cnnlab.runs.damaged import set_aside_unreadable
+from cnnlab.runs.data_record import DataRecord, difference
+from cnnlab.runs.durable import DiskFullError, copy, is_disk_full
+from cnnlab.runs.identity import FILES
 from cnnlab.runs.job import Job
 from cnnlab.runs.locate import outdated
 from cnnlab.runs.run_dir import RunDir
@@ -23,10 +28,9 @@ from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of
 from cnnlab.text import first_line
 from cnnlab.training.isolation import isolated
-from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import run_in_processes
 from cnnlab.training.run import run
-from cnnlab.training.stopping import Pruned, Stopped
+from cnnlab.training.stopping import Pruned, Stopped, TrainingDivergedError
 
 log = logging.getLogger("cnnlab")
 # In a RuntimeError: torch has a class of its own for the memory of its allocators on GPUs alone.
@@ -36,8 +40,20 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 def execute(job: Job) -> RunState | None:
     """Run the job; its final state. None: it is done, or another process is running it.
 
-    A failure or a stop is written into the folder, printed in a line, and not raised.
+    A failure or a stop is written into the folder, printed in a line, and not raised. A full disk
+    may leave room for neither: the state alone says so.
     """
+    try:
+        return _execute(job)
+    except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
+        if isinstance(error, OSError) and is_disk_full(error):
+            return RunState.DISK_FULL
+        where = "" if isinstance(error, CnnlabError) else f"{error.filename or job.run_dir}: "
+        print(f"{job.title} {RunState.FAILED}: {where}{reason(error)}", file=sys.stderr)
+        return RunState.FAILED
+
+
+def _execute(job: Job) -> RunState | None:
     folder = job.run_dir
     before, _ = state_of(folder)
     if not may_run(before, retry=job.config.sweep.retry):
@@ -53,15 +69,27 @@ def execute(job: Job) -> RunState | None:
     return None
 
 
+def announce(jobs: Iterable[Job]) -> None:
+    """Print what is known of data in a person's own files that these jobs will read."""
+    for note in dict.fromkeys(n for job in jobs if not job.run_dir.is_done for n in job.notes):
+        print(note, file=sys.stderr)
+
+
 def _begin(job: Job) -> None:
     folder = job.run_dir
+    for line in set_aside_unreadable(folder):
+        print(f"{job.title}: {line}", file=sys.stderr)
     for other, part in outdated(folder, job.identity):
-        print(
-            f"the code of the {part} has changed since {other.name}: training again",
-            file=sys.stderr,
-        )
+        what = f"code of the {part} has changed since {other.name}"
+        if part == FILES:
+            if job.data is None or (recorded := DataRecord.read(other)) is None:
+                continue  # of a run made before, the code of the data has changed too
+            what = f"data have changed since {other.name} ({difference(recorded, job.data)})"
+        print(f"the {what}: training again", file=sys.stderr)
     folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    _copy_checkpoint(job)
+    _copy_checkpoints(job)
+    for line in set_aside_damaged(folder):
+        print(line, file=sys.stderr)
     folder.write_config(job.config.to_dict())
     folder.update_status(
         state=RunState.RUNNING,
@@ -74,18 +102,20 @@ def _begin(job: Job) -> None:
     )
 
 
-def _copy_checkpoint(job: Job) -> None:
+def _copy_checkpoints(job: Job) -> None:
     """A run that resumes another starts from copies of its metrics and checkpoints."""
     if job.config.resume is None or job.run_dir.last_checkpoint.is_file():
         return
     source = RunDir(Path(job.config.resume).expanduser())
-    for file in ("metrics_file", "best_checkpoint", "last_checkpoint"):
+    best = ("best_checkpoint", "best_complete_checkpoint")
+    # last.ckpt at the end: it says that all are there
+    for file in ("metrics_file", "data_file", *best, "last_checkpoint"):
         if getattr(source, file).is_file():
-            shutil.copy2(getattr(source, file), getattr(job.run_dir, file))
+            copy(getattr(source, file), getattr(job.run_dir, file))
 
 
-def _train(job: Job) -> RunState:
-    """Train; the run's final state."""
+def _train(job: Job) -> RunState | None:
+    """Train; the run's final state, None where another process has taken it over."""
     folder = job.run_dir
     with isolated(), _logging_to(folder.log_file):
         log.info("%s %s", "resumed" if folder.last_checkpoint.is_file() else "started", folder.name)
@@ -96,16 +126,30 @@ def _train(job: Job) -> RunState:
                 run(job)
         except BaseException as error:
             state = final_state(error)
-            _record_failure(job, error, state)
+            is_lost = _lost(job)
+            if not is_lost:
+                _record_failure(job, error, state)
             # frames hold the model and the data, also those of the errors behind this one
             for cause in (error, error.__cause__, error.__context__):
                 if cause is not None:
                     traceback.clear_frames(cause.__traceback__)
+            if is_lost:
+                return None
         else:
             state = RunState.DONE
             folder.update_status(state=state, finished=time.time())
             log.info("done %s", folder.name)
     return state
+
+
+def _lost(job: Job) -> bool:
+    """Whether another process has the run by now: its folder is left as that one has it."""
+    try:
+        ensure_claimed(job.run_dir)
+    except ClaimLostError as lost:
+        print(f"{job.title}: stopped here: {lost}", file=sys.stderr)
+        return True
+    return False
 
 
 def final_state(error: BaseException) -> RunState:
@@ -115,6 +159,8 @@ def final_state(error: BaseException) -> RunState:
         return RunState.INTERRUPTED if is_ctrl_c else RunState.PREEMPTED
     if isinstance(error, Pruned):
         return RunState.PRUNED
+    if is_disk_full(error):
+        return RunState.DISK_FULL
     # Lightning turns Ctrl-C into SystemExit
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
         return RunState.INTERRUPTED
@@ -141,18 +187,28 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
         summary = f"{summary}; {saved}"
     if state is RunState.OUT_OF_MEMORY:
         summary = f"{first_line(summary)} (try a smaller batch_size with trainer.accumulate)"
+    if state is RunState.DISK_FULL:
+        summary = str(DiskFullError(folder.path))
     text = "".join(traceback.format_exception(error))
     log.error("%s %s\n%s", state, folder.name, text)
+    if state is RunState.DISK_FULL:
+        text = ""  # what is short may still find room
     folder.update_status(state=state, finished=time.time(), error=summary, traceback=text)
-    print(f"{job.title} {state}: {first_line(summary)}", file=sys.stderr)
+    if state is not RunState.DISK_FULL:  # which ends the command with the same words
+        print(f"{job.title} {state}: {first_line(summary)}", file=sys.stderr)
     if os.environ.get("CNNLAB_DEBUG") == "1":
         print(text, file=sys.stderr)
+
+
+class _RunLog(logging.FileHandler):
+    def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """A full disk ends the run where it matters; the log is not worth a traceback."""
 
 
 @contextlib.contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
     """Send what is logged or warned during a job to its own file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _RunLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root, level = logging.getLogger(), log.level
     root.addHandler(handler)
@@ -164,4 +220,5 @@ def _logging_to(path: Path) -> Iterator[None]:
         logging.captureWarnings(False)
         log.setLevel(level)
         root.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # what a full disk has not taken
+            handler.close()

@@ -28,7 +28,8 @@ Lightning sees chunks of optimiser steps (at most 50, about half a second), not 
 """
 
 import csv
-import os
+import io
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,33 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from cnnlab.metrics import metric_of_column
+from cnnlab.runs.claim import HEARTBEAT, ensure_claimed
+from cnnlab.runs.durable import replacing
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 
 
 def needs_every_batch(callbacks: Sequence[Callback]) -> bool:
     """Whether one of them says so: it has ``every_batch = True``."""
     return any(getattr(callback, "every_batch", False) for callback in callbacks)
+
+
+class ClaimCheck(Callback):
+    """Stops, before anything is written, where another process has taken the run over."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self._checked = time.monotonic()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if time.monotonic() - self._checked > HEARTBEAT:
+            self._checked = time.monotonic()
+            ensure_claimed(self.run)
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        ensure_claimed(self.run)
+
+    on_save_checkpoint = on_fit_end = on_test_end = on_train_epoch_end
 
 
 class MetricsFile(Callback):
@@ -60,12 +82,12 @@ class MetricsFile(Callback):
             return
         row = pl_module.row
         rows = [old for old in self._read() if int(old["epoch"]) < row["epoch"]]
-        part = self.path.with_name(self.path.name + ".part")
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows([*rows, row])
-        os.replace(part, self.path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows, row])
+        with replacing(self.path) as file:
+            file.write(text.getvalue().encode())
 
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():
@@ -118,7 +140,9 @@ class EarlyStop(Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited}
+        return {"best": self.best, "waited": self.waited, "metric": self.metric}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best, self.waited = state_dict["best"], state_dict["waited"]
+        """Restore it; a run that goes on by another metric starts to wait."""
+        if state_dict.get("metric", self.metric) == self.metric:
+            self.best, self.waited = state_dict["best"], state_dict["waited"]

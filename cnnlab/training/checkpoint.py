@@ -1,23 +1,44 @@
-"""last.ckpt and best.ckpt: whole training states, written under another name and renamed."""
+"""last.ckpt and best.ckpt: whole training states, on the disk before they take their names."""
 
+import errno
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins import TorchCheckpointIO
 
 from cnnlab.metrics import metric_of_column
+from cnnlab.runs.durable import copy, is_disk_full, part_of, replacing
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes checkpoints beside the place where they go, not by way of the temporary folder."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: None = None
+    ) -> None:
+        assert storage_options is None, "a local file has none"
+        try:
+            with replacing(Path(path)) as file:
+                torch.save(checkpoint, file)
+        except RuntimeError as error:  # torch's own, over that of the file
+            if is_disk_full(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            raise
 
 
 class RunCheckpoint(Checkpoint):
     """Keeps the last state and that of the best epoch; the earlier of equals stays.
 
-    Both load with ``weights_only=True``.
+    Both load with ``weights_only=True``. An epoch cut short may be the best as long as it is the
+    last one; if a longer run trains the rest of it, the whole epoch is judged instead.
 
     Args:
         keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
@@ -28,27 +49,32 @@ class RunCheckpoint(Checkpoint):
 
     Attributes:
         best: ``{"epoch": 1-based, "value": of the metric}``, empty before the first epoch's end.
+        best_complete: while ``best`` is of an epoch cut short: the best of those before it.
     """
 
     def __init__(
         self,
-        folder: Path,
+        run: RunDir,
         *,
         keep: str = "val_acc",
         every: int | None = None,
         every_seconds: float | None = None,
         stop: StopRequest | None = None,
     ) -> None:
-        self.folder = folder
+        self.run = run
         self.keep = keep
         self.every = every
         self.every_seconds = every_seconds
         self.stop = stop
         self._saved_at = time.monotonic()
         self.best: dict[str, float] = {}
+        self.best_complete: dict[str, float] = {}
 
-    def on_fit_start(self, *_: Any) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def on_fit_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.run.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        if trainer.is_global_zero:
+            for file in (self.run.last_checkpoint, self.run.best_checkpoint):
+                part_of(file).unlink(missing_ok=True)  # of a process that was killed
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
@@ -68,12 +94,20 @@ class RunCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning calls this after the module's own, so the position has moved to the next epoch.
         assert isinstance(pl_module, TrainingModule)
-        row = pl_module.row
+        row, cut_short = pl_module.row, pl_module.position.step > 0
+        if self.best.get("epoch") == row["epoch"]:  # it was cut short then
+            self._restore_complete(trainer)
         value = row[pl_module.task.metric if self.keep == "last" else self.keep]
         best = self._better(value)
         if best:
+            if cut_short:
+                self._keep_complete(trainer)
             self.best = {"epoch": row["epoch"], "value": value}
+        if not cut_short:
+            self.best_complete = {}
         self._save(trainer, best=best)
+        if not cut_short and trainer.is_global_zero:
+            self.run.best_complete_checkpoint.unlink(missing_ok=True)
         if not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0):
             _, stop_signal = self._decide(trainer)
             if stop_signal is not None:
@@ -95,29 +129,33 @@ class RunCheckpoint(Checkpoint):
             return True
         return metric_of_column(self.keep).is_better(value, self.best["value"])
 
+    def _keep_complete(self, trainer: pl.Trainer) -> None:
+        self.best_complete = self.best
+        if self.best and trainer.is_global_zero:
+            copy(self.run.best_checkpoint, self.run.best_complete_checkpoint)
+
+    def _restore_complete(self, trainer: pl.Trainer) -> None:
+        """Go back to the best of the complete epochs; its file stays, in case of a kill."""
+        self.best = self.best_complete
+        if self.run.best_complete_checkpoint.is_file() and trainer.is_global_zero:
+            copy(self.run.best_complete_checkpoint, self.run.best_checkpoint)
+
     def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
-        written = self.folder / "last.ckpt.part"
-        trainer.save_checkpoint(written)
-        if not trainer.is_global_zero:
-            return
-        if best:  # before last.ckpt, which tells who is best: a kill between them costs nothing
-            _link(written, self.folder / "best.ckpt")
-        os.replace(written, self.folder / "last.ckpt")
+        last, kept = self.run.last_checkpoint, self.run.best_checkpoint
+        # best.ckpt first: last.ckpt tells who is best, and a kill between them costs nothing
+        trainer.save_checkpoint(kept if best else last)
+        if best and trainer.is_global_zero:
+            copy(kept, last)
         self._saved_at = time.monotonic()
+        module = trainer.lightning_module
+        assert isinstance(module, TrainingModule)
+        module.restart_clock()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "best_complete": self.best_complete, "keep": self.keep}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best = state_dict["best"]
-
-
-def _link(source: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``source``, or a copy where the disk knows no links."""
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    os.replace(part, target)
+        """Restore it; by another metric, or without its file, the next epoch is the best."""
+        if state_dict.get("keep", self.keep) == self.keep and self.run.best_checkpoint.is_file():
+            self.best = state_dict["best"]
+            self.best_complete = state_dict.get("best_complete", {})

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import torch
 from torch import nn, optim
 
 from cnnlab.registry import OPTIMIZERS, Range
@@ -38,6 +39,31 @@ def _groups(params: Parameters, lr: float, backbone_lr: float) -> list[dict[str,
     return [{"params": list(params)}]
 
 
+def _with_momentum(optimizer: optim.Optimizer) -> optim.Optimizer:
+    """The optimiser with its momentum as zeros, now and where a state without is loaded."""
+    _fill_momentum(optimizer)
+    optimizer.register_load_state_dict_post_hook(_fill_momentum)
+    return optimizer
+
+
+def _fill_momentum(optimizer: optim.Optimizer) -> None:
+    """Give every parameter the momentum buffer that its group asks for, and no other.
+
+    torch's fused SGD makes buffers of unwritten memory at the first step, and leaves them so where
+    that step is skipped, its float16 gradients being infinite. Zeros give the same first step.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter, {})
+            if not group["momentum"]:
+                state.pop("momentum_buffer", None)
+            elif state.get("momentum_buffer") is None and (
+                state or isinstance(optimizer, optim.SGD)
+            ):
+                # RMSprop makes a whole state of zeros where there is none
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+
 @OPTIMIZERS.register(
     "sgd", paper="Sutskever et al. 2013, On the importance of initialization and momentum"
 )
@@ -65,7 +91,7 @@ def sgd(
     """
     if nesterov and momentum == 0:
         raise ValueError("nesterov=true needs momentum above 0, such as momentum=0.9")
-    return optim.SGD(
+    optimizer = optim.SGD(
         _groups(params, lr, backbone_lr),
         lr=lr,
         momentum=momentum,
@@ -73,6 +99,7 @@ def sgd(
         nesterov=nesterov,
         fused=True,
     )
+    return _with_momentum(optimizer)
 
 
 @OPTIMIZERS.register("adam", paper="Kingma & Ba 2015, Adam: a method for stochastic optimization")
@@ -164,7 +191,7 @@ def rmsprop(
         momentum: decay of the velocity per optimiser step; 0 is off.
         weight_decay: coefficient of the L2 penalty, added to the gradient.
     """
-    return optim.RMSprop(
+    optimizer = optim.RMSprop(
         _groups(params, lr, backbone_lr),
         lr=lr,
         alpha=alpha,
@@ -172,3 +199,4 @@ def rmsprop(
         momentum=momentum,
         weight_decay=weight_decay,
     )
+    return _with_momentum(optimizer)

@@ -59,7 +59,15 @@ class Plateau(Schedule):
         return metric.is_better(value, self.best * (1 + margin))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited, "drops": self.drops}
+        return {
+            "best": self.best,
+            "waited": self.waited,
+            "drops": self.drops,
+            "metric": self.metric,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.waited, self.drops = state["best"], state["waited"], state["drops"]
+        """Restore it; a run that goes on from another schedule or metric starts to wait."""
+        if state and state.get("metric", self.metric) == self.metric:
+            self.best, self.waited = state["best"], state["waited"]
+        self.drops = state.get("drops", 0)

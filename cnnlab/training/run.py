@@ -3,6 +3,9 @@
 import lightning.pytorch as pl
 import torch
 
+from cnnlab.data.loading.load import accelerator_device, load_images
+from cnnlab.runs.checkpoint_file import read_checkpoint
+from cnnlab.runs.data_record import check_unchanged
 from cnnlab.runs.job import Job
 from cnnlab.training import transfer
 from cnnlab.training.assemble import assemble
@@ -13,15 +16,24 @@ from cnnlab.training.stopping import StopRequest
 from cnnlab.training.wiring import wire
 
 
-def run(job: Job) -> None:
+def run(job: Job, stop: StopRequest | None = None) -> None:
     """Train, keep the best epoch by validation, read the test set once, write the result.
 
     Resumes from ``checkpoints/last.ckpt`` where the run folder holds one.
+
+    Args:
+        stop: asks for a last checkpoint and the end; None: the signals of this process do.
     """
     config, run_dir = job.config, job.run_dir
     pl.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config)  # data set, model, optimiser, schedule of the learning rate
-    splits = parts.dataset.load()  # training, validation and test images
+    device = accelerator_device(config.trainer.accelerator)
+    # Training, validation and test images.
+    splits = load_images(parts.dataset, device, processes=config.trainer.devices)
+    if splits.num_broken:  # fewer images, fewer steps
+        pl.seed_everything(config.seed, workers=False, verbose=False)
+        parts = assemble(config, dataset=parts.dataset)
+    data_record = check_unchanged(run_dir, parts.dataset, splits, job.data)
     if config.trainer.compile:
         torch.compiler.reset()  # else the ninth model of one class in a process runs uncompiled
         parts.model.compile()
@@ -32,13 +44,14 @@ def run(job: Job) -> None:
         splits,
         run_dir=run_dir,
         callbacks=[callback for hook in job.hooks for callback in hook.callbacks()],
-        stop=StopRequest(),  # Ctrl-C and its like
+        stop=stop or StopRequest(),  # Ctrl-C and its like
         title=job.title,
         verbose=job.verbose,
     )
     module, data, trainer = wiring.module, wiring.data, wiring.trainer
     if trainer.is_global_zero:
         run_dir.write_env(describe(trainer))
+        data_record.write(run_dir)
     last = run_dir.last_checkpoint if run_dir.last_checkpoint.is_file() else None
     if last is None and config.init.from_ is not None:
         found = transfer.start(parts.model, config.init, parts.head)
@@ -49,7 +62,8 @@ def run(job: Job) -> None:
     failed = True
     try:
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
-        best = torch.load(run_dir.best_checkpoint, map_location="cpu", weights_only=True)
+        trainer.strategy.barrier()  # of several processes the first has written best.ckpt by now
+        best = read_checkpoint(run_dir.best_checkpoint)
         module.load_state_dict(best["state_dict"])
         if config.trainer.test:
             trainer.test(module, data, verbose=False)

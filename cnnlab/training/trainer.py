@@ -10,6 +10,8 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
 
 from cnnlab.config.options import TrainerConfig
+from cnnlab.training.checkpoint import CheckpointFiles
+from cnnlab.training.data_parallel import NetworkStrategy
 from cnnlab.training.lightning_bridge import silence
 
 
@@ -37,8 +39,10 @@ def make_trainer(
         max_epochs=epochs,
         callbacks=list(callbacks),
         logger=list(loggers),
+        plugins=[CheckpointFiles()],
         accelerator=options.accelerator,
         devices=options.devices,
+        strategy=NetworkStrategy() if options.devices > 1 else "auto",
         precision=lightning_precision(options.precision, options.accelerator),
         deterministic=options.deterministic,
         default_root_dir=folder,
@@ -65,7 +69,9 @@ def lightning_precision(
     """
     on_gpu = accelerator in ("auto", "gpu") and torch.cuda.is_available()
     if precision == "auto":
-        return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+        # Before the RTX 30 and A100 it is emulated, and slower than 32 bit.
+        native = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16-mixed" if native else "32-true"
     if precision == "16":
         on_mps = accelerator != "cpu" and torch.backends.mps.is_available()
         return "16-mixed" if on_gpu or on_mps else "bf16-mixed"

@@ -16,8 +16,15 @@ from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.registry import CALLBACKS, LOGGERS
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import Assembly
-from cnnlab.training.callbacks import EarlyStop, LogScalars, MetricsFile, needs_every_batch
+from cnnlab.training.callbacks import (
+    ClaimCheck,
+    EarlyStop,
+    LogScalars,
+    MetricsFile,
+    needs_every_batch,
+)
 from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.lightning_bridge import leave_signals
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.progress import Progress
 from cnnlab.training.stopping import StopRequest
@@ -92,6 +99,8 @@ def wire(
         folder=None if run_dir is None else run_dir.path,
         verbose=verbose,
     )
+    if config.trainer.devices > 1:
+        leave_signals(trainer)
     return Wiring(make_module(config, parts, splits, position), data, trainer, checkpoint)
 
 
@@ -129,7 +138,8 @@ def make_loggers(config: RunConfig, run_dir: RunDir) -> list[Logger]:
 
 def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
     """Early stopping, if configured, and the callbacks that write each epoch's row."""
-    callbacks: list[Callback] = [MetricsFile(run_dir.metrics_file), LogScalars()]
+    writers = [MetricsFile(run_dir.metrics_file), LogScalars()]
+    callbacks: list[Callback] = [ClaimCheck(run_dir), *writers]
     if config.trainer.early_stopping is not None and config.metric != "last":
         callbacks.insert(0, EarlyStop(config.metric, config.trainer.early_stopping))
     return callbacks
@@ -138,7 +148,7 @@ def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
 def _checkpoint(config: RunConfig, run_dir: RunDir, stop: StopRequest | None) -> RunCheckpoint:
     steps, every_seconds = config.trainer.save_every
     return RunCheckpoint(
-        run_dir.checkpoint_dir,
+        run_dir,
         keep=config.metric,
         every=steps,
         every_seconds=every_seconds,

@@ -1,11 +1,13 @@
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from cnnlab.compare.compare import compare
-from cnnlab.compare.report import as_markdown, print_report, write_report
+from cnnlab.compare.report import as_markdown, print_report, report_folder, write_report
+from cnnlab.registry import CnnlabError
 
 
 @pytest.fixture
@@ -88,3 +90,23 @@ def test_report_folder(comparison, tmp_path):
     for path in paths[2:]:
         assert path.read_bytes().startswith(b"\x89PNG")
     assert sorted(path.parent.iterdir()) == sorted(paths)
+
+
+def test_no_two_comparisons_share_a_folder(tmp_path, make_run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = [make_run(seed=seed) for seed in (0, 1)]
+    sweep = Path("sweep")
+    assert report_folder([sweep]) == sweep / "comparison"
+    both = report_folder([sweep, Path("other")])
+    assert both.parent == Path("comparisons")
+    assert both.name.startswith("other-sweep-")
+    assert report_folder([Path("other"), sweep]).name == both.name
+    one, two = (report_folder([run.path.relative_to(tmp_path)]) for run in runs)
+    assert one.parent == two.parent == Path("comparisons")
+    assert len({one, two, both, report_folder([run.path for run in runs])}) == 4
+
+
+def test_a_report_that_cannot_be_written_is_refused(comparison, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CnnlabError, match=r"file/report: not a directory; --out FOLDER"):
+        write_report(comparison, tmp_path / "file" / "report")

@@ -92,3 +92,32 @@ def test_a_crop_keeps_the_middle_seven_eighths_of_the_shorter_side(tmp_path: Pat
     assert cropped.shape == (3, 28, 28)
     assert (cropped == 10).all()
     assert not (read_picture(tmp_path / "framed.png", 28, 3) == 10).all()
+
+
+def test_keep_takes_the_square_in_the_middle_and_squeeze_all(tmp_path: Path) -> None:
+    picture = np.full((20, 60, 3), 255, dtype=np.uint8)
+    picture[:, 20:40] = 10  # the square in the middle
+    for name, pixels in (("wide.png", picture), ("high.png", picture.transpose(1, 0, 2))):
+        Image.fromarray(pixels).save(tmp_path / name)
+        assert (read_picture(tmp_path / name, 20, 3, "keep") == 10).all()
+        assert (read_picture(tmp_path / name, 20, 3, "squeeze") == 255).float().mean() > 0.5
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("int32", ".tif"), ("float32", ".tiff")])
+def test_thirty_two_bits_are_refused_not_clipped(tmp_path: Path, kind: str, suffix: str) -> None:
+    path = tmp_path / f"scan{suffix}"
+    Image.fromarray(np.full((5, 5), 1000, dtype=kind)).save(path)
+    with pytest.raises(CnnlabError, match=r"32 bits, without a range: save it with 8 or 16"):
+        read_picture(path, 5, 1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_sixteen_bits_of_every_format_are_scaled(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"scan{suffix}"
+    Image.fromarray(np.full((5, 5), 128 * 256, dtype=np.uint16)).save(path)
+    assert read_picture(path, 5, 1).unique().tolist() == [128]
+
+
+def test_a_jfif_is_a_jpeg(tmp_path: Path) -> None:
+    Image.new("L", (8, 8), 90).save(tmp_path / "a.jfif", format="JPEG")
+    assert read_picture(tmp_path / "a.jfif", 4, 1).unique().tolist() == [90]

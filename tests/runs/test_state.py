@@ -11,10 +11,10 @@ from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of
 
 FAILURES = ["failed", "diverged", "out of memory"]
-CUT_SHORT = ["interrupted", "preempted", "killed"]
+CUT_SHORT = ["interrupted", "preempted", "disk full", "killed"]
 
 
-def test_words_in_status_json_are_those_of_the_first_edition():
+def test_words_in_status_json():
     assert list(RunState) == [
         *("running", "done", "pruned", *FAILURES, *CUT_SHORT),
         "not started",

@@ -27,6 +27,7 @@ class Digits(ImageDataset):
         augment: augmentation of training images; off by default.
     """
 
+    fixed_images = True
     # Mean and std of the training images at 32x32; from 12x12 on they differ by less than 2%.
     spec = ImageSpec(1, 32, 32, 10, tuple("0123456789"), mean=(0.3055,), std=(0.3245,))
 
@@ -39,6 +40,7 @@ class Digits(ImageDataset):
     ) -> None:
         self.spec = replace(type(self).spec, height=size, width=size)
         self.num_train, self.num_val = subset_size(subset, NUM_TRAIN), NUM_VAL
+        self.num_test = NUM_TEST
         self.augment = augment
 
     def load(self) -> Splits:

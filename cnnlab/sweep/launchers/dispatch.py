@@ -5,7 +5,9 @@ import time
 from collections.abc import Sequence
 
 from cnnlab.runs.claim import holder
+from cnnlab.runs.durable import DiskFullError
 from cnnlab.runs.job import Job
+from cnnlab.runs.state import RunState
 from cnnlab.runs.status import state_of
 from cnnlab.sweep.execute import execute
 from cnnlab.sweep.launchers.options import InProcess, Options
@@ -24,6 +26,7 @@ def dispatch(jobs: Sequence[Job], options: Options) -> bool:
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the same command continues from there.
+        DiskFullError: every further job would fail as the last one did.
         CnnlabError: the launcher cannot give the jobs what they ask for; nothing was started.
     """
     if not jobs:
@@ -37,6 +40,8 @@ def dispatch(jobs: Sequence[Job], options: Options) -> bool:
         else:
             for job in waiting:
                 state = execute(job)
+                if state is RunState.DISK_FULL:
+                    raise DiskFullError(job.run_dir.path.parent)
                 if state and state.is_resumable:
                     raise KeyboardInterrupt
                 if state and state.is_failure and job.config.sweep.fail_fast:

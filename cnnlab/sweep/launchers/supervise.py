@@ -8,14 +8,18 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from cnnlab.runs.claim import holder
+from cnnlab.runs.contents import reason
+from cnnlab.runs.durable import DiskFullError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.engine import Ended, Engine
 from cnnlab.sweep.launchers.progress import SweepProgress
 from cnnlab.sweep.launchers.worker import WorkItem
+from cnnlab.text import first_line
 
 POLL_SECONDS = 0.5  # seconds
 ATTEMPTS = 3  # starts in a row without progress, before a run counts as failed
@@ -31,6 +35,7 @@ class Supervisor:
         self.fail_fast = fail_fast
         self.signal: int | None = None
         self.has_failed = False  # a run failed and fail_fast ended the launch
+        self.full: Path | None = None  # the folder whose disk is full, which ended the launch
         self._signalled: set[int] = set()  # processes that were sent the signal
         self._futile_starts: Counter[str] = Counter()  # by folder: in a row, without progress
         self._checkpoint_times: dict[str, float] = {}  # by folder: when the last one was written
@@ -40,6 +45,7 @@ class Supervisor:
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; running jobs have saved checkpoints.
+            DiskFullError: a run found it full.
         """
         total = len(self.waiting)
         with self._signal_handlers(), SweepProgress(total) as progress:
@@ -54,6 +60,8 @@ class Supervisor:
                 if self.signal is not None and self.engine.takes_signals:
                     self._forward_signal()
                 progress.show([RunDir(item.folder) for item in self.running])
+        if self.full is not None:
+            raise DiskFullError(self.full)
         if self.signal is not None and not self.has_failed:
             raise KeyboardInterrupt
 
@@ -79,12 +87,16 @@ class Supervisor:
     def _conclude(self, ended: Ended, progress: SweepProgress) -> None:
         run = RunDir(ended.item.folder)
         if ended.error is not None and self.signal is None:
-            run.path.mkdir(parents=True, exist_ok=True)
-            run.update_status(
-                state=RunState.FAILED,
-                error=f"its worker failed {ATTEMPTS} times without progress: {ended.error}",
-            )
+            error = f"its worker failed {ATTEMPTS} times without progress: {ended.error}"
+            try:
+                run.path.mkdir(parents=True, exist_ok=True)
+                run.update_status(state=RunState.FAILED, error=error)
+            except OSError as unwritten:  # of its folder; the other jobs are run
+                print(f"{run}: {reason(unwritten)}; {first_line(error)}", file=sys.stderr)
         progress.ended(run, ended.item.title)
+        if ended.state is RunState.DISK_FULL and self.full is None:
+            self.full = run.path.parent
+            self._stop(signal.SIGTERM)
         if self.fail_fast and ended.state and ended.state.is_failure:
             self.has_failed = True
             self._stop(signal.SIGTERM)

@@ -13,6 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cnnlab.runs.durable import is_disk_full
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.gpus import GpuSlots
@@ -66,13 +67,18 @@ def run_work_item(item: WorkItem) -> RunState | None:
     discover()  # a worker begins with empty registries
     job: Job = pickle.loads(item.job)
     folder = RunDir(item.folder)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with (
-        folder.log_file.open("a", encoding="utf-8") as log,
-        redirect_stdout(log),
-        redirect_stderr(log),
-    ):
-        state = execute(job)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with (
+            folder.log_file.open("a", encoding="utf-8") as log,
+            redirect_stdout(log),
+            redirect_stderr(log),
+        ):
+            state = execute(job)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        state = RunState.DISK_FULL
     if _orphaned.is_set():
         os._exit(0)  # nobody waits for the result or sends another job
     return state

@@ -12,15 +12,24 @@ from cnnlab.metrics import describe_column, metric_of_column
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.sweep.execute import announce
 from cnnlab.sweep.launchers.dispatch import dispatch
 from cnnlab.sweep.launchers.options import Options
+from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.sweep.search.leases import TrialLeases
 from cnnlab.sweep.search.options import KEY, SearchOptions
 from cnnlab.sweep.search.report import report
 from cnnlab.sweep.search.sampler import GridInOrder, make_sampler
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import open_study
-from cnnlab.sweep.search.trials import MakeJob, TrialJob, job_words, make_trial_job, record_outcome
+from cnnlab.sweep.search.study import count_finished, open_study
+from cnnlab.sweep.search.trials import (
+    MakeJob,
+    TrialJob,
+    job_words,
+    make_trial_job,
+    record_outcome,
+    wait_for_run,
+)
 
 
 def search(
@@ -35,19 +44,28 @@ def search(
         CnnlabError: the search is refused; no trial was begun.
     """
     sampler = make_sampler(options, space)
-    sweep = check_corners(space, options, make_job)[0].run_dir.path.parent
+    corners = check_corners(space, options, make_job)
+    announce(corners)
+    sweep = corners[0].run_dir.path.parent
     limit = options.n_trials
     if isinstance(sampler, GridInOrder):
         limit = min(limit, len(sampler.points))
+    ensure_data(corners if count_finished(sweep, options) < limit else [])
     study = open_study(sweep, options, space, sampler)
     _print_progress(study, limit)
     leases = TrialLeases(study, sweep)
     with leases.heartbeat():
         is_stopped = False  # by sweep.fail_fast
-        while not is_stopped and (batch := _batch(leases, space, options, make_job, limit)):
+        while not is_stopped:
+            batch = _batch(leases, space, options, make_job, limit)
+            if not batch and not leases.watch():
+                break
             is_stopped = not dispatch(_to_run(batch), launcher)
             for trial_job in batch:
-                record_outcome(study, trial_job, options, is_stopped=is_stopped)
+                wait_for_run(trial_job)
+                with leases.owned(trial_job.number) as is_ours:
+                    if is_ours:
+                        record_outcome(study, trial_job, options, is_stopped=is_stopped)
     return report(study, sweep, space, options, limit)
 
 

@@ -74,18 +74,20 @@ def job_words(space: Space, point: dict[str, object]) -> list[str]:
     return [*space.words(point), "trainer.test=false"]
 
 
+def wait_for_run(trial_job: TrialJob) -> None:
+    """Wait while another process has the run: a worker that outlived the last search."""
+    while holder(trial_job.run_dir) is not None:
+        time.sleep(POLL_SECONDS)
+
+
 def record_outcome(
     study: Study, trial_job: TrialJob, options: SearchOptions, *, is_stopped: bool = False
 ) -> TrialState:
     """Tell the study how a trial ended. One that can be resumed stays RUNNING.
 
     So does one that did not start before ``sweep.fail_fast`` stopped the search.
-
-    Waits for the run where another process has it: a worker that outlived the last search.
     """
     folder = trial_job.run_dir
-    while holder(folder) is not None:
-        time.sleep(POLL_SECONDS)
     result = folder.result() if folder.is_done else {}
     state, status = state_of(folder)
     values = [float(result.get(name, math.nan)) for name in options.objectives]

@@ -10,7 +10,6 @@ from PIL import Image
 
 from cnnlab.config import schema
 from cnnlab.data import ImageNet
-from cnnlab.data.sets import imagenet as memory
 from cnnlab.registry import DATASETS, CnnlabError
 
 CLASSES = ("n01", "n02", "n03", "n04")
@@ -91,44 +90,26 @@ def test_too_few_pictures_are_counted(small: Path) -> None:
     assert len(ImageNet(root=str(small), size=8, subset=22).load().train) == 22
 
 
-def test_more_than_fits_is_refused_before_it_is_read(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for picture in small.rglob("*.PNG"):
-        picture.write_bytes(b"")  # whoever reads one fails otherwise
-    monkeypatch.setattr("cnnlab.data.sets.imagenet.free_memory", lambda: 1_000_000)
-    with pytest.raises(CnnlabError) as refusal:
-        ImageNet(root=str(small)).load()
-    assert str(refusal.value) == (
-        "52 images of 224x224x3 take 0.0 GB of memory and 0.0 GB are free\n"
-        "set a data.size below 224; validation and test images alone are 20"
-    )
+def test_other_than_1000_classes_are_read_too(tmp_path: Path) -> None:
+    for number, name in enumerate(("n01440764", "n02102040", "n03000684")):
+        put(tmp_path / "train" / name, 40, number)
+        put(tmp_path / "val" / name, 5, number)
+    data = schema.build(DATASETS, {"name": "imagenet", "root": str(tmp_path), "size": 8})
+    assert data.spec.num_classes == 3
+    assert data.spec.class_names == ("n01440764", "n02102040", "n03000684")
+    assert (data.num_train, data.num_val, data.num_test) == (104, 16, 15)
+    splits = data.load()
+    assert [len(part) for part in (splits.train, splits.val, splits.test)] == [104, 16, 15]
+    for part in (splits.train, splits.val, splits.test):
+        assert torch.equal(part.pixels.float().mean((2, 3)).argmax(1), part.labels)
+    part = ImageNet(root=str(tmp_path), size=8, subset=9)
+    assert part.load().train.labels.bincount().tolist() == [3, 3, 3]
+    assert torch.equal(part.load().val.pixels, splits.val.pixels)
+    assert part.part_digests()["test"] == data.part_digests()["test"]
 
 
-def test_the_largest_subset_that_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnlab.data.sets.imagenet.free_memory", lambda: 32 * 10**9)
-    data = ImageNet()
-    with pytest.raises(CnnlabError) as refusal:
-        data._check_memory(60_000)
-    assert str(refusal.value) == (
-        "1,331,167 images of 224x224x3 take 200.4 GB of memory and 32.0 GB are free\n"
-        "set data.subset=131326 or less, or a data.size below 224; "
-        "validation and test images alone are 60,000"
-    )
-    ImageNet(subset=131_326)._check_memory(60_000)
-    ImageNet(size=32)._check_memory(60_000)
-
-
-def test_free_memory_is_what_linux_calls_available(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "CGROUP_LIMIT", tmp_path / "memory.max")
-    (tmp_path / "meminfo").write_text("MemTotal: 90 kB\nMemFree: 10 kB\nMemAvailable:   50 kB\n")
-    assert memory.free_memory() == 50 * 1024
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.free_memory() == 50 * 1024
-    (tmp_path / "memory.max").write_text("4096\n")
-    assert memory.free_memory() == 4096
-    (tmp_path / "meminfo").unlink()
-    assert memory.free_memory() is None or memory.free_memory() > 2**28
+def test_other_classes_need_a_test_set(tmp_path: Path) -> None:
+    for number in range(3):
+        put(tmp_path / "train" / f"n{number}", 10, number)
+    with pytest.raises(ValueError, match="val has no class folders; it is the test set"):
+        ImageNet(root=str(tmp_path))

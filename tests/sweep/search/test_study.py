@@ -2,15 +2,18 @@
 
 import os
 import socket
+import threading
+import time
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.trial import TrialState
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs import heartbeat
 from cnnlab.sweep.search.leases import OWNER, TrialLeases
 from cnnlab.sweep.search.options import SearchOptions
-from cnnlab.sweep.search.optuna_bridge import suggest
+from cnnlab.sweep.search.optuna_bridge import running_trial, suggest
 from cnnlab.sweep.search.sampler import make_sampler
 from cnnlab.sweep.search.space import read_space
 from cnnlab.sweep.search.study import FOLDER, open_study, open_trial
@@ -40,18 +43,83 @@ def test_a_dead_process_leaves_its_trial_to_the_next_with_its_point(opened, tmp_
     assert TrialLeases(study, tmp_path / "sweep").acquire(limit=2).number == 0  # as after Ctrl-C
 
 
-def test_another_host_is_believed_alive_while_its_heart_beats(opened, tmp_path, monkeypatch):
+@pytest.fixture
+def elsewhere(opened, tmp_path, monkeypatch):
+    """A process on another host that has acquired the only trial of a search."""
     study, _ = opened()
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(socket, "gethostname", lambda: "elsewhere")
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "elsewhere")
         leases = TrialLeases(study, tmp_path / "sweep")
         with leases.heartbeat():
             leases.acquire(limit=1)
-    here = TrialLeases(study, tmp_path / "sweep")
-    assert here.acquire(limit=1) is None
+    return leases
+
+
+def set_heartbeat(study, value):
     (key,) = [key for key in study.user_attrs if key.startswith("heartbeat elsewhere")]
-    study.set_user_attr(key, study.user_attrs[key] - 61)
+    study.set_user_attr(key, value)
+
+
+@pytest.mark.parametrize("wrong", [0, -61, 3600])
+def test_another_host_is_believed_alive_while_its_heart_beats(
+    opened, elsewhere, tmp_path, monkeypatch, wrong
+):
+    """Its clock may be wrong: what counts is that something changes."""
+    now = [1000.0]
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now[0])
+    study, here = elsewhere.study, TrialLeases(opened()[0], tmp_path / "sweep")
+    for beat in range(3):
+        set_heartbeat(study, 1e9 + wrong + beat)
+        assert here.acquire(limit=1) is None
+        now[0] += 59
+        assert here.acquire(limit=1) is None
+    now[0] += 2
     assert here.acquire(limit=1).number == 0
+
+
+def test_a_search_with_nothing_else_to_do_watches_other_hosts(
+    opened, elsewhere, tmp_path, monkeypatch, capsys
+):
+    here = TrialLeases(opened()[0], tmp_path / "sweep")
+    set_heartbeat(elsewhere.study, 1.0)
+    threading.Timer(0.2, set_heartbeat, (elsewhere.study, 2.0)).start()
+    monkeypatch.setattr("cnnlab.sweep.search.leases.POLL_SECONDS", 0.02)
+    assert not here.watch()  # it has shown a heartbeat
+    assert "alive on elsewhere" in capsys.readouterr().err
+    monkeypatch.setattr("cnnlab.runs.claim.LOST_AFTER", 0.3)
+    time.sleep(0.4)
+    assert here.watch()
+    assert here.acquire(limit=1).number == 0
+
+
+def test_a_suspended_process_concludes_no_trial_of_another(opened, elsewhere, tmp_path):
+    with elsewhere.owned(0) as is_ours:
+        assert is_ours
+    here = TrialLeases(opened()[0], tmp_path / "sweep")
+    here.study.get_trials()  # as acquire does once the other is taken for dead
+    running_trial(here.study, 0).set_user_attr(OWNER, here._owner)
+    with elsewhere.owned(0) as is_ours:
+        assert not is_ours
+    with here.owned(0) as is_ours:
+        assert is_ours
+
+
+def test_the_heartbeat_of_a_search_survives_an_error(opened, tmp_path, monkeypatch):
+    study, _ = opened()
+    monkeypatch.setattr("cnnlab.sweep.search.leases.HEARTBEAT", 0.01)
+    failures = []
+
+    def fail_thrice(key, value):
+        if len(failures) < 3:
+            failures.append(value)
+            raise OSError(28, "No space left on device")
+        type(study).set_user_attr(study, key, value)
+
+    monkeypatch.setattr(study, "set_user_attr", fail_thrice)
+    with TrialLeases(study, tmp_path / "sweep").heartbeat():
+        time.sleep(0.3)
+    assert len(failures) == 3
+    assert any(key.startswith("heartbeat ") for key in study.user_attrs)
 
 
 def test_half_a_line_at_the_end_is_forgotten(opened, tmp_path):

@@ -1,0 +1,198 @@
+"""The finished runs among some folders, read and checked; those left out, each with its reason.
+
+A run whose files are damaged, or hold what cannot be averaged or drawn, is left out by name: it
+must not keep the others from being compared.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cnnlab.compare.test_set import TestSet
+from cnnlab.metrics import METRICS, Metric, metric_of
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.contents import DamagedFileError, read_result, read_status
+from cnnlab.runs.first_edition import groups_of
+from cnnlab.runs.flat import Flat, with_choices
+from cnnlab.runs.naming import short_source
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
+from cnnlab.text import plural
+
+TEXTS = ("model", "data", "accelerator", "split")
+MOST_NAMED = 5  # damaged runs
+NUMBERS = ("seed", "params", "macs", "train_seconds", "images_per_second")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A finished run.
+
+    Attributes:
+        shown: its flat config, as tables show it.
+        group: runs of one group differ in their seed alone, or in that of what they start from.
+        start: the run or file whose weights it starts from, or that it continues; None without.
+        is_continued: whether it continues another run, and with it that one's seed.
+        updated: seconds since 1970.
+    """
+
+    folder: RunDir
+    result: dict[str, Any]
+    metric: Metric
+    metrics: pd.DataFrame
+    shown: Flat
+    test_set: TestSet
+    start: str | None
+    is_continued: bool
+    updated: float
+    group: str = ""
+
+    @property
+    def seed(self) -> int:
+        return int(self.result["seed"])
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it was evaluated on a sample of the images; older results do not say."""
+        limit = self.shown.get("trainer.max_eval_steps")
+        return bool(self.result.get("partial", limit is not None))
+
+    @property
+    def sample(self) -> tuple[object, ...]:
+        """What it is a sample of: runs of one group and sample are not independent.
+
+        The same seed from other weights is another sample; another seed that continues the same
+        run is not.
+        """
+        seed = None if self.is_continued else self.seed
+        return self.group, seed, self.start
+
+
+def read_finished(folders: Sequence[RunDir]) -> tuple[list[FinishedRun], list[str], list[str]]:
+    """The finished and tested runs, the states of the others, and the faults of damaged ones."""
+    runs: list[FinishedRun] = []
+    states, damaged = [], []
+    for folder in folders:
+        try:
+            run = _read(folder)
+        except DamagedFileError as damage:
+            damaged.append(str(damage))
+            continue
+        if isinstance(run, FinishedRun):
+            runs.append(run)
+        else:
+            states.append(run)
+    groups = groups_of([run.folder for run in runs])
+    runs = [dataclasses.replace(r, group=group) for r, group in zip(runs, groups, strict=True)]
+    return runs, states, damaged
+
+
+def damaged_notes(damaged: Sequence[str]) -> list[str]:
+    """A note on each run that cannot be read, up to ``MOST_NAMED``, and how many more there are."""
+    notes = [f"damaged run left out: {fault}" for fault in damaged[:MOST_NAMED]]
+    more = len(damaged) - MOST_NAMED
+    return notes + ([f"{plural(more, 'more damaged run')} left out"] if more > 0 else [])
+
+
+def dependent_notes(count: int) -> list[str]:
+    """A note on runs that continue a run which another one continues too, with another seed."""
+    said = "that continue one run with other seeds left out: they are not independent of it"
+    return [f"{plural(count, 'run')} {said}"] if count else []
+
+
+def caveats_on_starts(ranked: Sequence[Sequence[FinishedRun]], labels: Sequence[str]) -> list[str]:
+    """Notes on rows of which some runs start from the same trained weights and some do not."""
+    notes = []
+    for row, label in zip(ranked, labels, strict=True):
+        starts = {run.start for run in row}
+        if 1 < len(starts) < len(row):
+            notes.append(
+                f"the {len(row)} runs of {label} start from {len(starts)} trained ones: "
+                "those that share one are not independent"
+            )
+    return notes
+
+
+def _read(folder: RunDir) -> FinishedRun | str:
+    """A run, or why it is left out.
+
+    Raises:
+        DamagedFileError: a file of it cannot be read, or does not hold what it should.
+    """
+    status, result = read_status(folder.status_file), read_result(folder.result_file)
+    state = RunState.recorded(status)
+    if state is not RunState.DONE or not result:
+        return state
+    if not any(column.startswith("test_") for column in result):
+        return "not tested"
+    identity = status.get("identity") or {}
+    if "sources" not in identity or "updated" not in status:
+        raise DamagedFileError(f"{folder.status_file}: has no identity or no time")
+    metric = _check_result(folder, result)
+    config = folder.config()
+    chosen = {group: str(result[group]) for group in ("model", "data")}
+    shown = with_choices(config | {"sources": identity["sources"]}, chosen)
+    if "model" not in shown or "data" not in shown:
+        raise DamagedFileError(f"{folder.config_file}: names no model or no data set")
+    source = shown.get("resume") or shown.get("init.from")
+    return FinishedRun(
+        folder=folder,
+        result=result,
+        metric=metric,
+        metrics=_read_metrics(folder, metric),
+        shown=shown,
+        test_set=TestSet.of(folder, config, result),
+        start=None if source is None else Path(source).name,
+        is_continued=shown.get("resume") is not None,
+        updated=float(status["updated"]),
+    )
+
+
+def _check_result(folder: RunDir, result: dict[str, Any]) -> Metric:
+    """The primary metric of a result that has all that a comparison shows, in finite numbers."""
+    try:
+        metric = metric_of(result)
+    except CnnlabError as error:  # a person's own, not imported here
+        raise DamagedFileError(f"{folder.result_file}: {error}") from error
+    numbers = (*NUMBERS, f"val_{metric.column}", f"test_{metric.column}")
+    for column in (*TEXTS, *numbers):
+        if column not in result:
+            raise DamagedFileError(f"{folder.result_file}: has no '{column}'")
+        if column in numbers and not math.isfinite(result[column]):
+            raise DamagedFileError(f"{folder.result_file}: {column} is {result[column]}")
+    return metric
+
+
+def _read_metrics(folder: RunDir, metric: Metric) -> pd.DataFrame:
+    rows = folder.metrics()
+    for column in (metric.column, METRICS[metric.loss].column):
+        if f"val_{column}" not in rows:
+            raise DamagedFileError(f"{folder.metrics_file}: has no column 'val_{column}'")
+    return rows.replace([math.inf, -math.inf], math.nan)
+
+
+def shown_rows(ranked: Sequence[Sequence[FinishedRun]]) -> list[Flat]:
+    """The flat config of each row's first run, with what all of its runs start from.
+
+    Weights are named by their file or run alone, by their path where rows would look the same.
+    """
+    rows = []
+    names = [_starts(group, short_source) for group in ranked]
+    for group, name in zip(ranked, names, strict=True):
+        shown = dict(group[0].shown)
+        if name:
+            is_unique = names.count(name) == 1 or len({_starts(g, str) for g in ranked}) == 1
+            shown["init.from"] = name if is_unique else _starts(group, str)
+        rows.append(shown)
+    return rows
+
+
+def _starts(group: Sequence[FinishedRun], name: Callable[[str], str]) -> str:
+    paths = [run.shown.get("init.from") for run in group]
+    named = list(dict.fromkeys(name(path) for path in paths if path is not None))
+    return ", ".join(named) if len(named) <= MOST_NAMED else f"{len(named)} runs"

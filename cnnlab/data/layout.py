@@ -1,0 +1,208 @@
+"""How pictures lie in folders: classes alone, or the same classes below train, val and test."""
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnlab.data.picture import SUFFIXES
+from cnnlab.data.scan import Labelled, list_pictures, subfolders
+from cnnlab.text import shortened
+
+SPLIT_FRACTION = 0.15  # of the training pictures, for validation, and as many for test, if missing
+PART_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+ENDINGS = ("", "set", "data", "images")  # train_set, TestData
+Classes = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The class folders of each part, by name, and files that are in none, by what they are."""
+
+    parts: Mapping[str, Classes]
+    passed_over: Counter[str]
+
+
+def part_named(folder: str) -> str | None:
+    """Which of train, val and test a folder is named after, in any case: ``Train``, ``test_set``.
+
+    None: it is not.
+    """
+    word = re.sub(r"[-_. ]", "", folder.lower())
+    for part, names in PART_NAMES.items():
+        if any(word == name + ending for name in names for ending in ENDINGS):
+            return part
+    return None
+
+
+def find_layout(root: Path) -> Layout:
+    """The class folders below ``root``, by part; all are ``train`` if there are no such folders.
+
+    Raises:
+        ValueError: there is no folder, or it is not clear which folders are classes.
+    """
+    if not root.is_dir():
+        raise ValueError(f"root={root}: there is no folder {root.absolute()}")
+    folders = subfolders(root)
+    named = {folder: part for folder in folders if (part := part_named(folder.name))}
+    # A class may be called 'train' too: then it has pictures, and other classes lie beside it.
+    if not any(subfolders(folder) for folder in named) and len(named) < len(folders):
+        named = {}
+    if not named:
+        classes = _classes(root, root)
+        return Layout({"train": classes}, _beside([root]))
+    parts: dict[str, Path] = {}
+    for folder, part in named.items():
+        if part in parts:
+            raise ValueError(
+                f"root={root}: '{parts[part].name}' and '{folder.name}' both stand for {part}; "
+                "one of them must go elsewhere"
+            )
+        parts[part] = folder
+    _check_beside(root, parts, [f for f in folders if f not in named])
+    found = {part: _classes(root, folder) for part, folder in parts.items()}
+    return Layout(found, _beside([root, *parts.values()]))
+
+
+def _check_beside(root: Path, parts: Mapping[str, Path], others: Sequence[Path]) -> None:
+    names = ", ".join(f"'{folder.name}'" for folder in parts.values())
+    for other in others:
+        if list_pictures(other).pictures:
+            raise ValueError(
+                f"root={root}: '{other.name}' lies beside {names}; "
+                "classes go below train, val and test, anything else elsewhere"
+            )
+    if "train" not in parts:
+        raise ValueError(f"root={root}: {names} found, but no train folder beside")
+
+
+def _classes(root: Path, at: Path) -> Classes:
+    """The class folders in ``at``; those of parts, which repeat each other's names, are refused."""
+    classes = {folder.name: folder for folder in subfolders(at)}
+    inner = {
+        name: [f.name for f in subfolders(folder) if list_pictures(f).pictures]
+        for name, folder in classes.items()
+    }
+    seen: dict[str, str] = {}
+    for name, folders in inner.items():
+        for folder in folders:
+            other = seen.setdefault(folder.lower(), name)
+            alone = len(folders) == len(inner[other]) == 1  # CLASS/images/*.jpg in every class
+            if other != name and not alone:
+                shared = [f for f in folders if f.lower() in {i.lower() for i in inner[other]}]
+                raise ValueError(
+                    f"root={root}: '{other}' and '{name}' both have {shortened(shared)} inside: "
+                    "they look like parts, not classes; name parts train, val and test"
+                )
+    return classes
+
+
+def _beside(folders: Sequence[Path]) -> Counter[str]:
+    """Pictures that lie beside the class folders."""
+    number = sum(
+        entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES
+        for folder in folders
+        for entry in os.scandir(folder)
+        if not entry.name.startswith(".")
+    )
+    return Counter({"outside of the class folders": number} if number else {})
+
+
+def check_counts(root: Path, parts: Mapping[str, Classes]) -> None:
+    """Check that train, val and test can each have a picture of every class.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    train = parts["train"]
+    if len(train) < 2:
+        inside = [folder for folder in subfolders(root) if len(subfolders(folder)) > 1]
+        hint = f"; did you mean root={inside[0]}?" if len(inside) == 1 and len(parts) == 1 else ""
+        raise ValueError(
+            f"root={root}: {len(train)} class folders found, at least 2 are needed: "
+            f"{root}/CLASS/*.jpg, or the same below {root}/train, val and test{hint}"
+        )
+    counts = {
+        part: {name: len(list_pictures(folder).pictures) for name, folder in classes.items()}
+        for part, classes in parts.items()
+    }
+    for part, classes in counts.items():
+        unknown = sorted(classes.keys() - train.keys())
+        if unknown:
+            raise ValueError(f"root={root}: class '{unknown[0]}' is in {part} but not in train")
+        if not any(classes.values()):
+            raise ValueError(f"root={root}: {part} has no pictures in class folders")
+    needed = 1 + sum(part not in parts for part in ("val", "test"))  # in train
+    for name in sorted(train):
+        found = counts["train"][name]
+        total = sum(classes.get(name, 0) for classes in counts.values())
+        if total < 3 or found < needed:
+            few = f"{max(needed, 3 - total + found)} {'training ' * (total > found)}pictures"
+            raise ValueError(f"root={root}: class '{name}' needs {few}, found {found}")
+
+
+def split_missing(
+    names: Sequence[str], parts: Mapping[str, Classes], fraction: float = SPLIT_FRACTION
+) -> dict[str, Labelled]:
+    """Files and labels of train, val and test, missing parts split off train by `assign`."""
+    missing = [part for part in ("val", "test") if part not in parts]
+    split: dict[str, Labelled] = {"train": [], "val": [], "test": []}
+    for label, name in enumerate(names):
+        for part, classes in parts.items():
+            if name not in classes:
+                continue
+            files = list_pictures(classes[name]).pictures
+            own = assign(classes[name], files, missing, fraction) if part == "train" else {}
+            for to, chosen in (own or {part: files}).items():
+                split[to] += [(path, label) for path in chosen]
+    return split
+
+
+def assign(
+    folder: Path, files: Sequence[Path], missing: Sequence[str], fraction: float
+) -> dict[str, list[Path]]:
+    """The part of each picture of a class, by a hash of its name and its class alone.
+
+    Pictures that are added or removed move no other, and a part gets about ``fraction``. A part
+    that gets none, as happens in classes of a few dozen, takes the picture whose hash comes
+    nearest: that one may go back where pictures are added.
+    """
+    ranges = {"val": (0.0, fraction), "test": (fraction, 2 * fraction)}
+    ranges = {part: ranges[part] for part in missing}
+    place = {file: _place(f"{folder.name}/{name_below(file, folder)}") for file in files}
+    parts: dict[str, list[Path]] = {part: [] for part in ("train", *missing)}
+    for file in files:
+        hits = (part for part, (low, high) in ranges.items() if low <= place[file] < high)
+        parts[next(hits, "train")].append(file)
+
+    def distance(file: Path, part: str) -> float:
+        low, high = ranges.get(part, (1.0, 1.0))
+        return max(low - place[file], place[file] - high)
+
+    for part in parts:
+        if not parts[part]:
+            most = max(parts.values(), key=len)
+            nearest = min(most, key=lambda file: distance(file, part))
+            most.remove(nearest)
+            parts[part].append(nearest)
+    return parts
+
+
+def name_below(file: Path, folder: Path) -> str:
+    """A file's name below a folder, the same on every system."""
+    name = os.fspath(file)[len(os.fspath(folder)) :].replace(os.sep, "/").lstrip("/")
+    return unicodedata.normalize("NFC", name)  # macOS writes an accent as a character of its own
+
+
+def _place(name: str) -> float:
+    """A hash of a name, evenly in 0..1."""
+    content = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(content, "big") / 2**64

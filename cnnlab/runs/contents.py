@@ -1,0 +1,240 @@
+"""What the files of a run folder must hold: read, checked, and named where they are damaged.
+
+Whoever lists, compares or continues runs meets the file of a run that was cut short by a full
+disk, edited by hand or copied badly. It is refused here, by name, and never further in.
+"""
+
+import json
+import math
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+
+from cnnlab.config.options import GROUPS, LISTS
+from cnnlab.metrics import split_of
+from cnnlab.registry import CnnlabError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Content = TypeVar("Content")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with it
+LARGEST = 1e18  # of any number that a run reports: sums of squares stay finite
+MOST_VALUES, DEEPEST = 100_000, 20  # of a config; aliases can make a small file endless
+TEXTS = ("name", "sweep", "model", "data", "task", "metric", "precision", "accelerator", "split")
+COUNTS = (
+    *("seed", "params", "trainable_params", "macs", "epochs", "steps", "best_epoch"),
+    *("num_train", "num_val", "num_test"),
+)
+MEASURED = ("train_seconds", "images_per_second")  # and what is measured on a split
+TIMES = ("started", "updated", "finished")
+DIGESTS = ("config", "group", "earlier_group")  # of an identity
+
+
+class DamagedFileError(CnnlabError):
+    """A run's file that cannot be read or does not hold what it should; its path comes first."""
+
+
+def read_status(file: Path) -> dict[str, Any]:
+    """The content of a status.json; empty where there is none.
+
+    Raises:
+        DamagedFileError: it is damaged.
+    """
+    return _read(file, json.loads, _status_fault) or {}
+
+
+def read_result(file: Path) -> dict[str, Any]:
+    """The content of a result.json, which may hold NaN; empty where there is none.
+
+    Raises:
+        DamagedFileError: it is damaged.
+    """
+    return _read(file, json.loads, _result_fault) or {}
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The content of a config.yaml: plain data, with a name in each group of components.
+
+    Raises:
+        DamagedFileError: there is none, or it is damaged.
+    """
+    config = _read(file, lambda text: yaml.load(text, Loader=LOADER), _config_fault)
+    if config is None:
+        raise DamagedFileError(f"{file}: no such file")
+    return config
+
+
+def read_metrics(file: Path) -> "pd.DataFrame":
+    """A metrics.csv, one row per epoch.
+
+    Raises:
+        DamagedFileError: there is none, or it is damaged.
+    """
+    import pandas as pd
+
+    try:
+        require_file(file)
+        rows = pd.read_csv(file)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise DamagedFileError(f"{file}: {reason(error)}") from error
+    other = [name for name in rows.columns if not pd.api.types.is_numeric_dtype(rows[name])]
+    if "epoch" not in rows or other:
+        fault = f"column '{other[0]}' is not all numbers" if other else "no column 'epoch'"
+        raise DamagedFileError(f"{file}: {fault}")
+    if not rows["epoch"].between(1, LARGEST).all():
+        raise DamagedFileError(f"{file}: an epoch is not a number from 1")
+    return rows.drop_duplicates("epoch", keep="last")
+
+
+def require_file(file: Path) -> None:
+    """Refuse a folder, a pipe or a device, which could be read without end.
+
+    Raises:
+        OSError: it is one of these, or there is nothing.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError("is not a file")
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file, of any content.
+
+    Raises:
+        DamagedFileError: its folder cannot be looked into.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise DamagedFileError(f"{path}: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """Why a file could not be read, in a few words without its path."""
+    if isinstance(error, OSError):
+        return (error.strerror or str(error) or type(error).__name__).lower()
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text"
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    words = " ".join(str(error).split())
+    return words if len(words) <= 200 else f"{words[:200]} ..."
+
+
+def _read(
+    file: Path, parse: Callable[[str], Any], fault: Callable[[dict[str, Any]], str]
+) -> dict[str, Any] | None:
+    """The mapping in a file; None where there is none."""
+    try:
+        require_file(file)
+        content = parse(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise DamagedFileError(f"{file}: {reason(error)}") from error
+    if not isinstance(content, dict):
+        raise DamagedFileError(f"{file}: holds {_shown(content)}, not a mapping")
+    found = fault(content)
+    if found:
+        raise DamagedFileError(f"{file}: {found}")
+    return content
+
+
+def _status_fault(status: dict[str, Any]) -> str:
+    identity = status.get("identity")
+    if identity is not None and not isinstance(identity, dict):
+        return f"identity={_shown(identity)} is not a mapping"
+    texts = {key: status.get(key) for key in ("error", "traceback")}
+    texts |= {f"identity.{key}": (identity or {}).get(key) for key in DIGESTS}
+    tables = {
+        "choices": status.get("choices"),
+        "identity.sources": (identity or {}).get("sources"),
+    }
+    imports = status.get("imports")
+    if imports is not None and not (isinstance(imports, list) and all(map(_is_text, imports))):
+        return f"imports={_shown(imports)} is not a list of names"
+    return (
+        _first_fault(texts, lambda value: value is None or _is_text(value), "text")
+        or _first_fault(tables, _is_table, "a mapping of names")
+        or _first_fault(
+            {key: status[key] for key in TIMES if key in status},
+            lambda value: _is_number(value) and math.isfinite(value),
+            "a time",
+        )
+    )
+
+
+def _result_fault(result: dict[str, Any]) -> str:
+    counts = {k: v for k, v in result.items() if k in COUNTS}
+    measured = {k: v for k, v in result.items() if k in MEASURED or split_of(k)}
+    texts = {k: v for k, v in result.items() if k in TEXTS}
+    return (
+        _first_fault(texts, _is_text, "text")
+        or _first_fault(counts, lambda v: type(v) is int and 0 <= v <= LARGEST, "a count")
+        or _first_fault(measured, _is_number, "a number")
+    )
+
+
+def _config_fault(config: dict[str, Any]) -> str:
+    waiting: list[tuple[Any, int]] = [(config, 0)]
+    for _ in range(MOST_VALUES):
+        if not waiting:
+            break
+        value, depth = waiting.pop()
+        if isinstance(value, dict) and not all(map(_is_text, value)):
+            return "has an option whose name is not text"
+        inner = value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict | list):
+            waiting += ((item, depth + 1) for item in inner)
+        if depth > DEEPEST:
+            return "is nested too deeply"
+    if waiting:
+        return "holds too many values for a config"
+    chosen = {kind: config[kind] for kind in GROUPS if kind in config}
+    lists = {kind: config[kind] for kind in LISTS if kind in config}
+    others = {key: config[key] for key in ("trainer", "init", "loss", "sweep") if key in config}
+    return (
+        _first_fault(chosen, lambda v: isinstance(v, dict) and _is_text(v.get("name")), "a choice")
+        or _first_fault(others | lists, lambda v: isinstance(v, dict), "a group of options")
+        or _first_fault(
+            {"init.from": config.get("init", {}).get("from"), "resume": config.get("resume")},
+            lambda value: value is None or _is_text(value),
+            "a path",
+        )
+        or _first_fault(
+            {"trainer.epochs": config.get("trainer", {}).get("epochs")},
+            lambda value: value is None or (type(value) is int and value <= LARGEST),
+            "a whole number",
+        )
+    )
+
+
+def _first_fault(values: Mapping[str, Any], holds: Callable[[Any], bool], kind: str) -> str:
+    """``seed='x' is not a count`` for the first value that does not hold; else empty."""
+    for key, value in values.items():
+        if not holds(value):
+            return f"{key}={_shown(value)} is not {kind}"
+    return ""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_table(value: Any) -> bool:
+    is_mapping = isinstance(value, dict) and all(map(_is_text, value.values()))
+    return value is None or is_mapping
+
+
+def _is_number(value: Any) -> bool:
+    """NaN and infinities are numbers too; a run may have them."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and not LARGEST < abs(value) < math.inf
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]} ..."

@@ -1,0 +1,128 @@
+"""What data a run was trained and tested on: ``data.json`` in its folder, and what has changed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.run_dir import RunDir, write_atomically
+from cnnlab.text import plural, shortened
+
+if TYPE_CHECKING:
+    from cnnlab.data.dataset import ImageDataset, Splits
+
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of train, val and test.
+
+    Attributes:
+        count: number of images.
+        digest: 12 hexadecimal digits for which images they are. Of a person's own files: their
+            names, sizes and a fingerprint of their contents. Of other sets: which originals.
+    """
+
+    count: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The data of one run. Two runs have the same test set where ``parts["test"]`` is equal.
+
+    Attributes:
+        classes: their names, in the order of the labels.
+        parts: train, val and test.
+    """
+
+    classes: tuple[str, ...]
+    parts: Mapping[str, Part]
+
+    def write(self, folder: str | Path | RunDir) -> None:
+        """Write data.json into a run folder."""
+        parts = {name: vars(part) for name, part in self.parts.items()}
+        content = json.dumps({"classes": self.classes, "parts": parts}, indent=1)
+        write_atomically(RunDir(Path(folder)).data_file, content + "\n")
+
+    @classmethod
+    def read(cls, folder: str | Path | RunDir) -> "DataRecord | None":
+        """The record of a run; None where it has none, as runs made before, or cannot be read."""
+        try:
+            content = json.loads(RunDir(Path(folder)).data_file.read_text(encoding="utf-8"))
+            parts = {
+                str(name): Part(int(part["count"]), str(part["digest"]))
+                for name, part in content["parts"].items()
+            }
+            if not set(PARTS) <= set(parts):
+                return None
+            return cls(tuple(map(str, content["classes"])), parts)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+
+    @classmethod
+    def of(cls, dataset: "ImageDataset", splits: "Splits | None" = None) -> "DataRecord | None":
+        """The record of a data set; None where its images must be loaded first.
+
+        Args:
+            splits: its loaded images.
+        """
+        known = dataset.part_digests(splits)
+        if known is None:
+            return None
+        return cls(dataset.spec.class_names, {name: Part(*known[name]) for name in PARTS})
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits of all of it."""
+        text = json.dumps([self.classes, {name: vars(p) for name, p in self.parts.items()}])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def check_unchanged(
+    folder: RunDir,
+    dataset: "ImageDataset",
+    splits: "Splits",
+    composed: DataRecord | None = None,
+) -> DataRecord:
+    """The record of the loaded data, which are those that the run began with if it goes on.
+
+    Args:
+        composed: that of the time when the command was composed.
+
+    Raises:
+        CnnlabError: they have changed; in one line, what.
+    """
+    now = DataRecord.of(dataset, splits)
+    assert now is not None
+    for began, recorded in ((folder.name, DataRecord.read(folder)), ("this command", composed)):
+        if recorded is not None and (change := difference(recorded, now)):
+            raise CnnlabError(f"the data have changed since {began} began: {change}")
+    return now
+
+
+def difference(recorded: DataRecord, now: DataRecord) -> str | None:
+    """What has changed in the data since they were recorded, in one line; None if nothing."""
+    changes = [_classes(recorded.classes, now.classes)] if recorded.classes != now.classes else []
+    for name in PARTS:
+        before, after = recorded.parts[name], now.parts[name]
+        if before.count != after.count:
+            changes.append(f"{name} had {plural(before.count, 'image')}, now {after.count:,}")
+        elif before.digest != after.digest:
+            changes.append(f"{name} has other images or contents")
+    return "; ".join(changes) or None
+
+
+def _classes(before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    gone, added = _without(before, after), _without(after, before)
+    both = (("lost", gone), ("new", added))
+    said = [f"{what} {shortened(names)}" for what, names in both if names]
+    return "classes: " + (", ".join(said) if said else "in another order")
+
+
+def _without(names: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name not in set(others)]
