@@ -69,7 +69,6 @@ def compare(
         CnnlabError: there is nothing to compare.
     """
     from cnnlab.compare import compare as comparing
-
     from cnnlab.runs.run_dir import RunDir
 
     paths = [runs] if isinstance(runs, str | Path | RunDir) else list(runs)
