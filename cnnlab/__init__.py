@@ -69,9 +69,10 @@ def compare(
         CnnlabError: there is nothing to compare.
     """
     from cnnlab.compare import compare as comparing
+    from cnnlab.runs.run_dir import RunDir
 
-    one = isinstance(runs, str | os.PathLike)
-    return comparing.compare([runs] if one else list(runs)).table
+    paths = [runs] if isinstance(runs, str | Path | RunDir) else list(runs)
+    return comparing.compare(paths).table
 
 
 def load_run(path: "str | Path | RunDir") -> "Run":

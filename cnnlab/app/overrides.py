@@ -1,5 +1,6 @@
 """Override words before Hydra parses them: quoting, and ``resume=RUN`` written out."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,9 @@ def quote_values(words: Sequence[str]) -> list[str]:
 
 def _quote_value(word: str) -> str:
     key, _, value = word.partition("=")
+    path = value.strip("'\"")
+    if flags(key).quote and path.startswith("~") and os.path.expanduser(path) == path:
+        raise CnnlabError(f"{word}: there is no such home folder")
     if flags(key).quote == "whole" and value not in ("", "null") and value[0] not in "'\"":
         return f"{key}={quote(value)}"
     if flags(key).quote == "each" and value and value[0] not in "'\"":

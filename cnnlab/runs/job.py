@@ -1,5 +1,6 @@
 """One job: everything that is needed to make one run, checked and picklable."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,8 +62,9 @@ class Job:
         """
         identity = identify(config)
         sweep = Path(config.runs_dir).expanduser() / (config.sweep.name or SINGLE)
-        check_writable(sweep, f"runs_dir={config.runs_dir}")
         run_dir = run_dir_for(sweep, name, identity, rerun=config.rerun)
+        if not os.path.isdir(run_dir.path):
+            check_writable(run_dir.path, f"runs_dir={config.runs_dir}")
         job = cls(config, choices, name, identity, cost, run_dir)
         files = own_files(config)
         return replace(job, data=files.record, notes=files.notes) if files else job

@@ -20,6 +20,8 @@ def check_writable(folder: Path, option: str) -> None:
     """
     if not option.partition("=")[2] or "\0" in option:
         raise CnnlabError(f"{option!r} names no folder")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in folder.parts):
+        raise CnnlabError(f"{option}: a name of more than {LONGEST_NAME} bytes: {folder.name}")
     try:
         place = next(
             p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink()

@@ -58,10 +58,12 @@ REFUSED = [
     (["sweep.name=" + "a" * 300], "a name of more than 255 bytes"),
     (["runs_dir=/dev/null"], "runs_dir=/dev/null: /dev/null is a file, not a folder"),
     (["runs_dir=/dev/null/x"], "runs_dir=/dev/null/x: /dev/null is a file, not a folder"),
+    (["runs_dir=~nobody.here/x"], "runs_dir=~nobody.here/x: there is no such home folder"),
+    (["resume=~nobody.here"], "resume=~nobody.here: there is no such home folder"),
     (["runs_dir="], "'runs_dir=' names no folder"),
     # numbers that no C integer holds
-    (["model=mlp", "model.hidden=[1000000000000,1000000000000]"], "too large for any machine"),
-    (["data=synthetic", "data.size=1000000000000000"], "too large for any machine"),
+    (["model=mlp", "model.hidden=[4000000000,4000000000]"], "too large for any machine"),
+    (["data=synthetic", "data.size=1000000000000000"], "data.size=1000000000000000 must be"),
 ]
 
 

@@ -120,7 +120,7 @@ def _judged(code: object, lines: list[str]) -> Outcome:
         return Outcome("exit code", f"{code}: {lines[:3]}")
     if len(lines) > MAX_LINES:
         return Outcome("long", f"{len(lines)} lines: {lines[:2]}"[:600])
-    if not lines or not lines[0].startswith(("cnnlab: ", "Usage: cnnlab")):
+    if not lines or not lines[0].startswith(("cnnlab: ", "Usage: cnnlab", "Error: ")):
         return Outcome("silent", f"{lines[:1]}")
     return Outcome("refused")
 
