@@ -58,10 +58,10 @@ def _check_scalar(key: str, value: Any, kind: type) -> Any:
     # An int may be beyond any float: ask first.
     finite = number and (isinstance(value, int) or math.isfinite(value))
     if kind is int and finite and value == int(value):
-        _refuse_beyond(key, value, LARGEST_INT)
+        _check_magnitude(key, value, LARGEST_INT)
         return int(value)
     if kind is float and finite:
-        _refuse_beyond(key, value, LARGEST_FLOAT)
+        _check_magnitude(key, value, LARGEST_FLOAT)
         return float(value)
     if kind is str and (number or isinstance(value, str)):
         return str(value)
@@ -71,7 +71,7 @@ def _check_scalar(key: str, value: Any, kind: type) -> Any:
     raise CnnlabError(f"{key}={_shown(value)} must be {words.get(kind, type_name(kind))}")
 
 
-def _refuse_beyond(key: str, value: float, largest: float) -> None:
+def _check_magnitude(key: str, value: float, largest: float) -> None:
     if abs(value) > largest:
         word = "at most" if value > 0 else "at least"
         bound = f"{largest if value > 0 else -largest:.10g}"
