@@ -68,6 +68,18 @@ def read_config(file: Path) -> dict[str, Any]:
     return config
 
 
+def read_yaml(file: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, empty where it holds nothing, as those in conf/.
+
+    Raises:
+        DamagedFileError: there is none, or it is damaged.
+    """
+    content = _read(file, lambda text: yaml.load(text, Loader=LOADER) or {}, lambda _: "")
+    if content is None:
+        raise DamagedFileError(f"{file}: no such file")
+    return content
+
+
 def read_metrics(file: Path) -> "pd.DataFrame":
     """A metrics.csv, one row per epoch.
 
