@@ -64,6 +64,8 @@ class Task(ABC):
 
         It returns the mean loss () and a list of each of ``counts``, summed over the batch (). In
         training mode the loss is what is minimised, in eval mode what validation and test report.
+        One whose mean is weighted has an attribute ``image_weights``, which gives the weight of
+        each image (N,) from labels (N,): micro-batches and devices then count by their weights.
         What it keeps in buffers stays out of checkpoints with ``persistent=False``.
 
         Args:

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnlab.registry import CnnlabError, nearest
@@ -68,6 +68,13 @@ def read_arguments(words: Sequence[str]) -> Arguments:
     return Arguments(tuple(overrides), multirun, wants_help, tuple(questions))
 
 
+def refuse_together(flags: Mapping[str, object]) -> None:
+    """Refuse flags of which one would be ignored; of each its value, if it was given."""
+    named = [flag for flag, value in flags.items() if value]
+    if len(named) > 1:
+        raise CnnlabError(f"{' and '.join(named)}: one of them at a time")
+
+
 def python_words(overrides: str | Sequence[str]) -> tuple[list[str], bool | None]:
     """The overrides of a call from Python, and whether ``-m`` is among them; None where it is not.
 
@@ -104,11 +111,11 @@ def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:
 def _check_questions(questions: Sequence[str]) -> None:
     """Refuse what Hydra would pass over: two questions at once, or half a question."""
     flags = [word.partition("=")[0] for word in questions]
-    asked = [flag for flag in flags if flag in (*CFG, *INFO, HYDRA_HELP)]
-    if len(asked) > 1:
-        raise CnnlabError(f"{' '.join(asked)}: one question at a time")
+    main = [flag for flag in flags if flag in (*CFG, *INFO, HYDRA_HELP)]
+    if len(main) > 1:
+        raise CnnlabError(f"{' '.join(main)}: one question at a time")
     for flag in flags:
-        if flag in (*PACKAGE, RESOLVE) and not set(asked) & {*CFG}:
+        if flag in (*PACKAGE, RESOLVE) and not set(main) & {*CFG}:
             raise CnnlabError(f"{flag} is for --cfg, as in --cfg job {flag}")
 
 

@@ -5,13 +5,21 @@ Nothing heavy is imported up here: ``cnnlab --help`` must answer at once.
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from cnnlab.app.cli_listing import Imports, completion, data_sets, layers, models, tensorboard
+from cnnlab.app.cli_listing import (
+    Imports,
+    completion,
+    data_sets,
+    discover_named,
+    layers,
+    list_runs,
+    models,
+    tensorboard,
+)
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -53,21 +61,6 @@ def _cnnlab(
     pass
 
 
-def _discover_named(imports: list[str] | None) -> None:
-    """Load a person's own metrics, if any are named; run folders can be read without the others."""
-    from cnnlab.discovery import discover, named_imports
-
-    if named_imports(imports or []):
-        discover(imports or [])
-
-
-def _refuse_together(flags: Mapping[str, object]) -> None:
-    """Refuse flags of which one would be ignored."""
-    named = [flag for flag, value in flags.items() if value]
-    if len(named) > 1:
-        raise CnnlabError(f"{' and '.join(named)}: one of them at a time")
-
-
 @app.command(context_settings=HYDRA, add_help_option=False)
 def train(
     context: typer.Context,
@@ -85,13 +78,13 @@ def train(
     prints what it would do, and about how long that would take.
     """
     from cnnlab.app import train as command
-    from cnnlab.app.arguments import read_arguments
+    from cnnlab.app.arguments import read_arguments, refuse_together
     from cnnlab.discovery import discover
 
     discover(imports or [])
     arguments = read_arguments(context.args)
     words, multirun = arguments.overrides, arguments.multirun
-    _refuse_together(
+    refuse_together(
         {
             "--plan": plan,
             "--verbose": verbose and not arguments.wants_help,
@@ -135,7 +128,7 @@ def compare(
     imports: Imports = None,
 ) -> None:
     """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
-    _discover_named(imports)
+    discover_named(imports)
     from rich.console import Console
 
     from cnnlab.compare.compare import compare as compare_runs
@@ -146,66 +139,6 @@ def compare(
     folder = out or report_folder(runs)
     write_report(comparison, folder)
     print(folder)
-
-
-@app.command("runs")
-def list_runs(
-    folder: Annotated[Path, typer.Argument(help="A folder that holds runs.")] = Path("runs"),
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE", help="model=resnet20, seed=0,1, optim.lr!=0.1; repeatable."
-        ),
-    ] = None,
-    status: Annotated[
-        list[str] | None, typer.Option(help="running, done, failed, interrupted, killed ...")
-    ] = None,
-    sort: Annotated[
-        str, typer.Option(help="name, status, progress, val_acc, val_loss, time or age.")
-    ] = "",
-    watch: Annotated[bool, typer.Option("--watch", help="Follow, until Ctrl-C.")] = False,
-    why: Annotated[
-        str | None,
-        typer.Option(metavar="RUN", help="Error, traceback and end of the log of one run."),
-    ] = None,
-    clean: Annotated[
-        bool, typer.Option("--clean", help="Remove failed runs, after asking.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    imports: Imports = None,
-) -> None:
-    """List runs: status, progress, validation accuracy, time.
-
-    cnnlab runs --where model=resnet20 --status failed --sort val_acc
-    """
-    _refuse_together({"--watch": watch, "--why": why, "--clean": clean})
-    if yes and not clean:
-        raise CnnlabError("--yes is for --clean")
-    if why is not None and (where or status or sort):
-        raise CnnlabError("--why shows one run, whatever --where, --status and --sort say")
-    if clean and sort:
-        raise CnnlabError("--sort: --clean shows no table")
-    _discover_named(imports)
-    from cnnlab.runs import status_table
-    from cnnlab.runs.clean import clean as remove_failed
-    from cnnlab.runs.diagnose import explain, find_run
-    from cnnlab.runs.filter import select
-    from cnnlab.runs.status import RunStatus, ordered, read_runs
-
-    def read() -> list[RunStatus]:
-        runs = select(read_runs(folder), where or [], status or [])
-        if watch and not sort:
-            return status_table.latest(runs)
-        return ordered(runs, sort or "name")
-
-    if why is not None:
-        print(explain(find_run(why, folder)))
-    elif clean:
-        remove_failed(read(), confirmed=yes)
-    elif watch:
-        status_table.watch(read)
-    else:
-        status_table.print_runs(read())
 
 
 @app.command()
@@ -238,6 +171,7 @@ def bench(
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
+app.command("runs")(list_runs)
 app.command()(tensorboard)
 app.command()(models)
 app.command()(layers)

@@ -1,4 +1,4 @@
-"""The commands that list and show: models, layers, data, tensorboard, completion.
+"""The commands that list and show: runs, models, layers, data, tensorboard, completion.
 
 Nothing heavy is imported up here, as in ``cli.py``, which registers them.
 """
@@ -13,6 +13,14 @@ Imports = Annotated[
 ]
 
 
+def discover_named(imports: list[str] | None) -> None:
+    """Load a person's own metrics, if any are named; run folders can be read without the others."""
+    from cnnlab.discovery import discover, named_imports
+
+    if named_imports(imports or []):
+        discover(imports or [])
+
+
 def models(
     data: Annotated[
         str | None, typer.Option(help="Count parameters and MACs for this data set.")
@@ -24,8 +32,10 @@ def models(
 ) -> None:
     """List the models: paper, options and defaults."""
     from cnnlab.app import listing
+    from cnnlab.app.arguments import refuse_together
     from cnnlab.discovery import discover
 
+    refuse_together({"--data": data, "--table": table})
     discover(imports or [])
     if table:
         from cnnlab.app.architecture_table import architectures, as_markdown
@@ -69,6 +79,68 @@ def data_sets(imports: Imports = None) -> None:
 
     discover(imports or [])
     listing.print_data()
+
+
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="A folder that holds runs.")] = Path("runs"),
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="model=resnet20, seed=0,1, optim.lr!=0.1; repeatable."
+        ),
+    ] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="running, done, failed, interrupted, killed ...")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(help="name, status, progress, val_acc, val_loss, time or age.")
+    ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Follow, until Ctrl-C.")] = False,
+    why: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Error, traceback and end of the log of one run."),
+    ] = None,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove failed runs, after asking.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    imports: Imports = None,
+) -> None:
+    """List runs: status, progress, validation accuracy, time.
+
+    cnnlab runs --where model=resnet20 --status failed --sort val_acc
+    """
+    from cnnlab.app.arguments import refuse_together
+    from cnnlab.registry import CnnlabError
+
+    refuse_together({"--watch": watch, "--why": why, "--clean": clean})
+    if yes and not clean:
+        raise CnnlabError("--yes is for --clean")
+    if why is not None and (where or status or sort):
+        raise CnnlabError("--why shows one run, whatever --where, --status and --sort say")
+    if clean and sort:
+        raise CnnlabError("--sort: --clean shows no table")
+    discover_named(imports)
+    from cnnlab.runs import status_table
+    from cnnlab.runs.clean import clean as remove_failed
+    from cnnlab.runs.diagnose import explain, find_run
+    from cnnlab.runs.filter import select
+    from cnnlab.runs.status import RunStatus, ordered, read_runs
+
+    def read() -> list[RunStatus]:
+        runs = select(read_runs(folder), where or [], status or [])
+        if watch and not sort:
+            return status_table.latest(runs)
+        return ordered(runs, sort or "name")
+
+    if why is not None:
+        print(explain(find_run(why, folder)))
+    elif clean:
+        remove_failed(read(), confirmed=yes)
+    elif watch:
+        status_table.watch(read)
+    else:
+        status_table.print_runs(read())
 
 
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument()]) -> None:

@@ -10,7 +10,7 @@ from cnnlab.app.compose import Composer
 from cnnlab.app.override_checks import HYDRAS_CHOICES, SEARCH_PATH, check_choice, is_hydras
 from cnnlab.app.overrides import quote
 from cnnlab.app.prepare import key_values, prepare
-from cnnlab.registry import CnnlabError
+from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.job import SINGLE, Job
 from cnnlab.runs.naming import sweep_name
 
@@ -76,7 +76,10 @@ def _names_the_sweep(composer: Composer, overrides: Sequence[Override]) -> bool:
         if override.key_or_group == "sweep" and isinstance(value, dict) and value.get("name"):
             return True
     recipe = _recipe(overrides)
-    return bool(recipe) and composer(recipe).sweep.name is not None
+    try:
+        return bool(recipe) and composer(recipe).sweep.name is not None
+    except CompositionError:  # which every job will say
+        return False
 
 
 def _recipe(overrides: Sequence[Override]) -> list[Override]:

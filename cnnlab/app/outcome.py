@@ -11,6 +11,8 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import state_of
 from cnnlab.text import first_line
 
+PARTIAL = "; measured on a sample of the images (trainer.max_eval_steps)"
+
 
 def print_outcome(runs: Sequence[RunDir]) -> bool:
     """Print it; whether every run is done."""
@@ -47,7 +49,7 @@ def _print_one(run: RunDir, console: Console) -> None:
         scores = f"not tested; {validation} at epoch {result['best_epoch']}"
     console.print(
         f"{scores}; {result['train_seconds']:.1f} s of training in {result['precision']} "
-        f"on {result['accelerator']}",
+        f"on {result['accelerator']}{PARTIAL if result.get('partial') else ''}",
         highlight=False,
     )
     print(run.path)

@@ -85,10 +85,11 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     Raises:
         CnnlabError: RUN is not a run, or another model, data set or weights are asked for.
     """
-    typed = dict(word.partition("=")[::2] for word in words if "=" in word)
+    pairs = (word.partition("=")[::2] for word in words if "=" in word)
+    typed = {key: value.strip("'\"") for key, value in pairs}
     if "resume" not in typed or typed["resume"] in ("", "null"):
         return list(words)
-    run = RunDir.open(typed["resume"].strip("'\""))
+    run = RunDir.open(typed["resume"])
     config, choices = run.config(), run.status().get("choices", {})
     for kind in ("model", "data", "optim"):
         name = config[kind]["name"]

@@ -15,6 +15,7 @@ from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.launchers import options as launchers
+from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.sweep.search import options as search
 from cnnlab.text import first_line, plural
 
@@ -40,6 +41,7 @@ def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
     todo = [job for job in jobs if not job.run_dir.is_done]
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo)} of {len(jobs)} jobs are already done", file=sys.stderr)
+    ensure_data(todo)
     titled = [
         dataclasses.replace(job, title=f"{number}/{len(todo)} {job.run_dir.name}", verbose=verbose)
         for number, job in enumerate(todo, 1)
@@ -77,6 +79,7 @@ def plan_sweep(command: Command) -> None:
     corners = check_corners(_space(command), options, _from_words(command))
     parallel = min(options.n_jobs, max_parallel(launcher, corners * options.n_jobs))
     finished = count_finished(corners[0].run_dir.path.parent, options)
+    ensure_data(corners if finished < options.n_trials else [], write=False)
     print_search_plan(corners, options.n_trials, finished, parallel)
 
 
@@ -85,6 +88,7 @@ def print_plan(jobs: Sequence[Job], parallel: int) -> None:
     from cnnlab.sweep.plan import table
     from cnnlab.sweep.plan.plan import make_plan
 
+    ensure_data((job for job in jobs if not job.run_dir.is_done), write=False)
     print("measuring a few steps of each configuration ...", file=sys.stderr)
     table.print_plan(make_plan(jobs, parallel))
 
@@ -92,6 +96,7 @@ def print_plan(jobs: Sequence[Job], parallel: int) -> None:
 def _print_count(command: Command, number: int) -> None:
     """Say how many jobs there are, with only the first and the last of them checked."""
     first, last = (command.make_job(overrides) for overrides in ends_of_grid(command))
+    ensure_data([first, last], write=False)
     print(
         f"{number:,} jobs, counted only: --plan composes and measures up to {MAX_PLANNED:,}\n"
         f"first {first.run_dir}\nlast  {last.run_dir}"

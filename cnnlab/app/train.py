@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.durable import DiskFullError, is_disk_full
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
+from cnnlab.sweep.prepare_data import ensure_data
+from cnnlab.text import first_line
 
 
 def train(
@@ -42,6 +45,7 @@ def train(
             raise
     job = command.make_job(command.overrides)
     job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
+    ensure_data([] if job.run_dir.is_done else [job])
     from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
 
     announce([job])
@@ -98,10 +102,11 @@ def _command_line(words: list[str]) -> Iterator[None]:
     sys.argv = words
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        with plain_errors():
+        with plain_errors(), contextlib.redirect_stderr(io.StringIO()) as said:
             yield
-    except ValueError as error:  # two flags that Hydra does not take together
-        raise CnnlabError(str(error)) from error
+    except SystemExit as exit_:  # how Hydra refuses a --package that is not there
+        if exit_.code:
+            raise CnnlabError(first_line(said.getvalue())) from exit_
     finally:
         sys.argv = before
         os.environ.clear()

@@ -5,6 +5,7 @@ Read ``compare.py`` first, then ``configurations.py`` (the columns that distingu
 files), ``figures.py`` and ``label_placement.py``.
 """
 
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,8 @@ class _Callable(ModuleType):
     def __call__(self, runs: Any) -> Any:
         from cnnlab.compare.compare import compare
 
-        return compare(list(runs)).table
+        one = isinstance(runs, str | os.PathLike)
+        return compare([runs] if one else list(runs)).table
 
 
 sys.modules[__name__].__class__ = _Callable

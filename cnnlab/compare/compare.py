@@ -158,6 +158,7 @@ def _row(group: list[FinishedRun], shown: Flat, keys: list[str], metric: Metric)
     # null as it is typed: pandas would make NaN of it
     return {key: "null" if value is None else value for key, value in cells.items()} | {
         "seeds": " ".join(str(run.seed) for run in group),
+        **({"partial": True} if any(run.is_partial for run in group) else {}),
         "n": test.n,
         test_column: test.mean,
         f"{test_column}_sd": test.sd,

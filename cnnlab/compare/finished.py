@@ -57,6 +57,12 @@ class FinishedRun:
         return int(self.result["seed"])
 
     @property
+    def is_partial(self) -> bool:
+        """Whether it was evaluated on a sample of the images; older results do not say."""
+        limit = self.shown.get("trainer.max_eval_steps")
+        return bool(self.result.get("partial", limit is not None))
+
+    @property
     def sample(self) -> tuple[object, ...]:
         """What it is a sample of: runs of one group and sample are not independent.
 

@@ -111,7 +111,14 @@ def _title(comparison: Comparison) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    return f"{comparison.metric.caption}: {CAPTION}"
+    sample = " * measured on a sample of the images." if any(_on_samples(comparison)) else ""
+    return f"{comparison.metric.caption}: {CAPTION}{sample}"
+
+
+def _on_samples(comparison: Comparison) -> list[bool]:
+    """Of each row, whether ``trainer.max_eval_steps`` limited its evaluation."""
+    table = comparison.table
+    return [cell in (True,) for cell in table.get("partial", [False] * len(table))]
 
 
 def _table(comparison: Comparison, *, separator: str, paired: bool = False) -> Table:
@@ -156,9 +163,12 @@ def _columns(comparison: Comparison) -> list[_Column]:
     ]
     tested = [_tested(row, metric) for row in table.to_dict("records")]
     costs = [METRICS[name] for name in COSTS]
+    samples = _on_samples(comparison)
     return [
         *names,
-        single("n", [str(n) for n in table["n"]]),
+        single(
+            "n", [f"{n}{'*' * partial}" for n, partial in zip(table["n"], samples, strict=True)]
+        ),
         _Column((f"test {metric.heading}",), tested),
         single(f"val {metric.heading}", [metric.cell(v) for v in table[f"val_{metric.column}"]]),
         *(single(cost.heading, [cost.cell(v) for v in table[cost.column]]) for cost in costs),

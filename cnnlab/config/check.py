@@ -13,6 +13,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cnnlab.registry import CnnlabError, Range, nearest
 
+LARGEST_INT = 2**32 - 1  # of NumPy's seeds; nothing that can be counted here is larger
+MAX_DIGITS = 40  # of a number in a message
+LARGEST_FLOAT = 3.4e38  # float32 holds no more
+
 
 def option_name(field: dataclasses.Field[Any]) -> str:
     """A field's name as an option: ``from_`` is ``from``, which Python keeps for itself."""
@@ -30,7 +34,7 @@ def check(key: str, value: Any, annotation: Any) -> Any:
         checked = check(key, value, arguments[0])
         for bound in arguments[1:]:
             if isinstance(bound, Range) and checked is not None and checked not in bound:
-                raise CnnlabError(f"{key}={value} must be {bound}")
+                raise CnnlabError(f"{key}={_shown(value)} must be {bound}")
         return checked
     if origin is Literal:
         return _check_literal(key, value, arguments)
@@ -42,7 +46,7 @@ def check(key: str, value: Any, annotation: Any) -> Any:
         return _check_sequence(key, value, origin or annotation, arguments)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise CnnlabError(f"{key}={value} is not a mapping")
+            raise CnnlabError(f"{key}={_shown(value)} is not a mapping")
         return {str(k): check(f"{key}.{k}", v, arguments[1]) for k, v in value.items()}
     return value if annotation is Any else _check_scalar(key, value, annotation)
 
@@ -51,9 +55,13 @@ def _check_scalar(key: str, value: Any, kind: type) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is bool and isinstance(value, bool):
         return value
-    if kind is int and number and math.isfinite(value) and value == int(value):
+    # An int may be beyond any float: ask first.
+    finite = number and (isinstance(value, int) or math.isfinite(value))
+    if kind is int and finite and value == int(value):
+        _refuse_beyond(key, value, LARGEST_INT)
         return int(value)
-    if kind is float and number and math.isfinite(value):
+    if kind is float and finite:
+        _refuse_beyond(key, value, LARGEST_FLOAT)
         return float(value)
     if kind is str and (number or isinstance(value, str)):
         return str(value)
@@ -61,6 +69,13 @@ def _check_scalar(key: str, value: Any, kind: type) -> Any:
         return None
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     raise CnnlabError(f"{key}={_shown(value)} must be {words.get(kind, type_name(kind))}")
+
+
+def _refuse_beyond(key: str, value: float, largest: float) -> None:
+    if abs(value) > largest:
+        word = "at most" if value > 0 else "at least"
+        bound = f"{largest if value > 0 else -largest:.10g}"
+        raise CnnlabError(f"{key}={_shown(value)} must be {word} {bound}")
 
 
 def _check_literal(key: str, value: Any, allowed: tuple[Any, ...]) -> Any:
@@ -125,6 +140,10 @@ def _check_dataclass(key: str, value: Any, cls: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
+    """A value as it is typed; the middle of a very long number is left out."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:
+        power = int(math.log10(abs(value)))
+        return f"{'-' * (value < 0)}{abs(value) // 10 ** (power - 3)}... ({power + 1} digits)"
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 

@@ -65,7 +65,8 @@ class TrainerConfig:
         compile: compile the model with torch.compile.
         checkpoint_every: save within epochs too, every so many steps (500) or so often (90s, 10m,
             1h).
-        max_eval_steps: batches of an evaluation; null reads the whole set.
+        max_eval_steps: batches of an evaluation, on a stratified sample that is always the same;
+            null reads the whole set.
         test: read the test set at the end; a search reads it for the chosen run alone.
     """
 

@@ -77,6 +77,16 @@ class ImageDataset(ABC):
     num_test: int = 0
     augment: Augment
 
+    def ensure_files(self, *, write: bool = True) -> None:  # noqa: B027  (most sets have none)
+        """Check the files that ``load`` reads; unpack or download what is missing.
+
+        Args:
+            write: False checks that it could be done, and leaves everything as it is.
+
+        Raises:
+            CnnlabError: a file is missing or damaged and cannot be replaced.
+        """
+
     @abstractmethod
     def load(self) -> Splits:
         """Read, or download and read, all images.

@@ -12,7 +12,7 @@ from cnnlab.models.layers import (
     output_size,
     pad_to_32,
 )
-from cnnlab.registry import MODELS, Range
+from cnnlab.registry import MODELS, Flags, Range
 from cnnlab.spec import ImageSpec
 
 Norm = Literal["none", "lrn", "lrn_after_pool", "batch"]
@@ -41,10 +41,17 @@ class AlexNet(nn.Module):
             lrn_after_pool after them; batch is batch norm in all five convolutions.
         dropout: probability of dropping each hidden unit, or each feature if there is no hidden
             layer; the paper: 0.5.
-        init: he is He et al. 2015. paper draws N(0, 0.01), with biases 1 in conv2, conv4, conv5 and
-            the hidden layers, else 0; the loss then falls only after many epochs.
+        dropout_place: after a hidden layer drops its outputs (paper), before it its inputs, which
+            are the features for the first (torchvision).
+        init: he is He et al. 2015, with a tenth of the variance in the last layer. paper draws
+            N(0, 0.01), with biases 1 in conv2, conv4, conv5 and the hidden layers, else 0; the loss
+            then falls only after many epochs. torch draws weights and biases by torch's default,
+            U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)) (torchvision).
 
     (N, C, H, W) -> (N, K)
+
+    Differs: by default the channels are torchvision's, and initialisation and head are usual for
+    small images; ``alexnet_2012`` is the paper's.
 
     Raises:
         ValueError: not five channel numbers, a width below 1 or not divisible by ``groups``,
@@ -63,7 +70,8 @@ class AlexNet(nn.Module):
         activation: Activation = "relu",
         norm: Norm = "none",
         dropout: Annotated[float, Range(at_least=0, below=1)] = 0.0,
-        init: Literal["he", "paper"] = "he",
+        dropout_place: Annotated[Literal["after", "before"], Flags(neutral="after")] = "after",
+        init: Literal["he", "paper", "torch"] = "he",
     ) -> None:
         super().__init__()
         _check_widths(channels, hidden, groups)
@@ -83,13 +91,15 @@ class AlexNet(nn.Module):
         features = c5 * rows * columns
         head: list[nn.Module] = [] if hidden else [nn.Dropout(dropout)]
         for width in hidden:
-            head += [nn.Linear(features, width), activation_layer(activation), nn.Dropout(dropout)]
+            layers = [nn.Linear(features, width), activation_layer(activation)]
+            at = len(layers) if dropout_place == "after" else 0
+            head += [*layers[:at], nn.Dropout(dropout), *layers[at:]]
             features = width
         self.hidden = nn.Sequential(*head)
         self.classifier = nn.Linear(features, spec.num_classes)
         if init == "paper":
             self._init_as_published()
-        else:
+        elif init == "he":
             init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:

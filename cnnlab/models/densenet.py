@@ -13,7 +13,9 @@ from cnnlab.spec import ImageSpec
 _BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
 
-@MODELS.register("densenet", paper="Huang et al. 2017, Densely connected convolutional networks")
+@MODELS.register(
+    "densenet", paper="Huang et al. 2017, Densely connected convolutional networks", version=2
+)
 class DenseNet(nn.Module):
     """A convolution, dense blocks with transitions that halve the map between them, a linear layer.
 
@@ -30,7 +32,9 @@ class DenseNet(nn.Module):
         dropout: probability of dropping each activation after every convolution but the first;
             the paper: 0.2 on data that are not augmented.
 
-    Initialised as He et al. 2015. (N, C, H, W) -> (N, K)
+    Convolutions are initialised as He et al. 2015, with stem=small by fan_out (the authors' code),
+    with stem=imagenet by fan_in (torchvision); the linear layer's weights as torch does it, its
+    bias 0. (N, C, H, W) -> (N, K)
 
     Raises:
         ValueError: an impossible depth, images too small for the strides.
@@ -72,9 +76,10 @@ class DenseNet(nn.Module):
             channels += num_layers * growth_rate
         self.norm = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU()
+        init_weights(self, "he_fan_out" if stem == "small" else "he")
         self.pool = GlobalAvgPool2d()
         self.classifier = nn.Linear(channels, spec.num_classes)
-        init_weights(self, "he", self.classifier)
+        nn.init.zeros_(self.classifier.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         # Shapes of DenseNet-BC-100-12 at 32x32.

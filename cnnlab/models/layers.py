@@ -10,6 +10,7 @@ from torch import Tensor, nn
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh", "scaled_tanh"]
 Pool = Literal["max", "avg", "min"]
 Padding = int | Literal["valid", "same"]
+InitRule = Literal["he", "he_fan_out", "lecun"]
 
 
 # Padding -------------------------------------------------------------------------------------
@@ -170,22 +171,22 @@ def activation_layer(name: Activation) -> nn.Module:
     return _ACTIVATIONS[name]()
 
 
-def init_weights(
-    network: nn.Module, rule: Literal["he", "lecun"], classifier: nn.Linear | None = None
-) -> None:
-    """Draw every conv and linear weight from N(0, g^2 / fan_in); biases become 0.
+def init_weights(network: nn.Module, rule: InitRule, classifier: nn.Linear | None = None) -> None:
+    """Draw every conv and linear weight from N(0, g^2 / fan); biases become 0.
 
-    ``he``: g^2 = 2, for rectifiers (He et al. 2015, Delving deep into rectifiers).
-    ``lecun``: g^2 = 1, for tanh (LeCun et al. 1998, Efficient backprop).
+    ``he``: g^2 = 2, fan = fan_in (He et al. 2015, Delving deep into rectifiers, eq. 10).
+    ``he_fan_out``: g^2 = 2, fan = fan_out (eq. 14), as in most code of residual networks.
+    ``lecun``: g^2 = 1, fan = fan_in, for tanh (LeCun et al. 1998, Efficient backprop).
     The ``classifier`` gets a tenth of that variance, so that training starts from nearly uniform
     probabilities: with large initial logits a deep network without batch norm can diverge.
     """
-    nonlinearity: Literal["relu", "linear"] = "relu" if rule == "he" else "linear"
+    mode: Literal["fan_in", "fan_out"] = "fan_out" if rule == "he_fan_out" else "fan_in"
+    nonlinearity: Literal["relu", "linear"] = "linear" if rule == "lecun" else "relu"
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             if layer.weight.is_meta:
                 continue  # it has no data, and torch would need a second to find that out
-            nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
+            nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity=nonlinearity)
             if layer is classifier:
                 layer.weight.data *= 0.1**0.5
             if layer.bias is not None:

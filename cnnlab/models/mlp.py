@@ -18,6 +18,9 @@ class MLP(nn.Module):
     784-256-256-10 on 28x28x1 is the lecture's network (269,322 parameters). Each hidden layer is
     linear, batch norm, activation, dropout. Initialised as He et al. 2015. (N, C, H, W) -> (N, K)
 
+    Differs: He et al. 2015 draw every layer alike; here the last has a tenth of the variance, so
+    that training starts from nearly uniform probabilities; the paper has sigmoids.
+
     Args:
         hidden: units of each hidden layer; an empty list is softmax regression.
         activation: after every hidden layer.

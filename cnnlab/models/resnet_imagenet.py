@@ -19,14 +19,16 @@ NUM_BLOCKS = {
 
 
 @MODELS.register(
-    "resnet_imagenet", paper="He et al. 2016, Deep residual learning for image recognition"
+    "resnet_imagenet",
+    paper="He et al. 2016, Deep residual learning for image recognition",
+    version=2,
 )
 class ResNetImageNet(nn.Module):
     """ResNet of table 1: four stages of 64 to 512 channels, then average pooling and one layer.
 
     ResNet-50 has 3,857,973,248 MACs as v1 and 4,089,184,256 as v1.5 at 224x224; ResNet-18 with the
-    small stem has 11,173,962 parameters for CIFAR-10. Initialised as He et al. 2015.
-    (N, C, H, W) -> (N, K)
+    small stem has 11,173,962 parameters for CIFAR-10. Initialised as in torchvision: convolutions
+    as He et al. 2015 (fan_out), the linear layer as torch does it. (N, C, H, W) -> (N, K)
 
     Args:
         depth: number of layers with weights. 18 and 34 have blocks of two 3x3 convolutions; 50, 101
@@ -85,9 +87,9 @@ class ResNetImageNet(nn.Module):
         self.stage2 = stage(out * 64, 128, n2, 2)
         self.stage3 = stage(out * 128, 256, n3, 2)
         self.stage4 = stage(out * 256, 512, n4, 2)
+        init_weights(self, "he_fan_out")
         self.global_pool = GlobalAvgPool2d()
         self.classifier = nn.Linear(out * 512, spec.num_classes)
-        init_weights(self, "he", self.classifier)
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.relu(self.norm(self.conv(images)))  # (N, 64, 112, 112)

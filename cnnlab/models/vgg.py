@@ -15,6 +15,7 @@ _CONVS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2,
 @MODELS.register(
     "vgg",
     paper="Simonyan & Zisserman 2015, Very deep convolutional networks for large-scale recognition",
+    version=2,
 )
 class VGG(nn.Module):
     """Five stages of 3x3 convolutions, each ended by a 2x2 pool, then fully connected layers.
@@ -29,9 +30,11 @@ class VGG(nn.Module):
             images of at least 224 pixels, and no hidden layer for smaller ones.
         dropout: probability of dropping each hidden unit while training.
 
-    Initialised as He et al. 2015. The paper started its deep networks from the trained layers of
-    VGG-11, drawn from N(0, 0.01), because that rule was not yet known.
-    (N, C, H, W) -> (N, K); 28x28 images are padded to 32x32.
+    Initialised as in torchvision: convolutions as He et al. 2015 (fan_out), linear layers from
+    N(0, 0.01), biases 0. (N, C, H, W) -> (N, K); 28x28 images are padded to 32x32.
+
+    Differs: the paper draws all layers of VGG-11 from N(0, 0.01), and starts the deeper networks
+    from its trained layers; it always has hidden layers, as its images are of 224x224.
 
     Raises:
         ValueError: images with a side of less than 28 pixels, a hidden layer of less than one unit.
@@ -63,6 +66,7 @@ class VGG(nn.Module):
         self.stage3 = _stage(128, 256, n3, batch_norm)
         self.stage4 = _stage(256, 512, n4, batch_norm)
         self.stage5 = _stage(512, 512, n5, batch_norm)
+        init_weights(self, "he_fan_out")
         features = 512 * (height // 32) * (width // 32)
         head: list[nn.Module] = []
         for units in hidden:
@@ -70,7 +74,10 @@ class VGG(nn.Module):
             features = units
         self.hidden = nn.Sequential(*head)
         self.classifier = nn.Linear(features, spec.num_classes)
-        init_weights(self, "he", self.classifier)
+        for layer in (*self.hidden, self.classifier):
+            if isinstance(layer, nn.Linear) and not layer.weight.is_meta:
+                nn.init.normal_(layer.weight, std=0.01)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         # Shapes at 224x224.

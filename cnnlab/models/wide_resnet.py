@@ -10,12 +10,15 @@ from cnnlab.registry import MODELS, Range
 from cnnlab.spec import ImageSpec
 
 
-@MODELS.register("wide_resnet", paper="Zagoruyko & Komodakis 2016, Wide residual networks")
+@MODELS.register(
+    "wide_resnet", paper="Zagoruyko & Komodakis 2016, Wide residual networks", version=2
+)
 class WideResNet(nn.Module):
     """WRN-depth-width: n pre-activated blocks at each of 16, 32 and 64 times ``width`` channels.
 
     WRN-16-4 has 2,748,890 parameters at 3 channels and 10 classes, WRN-28-10 has 36,479,194.
-    Initialised as He et al. 2015. (N, C, H, W) -> (N, K)
+    Initialised as in the authors' code: convolutions as He et al. 2015 (fan_out), the linear
+    layer's weights as torch does it, its bias 0. (N, C, H, W) -> (N, K)
 
     Args:
         depth: number of layers with weights, 6n+4; as in the paper, the three projections count.
@@ -46,9 +49,10 @@ class WideResNet(nn.Module):
         self.stage3 = _stage(32 * width, 64 * width, num_blocks, 2, dropout)
         self.norm = nn.BatchNorm2d(64 * width)
         self.relu = nn.ReLU()
+        init_weights(self, "he_fan_out")
         self.pool = GlobalAvgPool2d()
         self.classifier = nn.Linear(64 * width, spec.num_classes)
-        init_weights(self, "he", self.classifier)
+        nn.init.zeros_(self.classifier.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.conv(images)  # (N, 16, 32, 32)
@@ -64,6 +68,7 @@ def _stage(
     in_channels: int, out_channels: int, num_blocks: int, stride: int, dropout: float
 ) -> nn.Sequential:
     """n blocks; the first one changes the shape."""
-    first = PreActBlock(in_channels, out_channels, stride, first=True, dropout=dropout)
+    changes = in_channels != out_channels  # not in stage 1 of width 1: there the authors' code
+    first = PreActBlock(in_channels, out_channels, stride, first=changes, dropout=dropout)
     rest = (PreActBlock(out_channels, out_channels, dropout=dropout) for _ in range(num_blocks - 1))
     return nn.Sequential(first, *rest)

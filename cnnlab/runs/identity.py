@@ -114,6 +114,7 @@ def identify(config: RunConfig) -> Identity:
     earlier_content, earlier_rest = contents(earlier_flags(flags, entries["data"].component))
     every = {kind: source_of(entry) for kind, entry in entries.items()}
     sources = {kind: s for kind, s in every.items() if kind in ALWAYS or s != FIRST_VERSION}
+    sources |= _loss_version(config)
     if (files := own_files(config)) is not None:
         sources[FILES] = f"sha256:{files.record.digest}"
     earlier = {kind: earlier_source(kind, entry) for kind, entry in entries.items()}
@@ -126,3 +127,9 @@ def identify(config: RunConfig) -> Identity:
         earlier_config=digest(earlier_content),
         earlier_group=digest([earlier_rest, known]),
     )
+
+
+def _loss_version(config: RunConfig) -> dict[str, str]:
+    """Version 2 of a weighted loss whose batch is shared out: the mean is that of the whole."""
+    is_shared = config.trainer.accumulate > 1 or config.trainer.devices > 1
+    return {"loss": "v2"} if is_shared and config.loss.class_weights != "none" else {}

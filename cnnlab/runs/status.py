@@ -37,6 +37,7 @@ class RunStatus:
         scores: validation columns, such as ``val_acc``: of the chosen epoch, else the best so far.
         seconds: of training.
         age: since the last change of a file.
+        is_partial: whether it is evaluated on a sample of the images.
         options: the flat config, with the choice of each group, such as ``model``.
     """
 
@@ -51,6 +52,7 @@ class RunStatus:
     age: float
     error: str
     options: Flat = field(repr=False)
+    is_partial: bool = False
 
     @property
     def score(self) -> float | None:
@@ -86,6 +88,7 @@ def read_run(run: RunDir, top: Path) -> RunStatus:
     except (OSError, CnnlabError) as unreadable:
         is_ours = isinstance(unreadable, CnnlabError)
         damage = str(unreadable) if is_ours else f"{run.config_file}: {reason(unreadable)}"
+    limit = (config.get("trainer") or {}).get("max_eval_steps")
     return RunStatus(
         folder=run,
         name=name,
@@ -98,6 +101,7 @@ def read_run(run: RunDir, top: Path) -> RunStatus:
         age=max(0.0, time.time() - _changed(run)),
         error="; ".join(dict.fromkeys(filter(None, (str(status.get("error") or ""), damage)))),
         options=with_choices(config, status.get("choices") or {}),
+        is_partial=bool(result.get("partial", limit is not None)),
     )
 
 

@@ -16,6 +16,7 @@ from cnnlab.runs.status import RunStatus, ordered
 from cnnlab.text import duration, first_line, plural
 
 REFRESH = 2.0  # seconds
+SAMPLE = "*"  # behind the score of a run that is evaluated on a sample
 STYLES = {RunState.DONE: "green", RunState.RUNNING: "cyan"} | {
     state: "red" for state in RunState if state.is_failure
 }
@@ -62,6 +63,8 @@ def summary(runs: Sequence[RunStatus]) -> Text:
     failed = [run for run in runs if run.state.is_failure]
     if failed:
         text += f"; why: cnnlab runs --why {failed[0].folder}"
+    if any(run.is_partial and run.score is not None for run in runs):
+        text += f"; {SAMPLE} on a sample of the images (trainer.max_eval_steps)"
     return Text(text)
 
 
@@ -80,7 +83,9 @@ def as_table(runs: Sequence[RunStatus]) -> Table:
         cells.append(Text(f"{run.epoch}/{'?' if run.epochs is None else run.epochs}"))
         for metric in metrics:
             value = run.score if run.metric == metric else None
-            cells.append(Text("-" if value is None else metric.cell(value)))
+            cells.append(
+                Text("-" if value is None else metric.cell(value) + SAMPLE * run.is_partial)
+            )
         cells += [Text(duration(run.seconds)), Text(f"{_rough(run.age)} ago")]
         table.add_row(*cells, Text(first_line(run.error)))
     return table

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from cnnlab.registry import CnnlabError
 
+LONGEST_NAME = 255  # bytes, of all usual file systems
+
 
 def check_writable(folder: Path, option: str) -> None:
     """Refuse a folder that cannot be made or written; makes and writes nothing.
@@ -13,7 +15,7 @@ def check_writable(folder: Path, option: str) -> None:
         option: what a person gave, ``runs_dir=...``, for the message.
 
     Raises:
-        CnnlabError: a file is in its place or above it, its name is too long, or writing is not
+        CnnlabError: it or a folder above it is a file, a name is too long, or writing is not
             allowed there.
     """
     if not option.partition("=")[2] or "\0" in option:

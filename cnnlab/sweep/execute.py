@@ -28,10 +28,9 @@ from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of
 from cnnlab.text import first_line
 from cnnlab.training.isolation import isolated
-from cnnlab.training.module import TrainingDivergedError
 from cnnlab.training.processes import run_in_processes
 from cnnlab.training.run import run
-from cnnlab.training.stopping import Pruned, Stopped
+from cnnlab.training.stopping import Pruned, Stopped, TrainingDivergedError
 
 log = logging.getLogger("cnnlab")
 # In a RuntimeError: torch has a class of its own for the memory of its allocators on GPUs alone.

@@ -21,9 +21,18 @@ from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
 from cnnlab.text import first_line, plural
+from cnnlab.training.limits import (
+    images_at_a_time,
+    refuse_augment_beyond,
+    refuse_large_images,
+    refuse_large_model,
+    refuse_uneven_batch,
+)
 from cnnlab.training.optim import HeadAndBackbone, Parameters
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.transfer import find_head, freeze, start
+
+ONE_VALUE = "Expected more than 1 value per channel"  # how torch's batch norm refuses one image
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,9 @@ def assemble(
     dataset = dataset or build(DATASETS, config.data)
     assert dataset is not None
     _refuse_color_of_grey(dataset.augment, dataset.spec)
+    refuse_large_images(dataset.spec)
+    refuse_augment_beyond(dataset.augment, dataset.spec)
+    refuse_uneven_batch(config)
     per_epoch = _steps(config, dataset.num_train)
     config = _with_epochs(config, per_epoch)
     total = int(min(config.epochs * per_epoch, config.trainer.max_steps or math.inf))
@@ -132,6 +144,11 @@ def _refuse_unfit_images(config: RunConfig, spec: ImageSpec) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, TypeError) as error:
         name, reason = config.model["name"], first_line(error)
+        if reason.startswith(ONE_VALUE):
+            raise CnnlabError(
+                f"model={name}: batch norm cannot train on one image at a time; give "
+                f"batch_size={2 * config.trainer.devices} or more"
+            ) from error
         raise CnnlabError(f"model={name} cannot take images of {spec}: {reason}") from error
 
 
@@ -190,13 +207,14 @@ def preflight(config: RunConfig) -> Cost:
     with refuse_impossible_size(name):
         parts = assemble(config, "meta")
         spec = parts.dataset.spec
-        batch = torch.empty(2, *spec.shape, device="meta")
+        refuse_large_model(name, sum(p.numel() for p in parts.model.parameters()))
+        batch = torch.empty(images_at_a_time(config), *spec.shape, device="meta")
         with _refuse_unfit_images(config, spec):
             outputs = parts.model.train()(batch)
     required = parts.task.output_shape(spec, len(batch))
     if tuple(outputs.shape) != required:
         raise CnnlabError(
-            f"model={name} gives {tuple(outputs.shape)} for 2 images; "
+            f"model={name} gives {tuple(outputs.shape)} for {plural(len(batch), 'image')}; "
             f"{parts.task.output} must be {required}"
         )
     if config.init.from_ is not None and config.resume is None:

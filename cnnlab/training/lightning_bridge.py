@@ -45,6 +45,11 @@ def set_optimizer_steps(trainer: pl.Trainer, steps: int, logged: int) -> None:
     loop._batches_that_stepped = logged
 
 
+def leave_signals(trainer: pl.Trainer) -> None:
+    """Keep Lightning's signal handler out: on SIGTERM it enters a collective, wherever it is."""
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+
+
 def silence(*, verbose: bool) -> None:
     """Let only Lightning's errors be heard, or its notes too where ``verbose``."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from cnnlab.data.loading.chunks import Chunk
 from cnnlab.data.loading.memory import seed_generators, step_seed
+from cnnlab.training.data_parallel import SYNCHRONISED, DataParallel
 
 # inputs (N, C, H, W) and targets -> mean loss (), and counts over the batch such as right answers
 LossAndCounts = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor]]]
+ImageWeights = Callable[[Tensor], Tensor]  # labels (N,) -> the weight of each in the loss (N,)
 
 
 def train_steps(
@@ -24,6 +25,8 @@ def train_steps(
     seed: int,
     gradient_clip: float | None = None,
     scaler: torch.amp.GradScaler | None = None,
+    image_weights: ImageWeights | None = None,
+    parallel: DataParallel | None = None,
 ) -> Tensor:
     """Train the steps of ``chunk``; each is one optimiser step over its micro-batches.
 
@@ -33,14 +36,17 @@ def train_steps(
         learning_rates: factor on each group's ``initial_lr``, one per step.
         gradient_clip: largest norm of the gradient of all parameters together.
         scaler: scales the loss of float16 training.
+        image_weights: what each image weighs in the mean loss; None where all weigh alike.
+        parallel: the network, where several processes share each batch.
 
     Returns:
-        float32 (steps, 1 + counts): the step's loss, and its counts over all images.
+        float32 (steps, 1 + counts): the step's loss, the mean over the images of all its
+        micro-batches and processes, and its counts over them.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-    rank = dist.get_rank() if ranks > 1 else 0
+    rank = parallel.rank if parallel else 0
     accumulate = chunk.indices.shape[1]
+    shares = _shares(chunk, image_weights, parallel)
     measured = []
     for offset, micro_batches in enumerate(chunk.indices):  # (accumulate, N)
         seed_generators(
@@ -49,13 +55,16 @@ def train_steps(
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * learning_rates[offset]
         optimizer.zero_grad()
-        for indices in micro_batches:  # (N,)
-            loss, counts = loss_and_counts(*chunk.batches(indices))
-            part = loss / accumulate if accumulate > 1 else loss
-            torch.autograd.backward(scaler.scale(part) if scaler else part)
+        for place, indices in enumerate(micro_batches):  # (N,)
+            is_last = place == accumulate - 1
+            with parallel.synchronised(now=is_last) if parallel else SYNCHRONISED:
+                loss, counts = loss_and_counts(*chunk.batches(indices))
+                if shares is not None:
+                    part = loss * shares[offset, place]
+                else:
+                    part = loss / accumulate if accumulate > 1 else loss
+                torch.autograd.backward(scaler.scale(part) if scaler else part)
             measured.append(torch.stack([part.detach(), *counts]))
-        if ranks > 1:
-            _average_gradients(parameters, ranks)
         if gradient_clip is not None:
             if scaler:
                 scaler.unscale_(optimizer)
@@ -66,18 +75,27 @@ def train_steps(
         else:
             optimizer.step()
     totals: Tensor = torch.stack(measured).view(len(chunk.indices), accumulate, -1).sum(1)
-    if ranks > 1:
-        dist.all_reduce(totals)
-        totals[:, 0] /= ranks
+    if parallel:
+        parallel.sum(totals)
+        totals[:, 0] /= parallel.processes
     return totals
 
 
-def _average_gradients(parameters: Sequence[Tensor], ranks: int) -> None:
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= ranks
-    start = 0
-    for gradient in gradients:
-        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-        start += gradient.numel()
+def _shares(
+    chunk: Chunk, image_weights: ImageWeights | None, parallel: DataParallel | None
+) -> Tensor | None:
+    """What to multiply each micro-batch's mean loss by, float32 (steps, accumulate).
+
+    None where all weigh alike, or one micro-batch is the whole step. The mean of several processes'
+    sums is then the weighted mean of all the step's images.
+    """
+    accumulate = chunk.indices.shape[1]
+    whole = accumulate == 1 and parallel is None
+    if image_weights is None or whole or chunk.batches.mixes_labels:
+        return None
+    labels = chunk.batches.labels.index_select(0, chunk.indices.flatten())
+    weights = image_weights(labels).view(chunk.indices.shape).sum(2)  # (steps, accumulate)
+    totals = weights.sum(1, keepdim=True)
+    if parallel is None:
+        return weights / totals
+    return weights * parallel.processes / parallel.sum(totals)

@@ -20,26 +20,13 @@ from cnnlab.data.loading.datamodule import EvalLoader
 from cnnlab.registry import CnnlabError
 from cnnlab.task import Task
 from cnnlab.training import lightning_bridge, optimizer_state
+from cnnlab.training.data_parallel import DataParallel
 from cnnlab.training.loop import train_steps
 from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
+from cnnlab.training.stopping import TrainingDivergedError
 
 SUMS = "tally"  # the key of RunningMeans in checkpoints, also of the first edition
-
-
-class TrainingDivergedError(CnnlabError):
-    """The loss is no longer a number; ``step`` is the optimiser step that gave it, 0-based."""
-
-    def __init__(self, loss: float, epoch: int, step: int) -> None:
-        super().__init__(
-            f"training diverged: loss {loss} in epoch {epoch + 1} at step {step}; "
-            "try a lower optim.lr or trainer.gradient_clip=1"
-        )
-        self.step = step
-        self._arguments = (loss, epoch, step)
-
-    def __reduce__(self) -> tuple[type["TrainingDivergedError"], tuple[float, int, int]]:
-        return type(self), self._arguments
 
 
 class TrainingModule(pl.LightningModule):
@@ -87,10 +74,12 @@ class TrainingModule(pl.LightningModule):
         self._means = self._new_means()
         self._evaluated: list[tuple[Tensor, int]] = []
         self._kept: list[Tensor] = []
+        self._parallel: DataParallel | None = None  # with several devices, while training
 
     def loss_and_counts(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The mean loss () of a batch, and each of the task's counts summed over it."""
-        measured: tuple[Tensor, list[Tensor]] = self.criterion(self.model(inputs), inputs, targets)
+        network = self._parallel or self.model
+        measured: tuple[Tensor, list[Tensor]] = self.criterion(network(inputs), inputs, targets)
         return measured
 
     def configure_optimizers(self) -> Optimizer:
@@ -107,6 +96,8 @@ class TrainingModule(pl.LightningModule):
     # Training
 
     def on_train_start(self) -> None:
+        if self.trainer.world_size > 1:
+            self._parallel = DataParallel(self.model)
         self.restart_clock()
         if self.position.finished:
             self.trainer.should_stop = True
@@ -117,6 +108,8 @@ class TrainingModule(pl.LightningModule):
         Raises:
             TrainingDivergedError: one of them had a loss that is not finite.
         """
+        if self._parallel is not None:
+            self._parallel.refresh()
         first, steps = self.position.global_step, len(chunk.indices)
         measured = train_steps(
             chunk,
@@ -126,6 +119,8 @@ class TrainingModule(pl.LightningModule):
             seed=self.seed,
             gradient_clip=self.gradient_clip,
             scaler=lightning_bridge.grad_scaler(self.trainer),
+            image_weights=getattr(self.criterion, "image_weights", None),
+            parallel=self._parallel,
         ).tolist()  # the chunk's only wait for the device
         images = chunk.indices[0].numel() * self.trainer.world_size
         for step, values in enumerate(measured):
@@ -142,7 +137,7 @@ class TrainingModule(pl.LightningModule):
             return
         validation = self._evaluation("val")
         self._tick()
-        self.row = {
+        row = {
             "epoch": self.position.epoch + 1,
             "step": self.position.global_step,
             **self.running,
@@ -151,6 +146,8 @@ class TrainingModule(pl.LightningModule):
             "seconds": self.position.seconds - self._means.began,
             "images_per_second": self._means.images / self._means.train_seconds,
         }
+        # Statistics of batch norm differ between devices; what follows from the row must not.
+        self.row = self.trainer.strategy.broadcast(row)
 
     def on_train_epoch_end(self) -> None:
         # An epoch cut short by max_steps or max_time stays open, for a longer run to go on with.
@@ -159,8 +156,11 @@ class TrainingModule(pl.LightningModule):
             self.position.epoch += 1
             self.position.step = 0
             self._means = self._new_means()
-        if self.position.finished:
-            self.trainer.should_stop = True
+        should_stop = self.trainer.should_stop or self.position.finished
+        self.trainer.should_stop = self.trainer.strategy.broadcast(should_stop)
+
+    def on_train_end(self) -> None:
+        self._parallel = None
 
     # Evaluation
 

@@ -24,7 +24,8 @@ def record(job: Job, parts: Assembly, splits: Splits, wiring: Wiring) -> None:
     """Write what a trained and tested run leaves; result.json last: it says the rest is there."""
     scores = {}
     if job.config.trainer.test:
-        scores = _test_report(job.run_dir, parts.dataset.spec, splits.test, wiring)
+        test = wiring.data.evaluated(splits.test)
+        scores = _test_report(job.run_dir, parts.dataset.spec, test, wiring)
     result = _result(job, splits, wiring, scores)
     options, final = _hyperparameters(job), _final_metrics(result, parts.task)
     for logger in wiring.trainer.loggers:
@@ -41,8 +42,8 @@ def _test_report(run_dir: RunDir, spec: ImageSpec, test: Images, wiring: Wiring)
     """What the test adds to the result row; writes outputs and picture as the task has them."""
     module = wiring.module
     task, outputs = module.task, module.test_outputs
-    if task.max_kept is None:  # a view: a copy may not fit into memory
-        kept = Images(test.pixels[: module.num_tested], test.labels[: module.num_tested])
+    if task.max_kept is None:  # not a copy, which may not fit into memory
+        kept = test
         arrays = {task.output: outputs.numpy(), "labels": kept.labels.numpy()}
         np.savez(run_dir.outputs_file(task.output), **arrays)  # type: ignore[arg-type]
     else:
@@ -71,6 +72,7 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
     assert wiring.checkpoint is not None
     metrics = run_dir.metrics()
     best = metrics[metrics["epoch"] == wiring.checkpoint.best["epoch"]].iloc[0]
+    evaluated = [splits.val, splits.test] if job.config.trainer.test else [splits.val]
     return {
         "name": run_dir.name,
         "sweep": run_dir.path.parent.name,
@@ -95,6 +97,7 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
         "split": splits.digest,
         "num_train": len(splits.train.labels),
         "num_val": len(splits.val.labels),
+        "partial": any(len(wiring.data.evaluated(part)) < len(part) for part in evaluated),
         **({} if splits.num_broken is None else {"num_broken": splits.num_broken}),
     }
 

@@ -16,10 +16,13 @@ from cnnlab.training.stopping import StopRequest
 from cnnlab.training.wiring import wire
 
 
-def run(job: Job) -> None:
+def run(job: Job, stop: StopRequest | None = None) -> None:
     """Train, keep the best epoch by validation, read the test set once, write the result.
 
     Resumes from ``checkpoints/last.ckpt`` where the run folder holds one.
+
+    Args:
+        stop: asks for a last checkpoint and the end; None: the signals of this process do.
     """
     config, run_dir = job.config, job.run_dir
     pl.seed_everything(config.seed, workers=False, verbose=False)
@@ -41,7 +44,7 @@ def run(job: Job) -> None:
         splits,
         run_dir=run_dir,
         callbacks=[callback for hook in job.hooks for callback in hook.callbacks()],
-        stop=StopRequest(),  # Ctrl-C and its like
+        stop=stop or StopRequest(),  # Ctrl-C and its like
         title=job.title,
         verbose=job.verbose,
     )
@@ -59,6 +62,7 @@ def run(job: Job) -> None:
     failed = True
     try:
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
+        trainer.strategy.barrier()  # of several processes the first has written best.ckpt by now
         best = read_checkpoint(run_dir.best_checkpoint)
         module.load_state_dict(best["state_dict"])
         if config.trainer.test:

@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import Logger
 
 from cnnlab.config.options import TrainerConfig
 from cnnlab.training.checkpoint import CheckpointFiles
+from cnnlab.training.data_parallel import NetworkStrategy
 from cnnlab.training.lightning_bridge import silence
 
 
@@ -41,6 +42,7 @@ def make_trainer(
         plugins=[CheckpointFiles()],
         accelerator=options.accelerator,
         devices=options.devices,
+        strategy=NetworkStrategy() if options.devices > 1 else "auto",
         precision=lightning_precision(options.precision, options.accelerator),
         deterministic=options.deterministic,
         default_root_dir=folder,

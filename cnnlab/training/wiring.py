@@ -24,6 +24,7 @@ from cnnlab.training.callbacks import (
     needs_every_batch,
 )
 from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.lightning_bridge import leave_signals
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.progress import Progress
 from cnnlab.training.stopping import StopRequest
@@ -98,6 +99,8 @@ def wire(
         folder=None if run_dir is None else run_dir.path,
         verbose=verbose,
     )
+    if config.trainer.devices > 1:
+        leave_signals(trainer)
     return Wiring(make_module(config, parts, splits, position), data, trainer, checkpoint)
 
 

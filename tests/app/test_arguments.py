@@ -45,6 +45,12 @@ def test_config_dir_becomes_an_entry_of_the_search_path(tmp_path, monkeypatch):
         (["--cfg"], "--cfg needs a value"),
         (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
         (["--config-name", "other"], "no flag --config-name"),
+        (["--cfg", "jobs"], "--cfg jobs cannot be shown; did you mean 'job'"),
+        (["--cfg", "--resolve"], "--cfg needs a value"),
+        (["--cfg", "job", "--info", "all"], "--cfg --info: one question at a time"),
+        (["--resolve"], "--resolve is for --cfg, as in --cfg job --resolve"),
+        (["--info", "all", "-p", "model"], "-p is for --cfg"),
+        (["--cfg", "job", "--resolve=1"], "--resolve takes no value"),
     ],
 )
 def test_other_flags_are_refused(words, message):
@@ -59,3 +65,32 @@ def test_configs_of_another_folder_are_found(cnnlab, tmp_path):
     answer = cnnlab("train", "--config-dir", "lab", "model=tiny", "trainer=smoke")
     assert answer.code == 0, answer.err
     assert "tiny_digits_smoke-" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--plan", "--cfg", "job"], "--plan and --cfg: one of them at a time"),
+        (["train", "--plan", "-v"], "--plan and --verbose: one of them at a time"),
+        (["train", "-v", "--info", "all"], "--verbose and --info: one of them at a time"),
+        (["train", "-m", "--cfg", "job", "seed=1"], "-m and --cfg: the config of one run is shown"),
+        (["runs", "--watch", "--clean"], "--watch and --clean: one of them at a time"),
+        (["runs", "--yes"], "--yes is for --clean"),
+        (["runs", "--why", "x", "--sort", "name"], "--why shows one run, whatever --where"),
+        (["runs", "--clean", "--sort", "name"], "--sort: --clean shows no table"),
+        (["models", "--data", "mnist", "--table"], "--data and --table: one of them at a time"),
+    ],
+)
+def test_flags_that_would_be_passed_over_are_refused(cnnlab, words, message):
+    answer = cnnlab(*words)
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_no_environment_variable_makes_a_command_verbose(monkeypatch):
+    from cnnlab.app.command import read_command
+
+    monkeypatch.setenv("CNNLAB_VERBOSE", "0")
+    command = read_command(["model=mlp"], None)
+    assert not command.make_job(command.overrides).verbose

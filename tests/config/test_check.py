@@ -33,3 +33,28 @@ def test_flags_change_no_check():
 )
 def test_annotations_in_plain_words(annotation, text):
     assert type_name(annotation) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "message"),
+    [
+        (2**32, int, "n=4294967296 must be at most 4294967295"),
+        (-(2**32), int, "n=-4294967296 must be at least -4294967295"),
+        (1e300, int, "n=1e\\+300 must be at most 4294967295"),
+        (10**400, float, r"n=1000... \(401 digits\) must be at most 3.4e\+38"),
+        (-1e39, float, "n=-1e\\+39 must be at least -3.4e\\+38"),
+        (float("inf"), float, "n=inf must be a number"),
+        (float("nan"), int, "n=nan must be a whole number"),
+        ([1, 10**20], tuple[int, ...], r"n\[1\]=100000000000000000000 must be at most"),
+        (10**400, Literal["a"], r"n=1000... \(401 digits\) is not allowed"),
+        (10**400, int | None, r"n=1000... \(401 digits\) must be at most"),
+    ],
+)
+def test_numbers_beyond_what_a_machine_counts_with(value, annotation, message):
+    with pytest.raises(CnnlabError, match=message):
+        check("n", value, annotation)
+
+
+def test_the_largest_numbers_are_taken():
+    assert check("n", 2**32 - 1, int) == 4294967295
+    assert check("n", 3.4e38, float) == 3.4e38

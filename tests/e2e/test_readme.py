@@ -41,6 +41,7 @@ def newcomer(tmp_path, monkeypatch):
         return Images(pixels, labels), Images(pixels[:50], labels[:50])
 
     monkeypatch.setattr(DownloadedDataset, "_read", tiny)
+    monkeypatch.setattr(DownloadedDataset, "ensure_files", lambda *_, **__: None)
     for entry in DATASETS:
         if issubclass(entry.component, DownloadedDataset):
             monkeypatch.setattr(entry.component, "num_images", 300)

@@ -63,11 +63,9 @@ def test_a_sweep_lists_every_wrong_job_and_starts_none(cnnlab, tmp_path):
     assert answer.code == 2
     lines = answer.err.strip().splitlines()
     assert lines[0] == "cnnlab: 4 of 6 jobs refused; nothing was started"
-    assert [line.split(":")[0].strip() for line in lines[1:]] == [
-        "model=mlp batch_size=2000 seed=0",
-        "model=lenet batch_size=128 seed=0",
-        "model=lenet batch_size=2000 seed=0",
-        "model=resnet20 batch_size=2000 seed=0",
+    assert [line.split(": ")[0].strip() for line in lines[1:]] == [
+        "model=mlp batch_size=2000 seed=0, model=resnet20 batch_size=2000 seed=0",
+        "model=lenet batch_size=128 seed=0, model=lenet batch_size=2000 seed=0",
     ]
     assert list(tmp_path.iterdir()) == []
 

@@ -60,7 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 FOLDERS: dict[str, set[str]] = {
     "data": {"data/loading"},  # dataset.py names the augmentation; __init__ imports every set
     "data/loading": {"data"},
-    "data/sets": {"data", "data/loading"},
+    "data/files": set(),
+    "data/sets": {"data", "data/files", "data/loading"},
     "explain": set(),
     "explain/trace": {"explain"},
     "explain/layers": {"explain", "explain/trace"},

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from cnnlab.models import ConvNeXt
-from cnnlab.models.convnext import Block, LayerNorm2d
+from cnnlab.models.convnext import Block, LayerNorm2d, StochasticDepth
 from cnnlab.spec import ImageSpec
 
 CIFAR10 = ImageSpec(3, 32, 32, 10)
@@ -43,6 +43,29 @@ def test_a_block_is_depthwise_norm_expand_gelu_project_scaled_by_map():
     output = block(maps)
     assert torch.equal(output[:, 0], maps[:, 0])
     torch.testing.assert_close(output[0, 1, 4, 4], maps[0, 1, 4, 4] + 3 * answer[1])
+
+
+def test_stochastic_depth_drops_whole_images_and_keeps_the_mean():
+    torch.manual_seed(0)
+    drop, residuals = StochasticDepth(0.25), torch.ones(4000, 2, 3, 3)
+    dropped = drop(residuals)
+    assert torch.equal(
+        dropped, dropped[:, :1, :1, :1].expand_as(dropped)
+    )  # all of an image or none
+    assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.75])
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert drop.eval()(residuals) is residuals
+    assert StochasticDepth(0.0).train()(residuals) is residuals
+
+
+def test_stochastic_depth_rises_from_0_at_the_first_block_to_its_value_at_the_last():
+    def of_blocks(**options):
+        with torch.device("meta"):
+            model = ConvNeXt(CIFAR10, blocks=(1, 2, 1, 2), **options)
+        return [layer.p for layer in model.modules() if isinstance(layer, StochasticDepth)]
+
+    assert of_blocks(stochastic_depth=0.5) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert of_blocks() == [0] * 6
 
 
 def test_layer_norm_is_over_the_maps_of_each_pixel():

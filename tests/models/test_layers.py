@@ -189,13 +189,20 @@ def test_local_response_norm_is_the_formula_of_alexnet():
         torch.testing.assert_close(output[:, channel], expected)
 
 
-@pytest.mark.parametrize(("rule", "gain"), [("he", 2.0), ("lecun", 1.0)])
-def test_weights_have_the_variance_of_their_rule_and_biases_are_zero(rule, gain):
+@pytest.mark.parametrize(
+    ("rule", "variances"),
+    [
+        ("he", (2 / 400, 2 / 400)),
+        ("he_fan_out", (2 / 1600, 2 / 64)),
+        ("lecun", (1 / 400, 1 / 400)),
+    ],
+)
+def test_weights_have_the_variance_of_their_rule_and_biases_are_zero(rule, variances):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(16, 64, 5), nn.Linear(400, 64))
     layers.init_weights(network, rule)
-    for layer in network:
-        assert layer.weight.var().item() == pytest.approx(gain / 400, rel=0.05)
+    for layer, variance in zip(network, variances, strict=True):
+        assert layer.weight.var().item() == pytest.approx(variance, rel=0.05)
         assert not layer.bias.any()
 
 

@@ -62,10 +62,10 @@ def test_the_default_head_is_the_paper_s_from_224_pixels_on(spec, options, width
     assert len(layers_of(model, nn.Dropout)) == len(widths) - 1
 
 
-def test_weights_are_he_s():
+def test_convolutions_are_he_s_by_fan_out():
     torch.manual_seed(0)
     conv = VGG(CIFAR10, depth=11).stage3[0]  # 256 x 128 x 3 x 3
-    assert conv.weight.std().item() == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.02)
+    assert conv.weight.std().item() == pytest.approx((2 / (9 * 256)) ** 0.5, rel=0.02)
     assert not conv.bias.any()
 
 

@@ -114,6 +114,7 @@ def write(tmp_path):
 
     def make(changes: dict[str, Any], sources: dict[str, str] | None = None) -> RunDir:
         config = changed(changes)
+        config["data"].get("augment", {}).pop("padding", None)  # an option that came later
         identity = first_edition_identity(config, sources or SOURCES)
         key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
         run = RunDir(tmp_path / "runs" / f"old-{key}")

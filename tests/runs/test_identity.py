@@ -94,6 +94,15 @@ def test_another_version_is_another_run_of_the_same_config():
     assert first.differences(identity(seed=1).to_dict()) is None
 
 
+@pytest.mark.parametrize("option", ["accumulate", "devices"])
+def test_a_weighted_loss_of_a_shared_batch_has_a_second_version(option):
+    """Its mean was that of each part until issue 9; whatever else there was stays as it was."""
+    weighted = {"loss": {"class_weights": "balanced"}}
+    assert identity(**weighted, trainer={option: 2}).sources["loss"] == "v2"
+    assert "loss" not in identity(**weighted).sources
+    assert "loss" not in identity(trainer={option: 2}).sources
+
+
 def test_a_persons_own_optimiser_counts_by_its_code():
     def own(parameters: Any, *, lr: float = 0.1) -> None: ...
 

@@ -74,6 +74,24 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process is there, and no zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def all_end(pids: list[int], seconds: float) -> bool:
+    """Whether all of these processes end within the time."""
+    deadline = time.monotonic() + seconds
+    while any(map(is_alive, pids)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def has_begun(folder: Path) -> Callable[[], bool]:
     """Whether a run that was not there at the time of this call has a checkpoint by now."""
     seen = {run.name for run in find_runs([folder]) if run.last_checkpoint.is_file()}

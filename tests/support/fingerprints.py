@@ -185,7 +185,7 @@ def _variants(entry: Entry) -> dict[str, str]:
 def _dataset(entry: Entry) -> Fingerprint:
     component: Any = entry.component
     if issubclass(component, DownloadedDataset):
-        with mock.patch.object(component, "_read", _many_images):
+        with mock.patch.multiple(component, _read=_many_images, ensure_files=lambda _: None):
             dataset = component()
             splits = dataset.load()
         return {"spec": _spec(dataset.spec), **_split(splits)}

@@ -109,7 +109,7 @@ def _names() -> dict[str, tuple[str, ...]]:
     registered = {kind: [e.name for e in r] for kind, r in (GROUPS | LISTS).items()}
     groups = (*registered, *RUN_LEVEL_GROUPS)
     files = {kind: [file.stem for file in sorted((CONF / kind).glob("*.yaml"))] for kind in groups}
-    return {kind: tuple([*registered.get(kind, ()), *files[kind]]) for kind in groups}
+    return {kind: (*registered.get(kind, ()), *files[kind]) for kind in groups}
 
 
 @cache

@@ -88,6 +88,7 @@ class Run:
     seed: int = 0
     precision: Any = "auto"
     devices: int = 1
+    loss: LossConfig = field(default_factory=LossConfig)
     optimizer: Callable[[Any], Optimizer] = sgd
     schedule: Callable[[int, int], Schedule] = Cosine
     splits: Splits = SPLITS
@@ -117,7 +118,7 @@ class Run:
             data={"name": "digits"},
             optim={"name": "sgd"},
             schedule={"name": "cosine"},
-            loss=LossConfig(),
+            loss=self.loss,
             trainer=trainer,
             seed=self.seed,
             batch_size=self.batch_size,

@@ -82,9 +82,13 @@ def answer(words: list[str]) -> Outcome:
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
     shown = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
     try:
-        with time_limit(SECONDS), contextlib.redirect_stderr(said):
-            with contextlib.redirect_stdout(shown), warnings.catch_warnings():
-                cli.main()
+        with (
+            time_limit(SECONDS),
+            contextlib.redirect_stderr(said),
+            contextlib.redirect_stdout(shown),
+            warnings.catch_warnings(),
+        ):
+            cli.main()
     except SystemExit as exit_:
         code = exit_.code or 0
     except OutOfTime:

@@ -33,7 +33,7 @@ class OutOfTime(BaseException):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """End the block by ``OutOfTime`` after so many seconds of processor time, or ten times as many."""
+    """End the block by ``OutOfTime`` after seconds of processor time, or ten times as many."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         raise OutOfTime

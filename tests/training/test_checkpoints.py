@@ -1,10 +1,21 @@
 """Which epoch best.ckpt holds, and what a checkpoint consists of."""
 
+import errno
+import os
+import tempfile
+import time
+
 import pytest
 import small_run
 import torch
 from lightning.pytorch import Callback
-from small_run import assert_same, network
+from small_run import assert_same, assert_same_run, network
+
+from cnnlab.metrics import LOSS
+from cnnlab.runs import durable
+from cnnlab.training.callbacks import EarlyStop
+from cnnlab.training.checkpoint import CheckpointFiles
+from cnnlab.training.schedule import Constant
 
 ACCURACIES = [0.5, 0.9, 0.7, 0.9]
 LOSSES = [0.9, 0.5, 0.3, 0.6]
@@ -68,3 +79,124 @@ def test_compiled_models_keep_their_names(run, monkeypatch: pytest.MonkeyPatch) 
     made = run(epochs=1, max_steps=3).fit()
     saved = torch.load(made.checkpoints / "best.ckpt", weights_only=True)
     assert list(saved["state_dict"]) == [f"model.{name}" for name in network().state_dict()]
+
+
+class Rows(Callback):
+    """Pretended validation results, by epoch and step."""
+
+    def __init__(self, values: dict[tuple[int, int], float]) -> None:
+        self.values = values
+
+    def on_validation_end(self, _, task) -> None:
+        task.row.update(val_acc=self.values[int(task.row["epoch"]), int(task.row["step"])])
+
+
+CUT_SHORT = {(1, 20): 0.5, (2, 27): 0.9, (2, 33): 0.95, (2, 40): 0.4, (3, 60): 0.3}
+
+
+@pytest.mark.parametrize("stops", [[27], [27, 33], [33]])
+@pytest.mark.parametrize("whole", [0.4, 0.6])
+def test_an_epoch_cut_short_is_the_best_only_until_it_is_whole(run, stops, whole) -> None:
+    callbacks = (Rows({**CUT_SHORT, (2, 40): whole}),)
+    undisturbed = run("whole", callbacks=callbacks).fit()
+    made = run("parts", callbacks=callbacks)
+    for made.max_steps in stops:
+        made.fit()
+        assert made.checkpoint.best == {"epoch": 2, "value": CUT_SHORT[2, made.max_steps]}
+        best = torch.load(made.checkpoints / "best.ckpt", weights_only=True)
+        assert best["position"]["step"] == made.max_steps - 20
+        made.fit()  # nothing is left to train: it stays the best
+        assert made.checkpoint.best["epoch"] == 2
+    made.max_steps = None
+    made.fit()
+    assert_same_run(undisturbed, made)
+    epoch, value = (1, 0.5) if whole < 0.5 else (2, whole)
+    assert made.checkpoint.best == {"epoch": epoch, "value": value}
+    names = ("best.ckpt", "last.ckpt")
+    assert sorted(path.name for path in made.checkpoints.iterdir()) == sorted(names)
+    for name in names:
+        ours, theirs = (
+            torch.load(each.checkpoints / name, weights_only=True) for each in (made, undisturbed)
+        )
+        assert_same(ours["state_dict"], theirs["state_dict"])
+
+
+def test_a_first_loss_that_is_no_number_is_beaten(run) -> None:
+    class NoNumber(Callback):
+        def on_validation_end(self, _, task) -> None:
+            if task.row["epoch"] == 1:
+                task.row["val_loss"] = float("nan")
+
+    stop = EarlyStop("val_loss", 5)
+    made = run(epochs=2, keep="val_loss", callbacks=(NoNumber(), stop)).fit()
+    assert made.checkpoint.best["epoch"] == 2
+    assert stop.best == made.rows()[1]["val_loss"]
+    assert LOSS.is_better(0.2, float("nan"))
+    assert not LOSS.is_better(float("nan"), None)
+
+
+def test_the_time_of_saving_is_not_training(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = CheckpointFiles.save_checkpoint
+
+    def slow(*arguments, **options) -> None:
+        time.sleep(0.3)
+        save(*arguments, **options)
+
+    monkeypatch.setattr(CheckpointFiles, "save_checkpoint", slow)
+    made = run(epochs=2, every=5).fit()  # 8 saves, 2.4 s
+    assert made.position.seconds < 1.2
+    images = [float(line.rsplit(",", 1)[1]) for line in metrics(made)]
+    assert all(speed > 320 / 1.2 for speed in images)
+
+
+def metrics(made) -> list[str]:
+    return (made.folder / "metrics.csv").read_text().splitlines()[1:]
+
+
+def test_checkpoints_do_not_go_through_the_temporary_folder(run, monkeypatch, tmp_path) -> None:
+    nowhere = tmp_path / "full"
+    nowhere.touch()  # a file: nothing can be written below it
+    monkeypatch.setattr(tempfile, "tempdir", str(nowhere))
+    made = run(epochs=1).fit()
+    assert (made.checkpoints / "last.ckpt").is_file()
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(run, monkeypatch) -> None:
+    done: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def spy_sync(descriptor: int) -> None:
+        done.append(f"sync {os.readlink(f'/proc/self/fd/{descriptor}').rsplit('/', 1)[1]}")
+        sync(descriptor)
+
+    def spy_replace(source, target) -> None:
+        done.append(f"name {target.name}")
+        replace(source, target)
+
+    monkeypatch.setattr(durable.os, "fsync", spy_sync)
+    monkeypatch.setattr(durable.os, "replace", spy_replace)
+    run(epochs=1).fit()
+    files = ("metrics.csv", "run"), ("best.ckpt", "checkpoints"), ("last.ckpt", "checkpoints")
+    assert done == [
+        word
+        for file, folder in files
+        for word in (f"sync .{file}.part", f"name {file}", f"sync {folder}")
+    ]
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_and_nothing_else(run, monkeypatch) -> None:
+    made = run(epochs=1, schedule=Constant).fit()
+    before = (made.checkpoints / "last.ckpt").read_bytes()
+
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    made.epochs = 2
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            made.fit()
+    names = [path.name for path in made.folder.rglob("*") if path.is_file()]
+    assert sorted(names) == ["best.ckpt", "last.ckpt", "metrics.csv"]
+    assert (made.checkpoints / "last.ckpt").read_bytes() == before
+    assert_same_run(run("whole", epochs=2, schedule=Constant).fit(), made.fit())

@@ -1,5 +1,6 @@
 """Chunks change nothing: the weights are those of a loop written out by hand."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,12 +11,14 @@ from lightning.pytorch import Callback
 from small_run import AUGMENT, SPEC, SPLITS, Run, assert_same, assert_same_run, network
 from torch import nn
 
+from cnnlab.config.options import LossConfig
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.chunks import ChunkLoader, Position
 from cnnlab.data.loading.memory import MemoryBatches, epoch_order, step_seed
 from cnnlab.training.loop import train_steps
 from cnnlab.training.optim import adam, sgd
 from cnnlab.training.schedule import Cosine
+from cnnlab.training.tasks.classify import ClassifyLoss
 
 
 def by_hand(epochs: int, batch_size: int, accumulate: int, clip: float, warmup: float) -> nn.Module:
@@ -102,6 +105,28 @@ def test_accumulation_equals_a_larger_batch(run, monkeypatch: pytest.MonkeyPatch
     assert torch.allclose(large[1].weight, parts[1].weight, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_weighted_mean_is_that_of_the_whole_batch(
+    run, monkeypatch: pytest.MonkeyPatch, smoothing: float
+) -> None:
+    """Micro-batches count by the weights of their images: sum(w * loss) / sum(w) over all."""
+
+    def plain(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
+
+    monkeypatch.setattr(small_run, "network", plain)
+    labels = SPLITS.train.labels
+    rare = (labels > 0) | (torch.arange(len(labels)) % 8 == 0)
+    splits = replace(SPLITS, train=SPLITS.train.select(rare.nonzero()[:, 0]))
+    options = {"epochs": 2, "augment": None, "splits": splits}
+    options["loss"] = LossConfig(smoothing, "balanced")
+    large = run("large", batch_size=16, **options).fit()
+    parts = run("parts", batch_size=4, accumulate=4, **options).fit()
+    assert torch.allclose(large.model[1].weight, parts.model[1].weight, rtol=0, atol=1e-6)
+    assert large.rows()[1]["train_loss"] == pytest.approx(parts.rows()[1]["train_loss"], abs=1e-6)
+
+
 def loader(position: Position, **options) -> ChunkLoader:
     batches = MemoryBatches(SPLITS.train, SPEC, "cpu", Augment())
     return ChunkLoader(batches, position, batch_size=16, seed=3, **options)
@@ -144,6 +169,25 @@ def test_chunk_length_follows_the_clock() -> None:
         position.step += len(chunk.indices)
         position.seconds += 0.125 * len(chunk.indices)
     assert lengths == [1, 8, 8, 3]
+
+
+def test_the_loss_of_mixed_images_is_divided_by_their_number() -> None:
+    """As torch has it: class weights shape each image's loss, and all images count alike."""
+    losses = []
+    batches = MemoryBatches(SPLITS.train, SPEC, "cpu", Augment(mixup=0.2))
+    for weigh in (lambda labels: labels.float(), None):
+        model = network().train()
+        optimizer = sgd(model.parameters())
+        optimizer.param_groups[0]["initial_lr"] = 0.05
+        criterion = ClassifyLoss(0.0, torch.tensor([8.0, 1.0, 1.0, 1.0]))
+
+        def measure(inputs, targets, model=model, criterion=criterion):
+            return criterion(model(inputs), inputs, targets)
+
+        chunk = next(iter(ChunkLoader(batches, Position(10), 16, 3, accumulate=2, chunk_steps=2)))
+        options = {"seed": 0, "image_weights": weigh}
+        losses.append(train_steps(chunk, measure, optimizer, [1.0] * 2, **options))
+    assert torch.equal(*losses)
 
 
 @pytest.mark.parametrize("clip", [None, 0.5])

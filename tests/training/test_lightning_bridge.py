@@ -1,6 +1,7 @@
 """What is not public in Lightning still does what the bridge stands on."""
 
 import logging
+import signal
 import warnings
 
 import lightning.pytorch as pl
@@ -125,3 +126,21 @@ def test_only_errors_are_heard_unless_asked(verbose: bool, level: int) -> None:
         assert logging.getLogger("lightning.pytorch").level == level
         warnings.warn("Found 3 module(s) in eval mode at the start of training", stacklevel=1)
         warnings.warn("`isinstance(x, LeafSpec)` is deprecated", FutureWarning, stacklevel=1)
+
+
+def test_signals_are_left_to_us() -> None:
+    """Lightning puts handlers of its own in when it begins to train, and takes them out again."""
+    seen = []
+
+    class Seen(Callback):
+        def on_train_start(self, *_) -> None:
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    for leave in (False, True):
+        trainer = make_trainer(TrainerConfig(accelerator="cpu"), 1, callbacks=[Seen()])
+        if leave:
+            bridge.leave_signals(trainer)
+        trainer.fit(Module(), BATCHES, BATCHES)
+    assert [handler == before for handler in seen] == [False, True]
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -52,3 +52,50 @@ def test_rmsprop_by_hand() -> None:
 def test_nesterov_needs_momentum() -> None:
     with pytest.raises(ValueError, match="nesterov=true needs momentum above 0"):
         step(sgd, [1.0], momentum=0.0, nesterov=True)
+
+
+def weights_after(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(4):
+        weight.grad = torch.randn(weight.shape, generator=generator)
+        optimizer.step()
+        found.append(weight.detach().clone())
+    return found
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_that_begins_at_zero_changes_no_bit(nesterov: bool) -> None:
+    options = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": nesterov}
+    torchs, ours = (nn.Parameter(torch.linspace(-1, 1, 9)) for _ in range(2))
+    plain = weights_after(torch.optim.SGD([torchs], fused=True, **options), torchs)
+    assert all(map(torch.equal, plain, weights_after(sgd([ours], **options), ours)))
+
+
+def test_a_skipped_first_float16_step_leaves_no_momentum() -> None:
+    """Its gradients are infinite; unwritten memory would be the velocity of the second step."""
+    weight = nn.Parameter(torch.ones(1000))
+    optimizer = sgd([weight], momentum=0.9, weight_decay=0.0, lr=1.0)
+    assert torch.equal(optimizer.state[weight]["momentum_buffer"], torch.zeros(1000))
+    scaler = torch.amp.GradScaler("cpu", init_scale=3e38)
+    for factor in (10.0, 0.0):  # the first overflows
+        optimizer.zero_grad()
+        scaler.scale((factor * weight).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        assert torch.equal(weight.detach(), torch.ones(1000))
+
+
+@pytest.mark.parametrize("make", [sgd, rmsprop])
+def test_momentum_may_begin_and_end_with_a_loaded_state(make) -> None:
+    weight = nn.Parameter(torch.ones(3))
+    before = make([weight], momentum=0.0, weight_decay=0.0)
+    weights_after(before, weight)
+    state = before.state_dict()
+    for momentum in (0.5, 0.0):
+        after = make([weight], momentum=momentum, weight_decay=0.0)
+        state["param_groups"][0]["momentum"] = momentum
+        after.load_state_dict(state)
+        assert ("momentum_buffer" in after.state[weight]) == (momentum > 0)
+        weights_after(after, weight)
+        state = after.state_dict()

@@ -2,15 +2,16 @@
 
 import pickle
 import signal
+import subprocess
 import sys
 
 import pytest
 
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.execute import final_state
-from cnnlab.training.module import TrainingDivergedError
+from cnnlab.training import processes
 from cnnlab.training.processes import _pickled
-from cnnlab.training.stopping import Pruned, Stopped
+from cnnlab.training.stopping import SIGNALS, Pruned, Stopped, TrainingDivergedError
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,50 @@ def test_ctrl_c_is_not_lost_behind_lightnings_exit():
     except SystemExit as error:
         again, _ = pickle.loads(_pickled(error))
     assert final_state(again) == "interrupted"
+
+
+@pytest.fixture
+def started():
+    """Starts shell commands; none is left at the end."""
+    running = []
+
+    def start(*commands: str) -> list[subprocess.Popen[bytes]]:
+        for command in commands:
+            running.append(subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE))
+        return running
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_all_end_well(started):
+    assert processes._wait(started("exit 0", "sleep 0.1")) is None
+
+
+def test_the_others_get_some_time_after_the_first_has_failed(started, monkeypatch):
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.1)
+    assert processes._wait(started("exec sleep 100", "exit 3", "exec sleep 100")) == 1
+
+
+def test_a_killed_process_counts_before_those_that_miss_it(started):
+    ended = started("exit 1", "kill -9 $$")
+    for process in ended:
+        process.wait()
+    assert processes._wait(ended) == 1
+
+
+def test_the_first_process_hears_of_the_first_signal_and_all_die_at_the_second(started):
+    running = started("exec head -c 1", "exec sleep 100")
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        received = processes._forward_signals(running)
+        signal.raise_signal(signal.SIGUSR2)
+        assert running[0].wait() == 0
+        signal.raise_signal(signal.SIGTERM)
+        assert running[1].wait() == -signal.SIGKILL
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert received == [signal.SIGUSR2, signal.SIGTERM]

@@ -6,7 +6,7 @@ makes the augmentation a function of the step. Nothing here synchronises with th
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,11 @@ from torch import Tensor
 from torch.distributions import Beta
 
 from cnnlab.data.loading.normalise import Normalise
-from cnnlab.registry import Range
+from cnnlab.registry import Flags, Range
+
+Padding = Literal["black", "reflect"]
+
+MAX_ALPHA = 1000  # of Beta(alpha, alpha), which is 0.5 from then on
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class Augment:
     """Random changes of the training images; each is off by default.
 
     Args:
-        crop: pixels of black padding on each side, out of which an H x W window is cut at random.
+        crop: pixels of padding on each side, out of which an H x W window is cut at random.
+        padding: of crops: black, or reflect, which mirrors the image at its outermost pixels
+            (Zagoruyko & Komodakis 2016).
         flip: mirror each image left to right with probability 0.5.
         cutout: side, in pixels, of a square set to the mean (DeVries & Taylor 2017); its centre
             is anywhere in the image, so it may be cut off at a border. 0 is off.
@@ -39,9 +45,10 @@ class Augment:
     crop: Annotated[int, Range(at_least=0)] = 0
     flip: bool = False
     cutout: Annotated[int, Range(at_least=0)] = 0
-    mixup: Annotated[float, Range(at_least=0)] = 0.0
-    cutmix: Annotated[float, Range(at_least=0)] = 0.0
-    color: Annotated[float, Range(at_least=0)] = 0.0
+    mixup: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
+    cutmix: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
+    color: Annotated[float, Range(at_least=0, at_most=10)] = 0.0
+    padding: Annotated[Padding, Flags(neutral="black")] = "black"
 
 
 NO_AUGMENT = Augment()
@@ -78,7 +85,7 @@ def augment_batch(
     mirrored = torch.rand(count, device=device) < 0.5 if augment.flip else None
     if augment.crop:
         top, left = torch.randint(2 * augment.crop + 1, (2, count), device=device)
-        pixels = crop(pixels, augment.crop, top, left, mirrored)
+        pixels = crop(pixels, augment.crop, top, left, mirrored, augment.padding)
     elif mirrored is not None:
         both = torch.cat([pixels, pixels.flip(3)])  # copying twice is faster than torch.where
         pixels = both.index_select(0, torch.arange(count, device=device) + count * mirrored)
@@ -96,27 +103,44 @@ def augment_batch(
 
 
 def crop(
-    pixels: Tensor, padding: int, top: Tensor, left: Tensor, mirrored: Tensor | None = None
+    pixels: Tensor,
+    padding: int,
+    top: Tensor,
+    left: Tensor,
+    mirrored: Tensor | None = None,
+    mode: Padding = "black",
 ) -> Tensor:
-    """Cut windows of the images' own size out of the images padded with zeros.
+    """Cut windows of the images' own size out of the padded images.
 
     Args:
         pixels: (N, C, H, W).
         top, left: int64 (N,), 0..2 * padding: the window's corner in the padded image.
         mirrored: bool (N,), which windows to flip left to right.
+        mode: what the padding shows.
     """
     n, c, h, w = pixels.shape
-    padded = F.pad(pixels, (padding,) * 4)
-    # Whole rows first, which is a copy of memory, then columns: faster than one gather by pixel.
     rows = top.view(n, 1) + torch.arange(h, device=pixels.device)  # (N, H)
-    planes = torch.arange(n * c, device=pixels.device).view(n, c, 1) * (h + 2 * padding)
-    strips = padded.view(-1, w + 2 * padding).index_select(
+    columns = left.view(n, 1) + torch.arange(w, device=pixels.device)  # (N, W)
+    if mode == "reflect":
+        source = pixels
+        rows, columns = _reflected(rows - padding, h), _reflected(columns - padding, w)
+    else:
+        source = F.pad(pixels, (padding,) * 4)
+    # Whole rows first, which is a copy of memory, then columns: faster than one gather by pixel.
+    planes = torch.arange(n * c, device=pixels.device).view(n, c, 1) * source.shape[2]
+    strips = source.reshape(-1, source.shape[3]).index_select(
         0, (planes + rows.unsqueeze(1)).flatten()
     )
-    columns = left.view(n, 1) + torch.arange(w, device=pixels.device)  # (N, W)
     if mirrored is not None:
         columns = torch.where(mirrored.view(n, 1), columns.flip(1), columns)
     return strips.view(n, c, h, -1).gather(3, columns.view(n, 1, 1, w).expand(n, c, h, w))
+
+
+def _reflected(positions: Tensor, size: int) -> Tensor:
+    """Positions left or right of 0..size - 1, mirrored into it; the outermost are not repeated."""
+    period = max(2 * (size - 1), 1)
+    positions = positions.remainder(period)
+    return torch.minimum(positions, period - positions) if size > 1 else positions
 
 
 def color_shift(drawn: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from cnnlab.data.dataset import Images, Splits
+from cnnlab.data.dataset import Images, Splits, stratified_order
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.chunks import CHUNK_SECONDS, CHUNK_STEPS, ChunkLoader, Position
 from cnnlab.data.loading.memory import MemoryBatches
@@ -42,7 +42,7 @@ class ImageData(pl.LightningDataModule):
     """Feeds a training module from memory, on the device that trains.
 
     ``position`` is the module's own, and the training loader continues from there.
-    ``max_eval_steps`` limits each evaluation to that many times ``batch_size`` images.
+    ``max_eval_steps`` limits each evaluation to a sample of that many times ``batch_size`` images.
     ``checkpoint_every`` names the global steps that chunks must not run past.
     """
 
@@ -98,10 +98,20 @@ class ImageData(pl.LightningDataModule):
         """The test images in large batches."""
         return self._evaluation(self.splits.test)
 
-    def _evaluation(self, images: Images) -> EvalLoader:
+    def evaluated(self, images: Images) -> Images:
+        """What an evaluation uses of validation or test images: all, or a sample.
+
+        The sample is stratified, always the same, and in the order of the images.
+        """
+        limit = len(images)
         if self.max_eval_steps is not None:
             limit = self.max_eval_steps * self.batch_size
-            images = Images(images.pixels[:limit], images.labels[:limit])
+        if limit >= len(images):
+            return images
+        return images.select(stratified_order(images.labels)[:limit].sort().values)
+
+    def _evaluation(self, images: Images) -> EvalLoader:
+        images = self.evaluated(images)
         batch_size = eval_batch_size(self.spec, self.batch_size)
         return EvalLoader(self._batches(images, None), batch_size)
 

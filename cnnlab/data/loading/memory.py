@@ -33,6 +33,11 @@ class MemoryBatches:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def mixes_labels(self) -> bool:
+        """Whether targets are weights of all classes, by mixup or cutmix."""
+        return self.augment is not None and bool(self.augment.mixup or self.augment.cutmix)
+
     def __call__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The batch at ``indices``, int64 (N,) on the device.
 

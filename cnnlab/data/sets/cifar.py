@@ -1,6 +1,10 @@
 """CIFAR: 32x32 colour photographs of 10 or 100 classes."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from cnnlab.data.dataset import Root
+from cnnlab.data.files.published import Published
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.registry import DATASETS
@@ -46,7 +50,17 @@ class CIFAR10(DownloadedDataset):
         std=(0.2470, 0.2435, 0.2616),
     )
     folder = "cifar-10-batches-py"
-    files = ("batches.meta", *(f"data_batch_{part}" for part in range(1, 6)), "test_batch")
+    layout = "{batches.meta,data_batch_{1..5},test_batch}"
+    files: ClassVar[Mapping[str, Published]] = {
+        "batches.meta": Published("5ff9c542aee3614f3951f8cda6e48888", 158),
+        "data_batch_1": Published("c99cafc152244af753f735de768cd75f", 31_035_704),
+        "data_batch_2": Published("d4bba439e000b95fd0a9bffe97cbabec", 31_035_320),
+        "data_batch_3": Published("54ebc095f3ab1f0389bbae665268c751", 31_035_999),
+        "data_batch_4": Published("634d18415352ddfa80567beed471001a", 31_035_696),
+        "data_batch_5": Published("482c414d41f54cd18b22e5b47cb7c3cb", 31_035_623),
+        "test_batch": Published("40351d587109b95175f43aff81a1287e", 31_035_526),
+    }
+    archives = ("cifar-10-python.tar.gz",)
     num_images = 50_000
 
     def __init__(
@@ -75,4 +89,10 @@ class CIFAR100(CIFAR10):
         std=(0.2673, 0.2564, 0.2762),
     )
     folder = "cifar-100-python"
-    files = ("meta", "train", "test")
+    layout = "{meta,train,test}"
+    files: ClassVar[Mapping[str, Published]] = {
+        "meta": Published("7973b15100ade9c7d40fb424638fde48"),
+        "train": Published("16019d7e3df5f24257cddd939b257f8d"),
+        "test": Published("f0ef6b0ae62326f3e7ffdfab6717acfc"),
+    }
+    archives = ("cifar-100-python.tar.gz",)

@@ -8,7 +8,8 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
@@ -16,8 +17,18 @@ from typing import ClassVar
 import torch
 
 from cnnlab.data.dataset import ImageDataset, Images, Root, Splits, data_root, split, subset_size
+from cnnlab.data.files.archives import DamagedArchiveError, archives_of, unpack
+from cnnlab.data.files.published import FileSet, Published, faults
+from cnnlab.data.files.refusals import (
+    not_downloaded,
+    reason,
+    refuse_a_file,
+    refuse_other_names,
+    refuse_the_wrong_folder,
+    refuse_what_must_stay,
+)
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
-from cnnlab.registry import CnnlabError
+from cnnlab.registry import DATASETS, CnnlabError
 
 TIMEOUT = 10.0  # seconds that a server may stay silent
 # All that torchvision raises for files that are missing, truncated or of another format.
@@ -27,8 +38,8 @@ UNREADABLE = (OSError, RuntimeError, ValueError, AssertionError, EOFError)
 class DownloadedDataset(ImageDataset):
     """A data set with an official test set, named as in ``torchvision.datasets``.
 
-    Validation images are split off the official training images. A subclass sets its spec and the
-    names of its files; its class name is torchvision's.
+    Validation images are split off the official training images. A subclass sets its spec and its
+    files as they were published; its class name is torchvision's.
 
     Args:
         root: folder with the files, laid out as torchvision does; null is $CNNLAB_DATA, or else
@@ -39,7 +50,9 @@ class DownloadedDataset(ImageDataset):
 
     fixed_images = True
     folder: ClassVar[str]  # below root, laid out as torchvision does
-    files: ClassVar[tuple[str, ...]]
+    layout: ClassVar[str]  # the names of the files, as a shell would expand them
+    files: ClassVar[Mapping[str, Published]]
+    archives: ClassVar[tuple[str, ...]]  # names of what they are packed in
     num_images: ClassVar[int]  # official training images, validation included
     num_val: int = 5000
     num_test: int = 10_000
@@ -52,12 +65,50 @@ class DownloadedDataset(ImageDataset):
         self.augment = augment
 
     def load(self) -> Splits:
+        self.ensure_files()
         try:
             train, test = self._read(self.root)
-        except UNREADABLE:
-            self._download()
-            train, test = self._read(self.root)
+        except UNREADABLE as error:
+            raise CnnlabError(
+                f"{self._wanted().name}: files incomplete or of another format ({reason(error)})\n"
+                f"in {self.root / self.folder}"
+            ) from None
         return split(train, num_train=self.num_train, num_val=self.num_val, test=test)
+
+    def ensure_files(self, *, write: bool = True) -> None:
+        wanted = self._wanted()
+        try:
+            refuse_a_file(wanted)
+            found = faults(wanted, _owners())
+            refuse_what_must_stay(wanted, found)
+            damaged = []
+            for archive in archives_of(wanted, found) if found else ():
+                try:
+                    unpacked = unpack(archive, wanted, found, write=write)
+                    found = {name: fault for name, fault in found.items() if name not in unpacked}
+                except DamagedArchiveError as error:
+                    damaged.append(str(error))
+            refuse_other_names(wanted, found)
+            if found:
+                refuse_the_wrong_folder(wanted, found)
+        except OSError as error:
+            raise CnnlabError(
+                f"{wanted.name}: cannot be read or unpacked ({reason(error)})\nin {wanted.place}"
+            ) from None
+        if not found:
+            return
+        try:
+            if write:
+                self._download()
+            else:
+                self._ask_server()
+        except (*UNREADABLE, http.client.HTTPException) as error:
+            raise not_downloaded(wanted, found, damaged, error) from None
+
+    def _wanted(self) -> FileSet:
+        names = [entry.name for entry in DATASETS if entry.component is type(self)]
+        name = f"data={names[0]}" if names else type(self).__name__
+        return FileSet(name, self.root, self.folder, self.layout, self.files, self.archives)
 
     def _read(self, root: Path, *, download: bool = False) -> tuple[Images, Images]:
         """Official training and test images, in the order of the files."""
@@ -92,16 +143,44 @@ class DownloadedDataset(ImageDataset):
                 target.mkdir(parents=True, exist_ok=True)
                 for name in self.files:
                     os.replace(Path(scratch, self.folder, name), target / name)
-        except (*UNREADABLE, http.client.HTTPException) as error:
+        except BaseException:
             for path in absent:
                 with contextlib.suppress(OSError):
                     path.rmdir()
-            reason = [type(error).__name__, *str(error).strip().splitlines()][-1]
-            raise CnnlabError(
-                f"{type(self).__name__} is missing or incomplete in {self.root} and cannot be "
-                f"downloaded ({reason})\nexpected are {self.folder}/{{{','.join(self.files)}}} "
-                "below data.root or CNNLAB_DATA; data=digits needs no download"
-            ) from None
+            raise
+
+    def _ask_server(self) -> None:
+        """Whether one answers that has the files, without downloading them.
+
+        Raises:
+            OSError: none does, or the root cannot be written.
+        """
+        above = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if not os.access(above, os.W_OK):
+            raise PermissionError(f"{above} cannot be written")
+        original = getattr(importlib.import_module("torchvision.datasets"), type(self).__name__)
+        first = self.archives[0]
+        urls = [f"{mirror}{first}" for mirror in getattr(original, "mirrors", ())]
+        for url in urls or [original.url]:
+            try:
+                urllib.request.urlopen(
+                    urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT
+                ).close()
+                return
+            except OSError as error:
+                last = error
+        raise last
+
+
+def _owners() -> dict[str, str]:
+    """md5 -> the data set whose file it is."""
+    return {
+        published.md5: entry.component.__name__
+        for entry in DATASETS
+        if isinstance(entry.component, type) and issubclass(entry.component, DownloadedDataset)
+        for published in entry.component.files.values()
+        if published.md5 is not None
+    }
 
 
 @contextlib.contextmanager

@@ -1,8 +1,17 @@
 """The MNIST family: 28x28 grey images of 10 classes."""
 
+from cnnlab.data.files.published import Published
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.registry import DATASETS
 from cnnlab.spec import ImageSpec
+
+NAMES = tuple(f"{p}-{k}-ubyte" for p in ("train", "t10k") for k in ("images-idx3", "labels-idx1"))
+SIZES = (16 + 60_000 * 784, 8 + 60_000, 16 + 10_000 * 784, 8 + 10_000)  # header and bytes
+
+
+def published(*md5: str) -> dict[str, Published]:
+    """The four files of a set, by the md5 of each in the order of ``NAMES``."""
+    return {name: Published(m, size) for name, m, size in zip(NAMES, md5, SIZES, strict=True)}
 
 
 @DATASETS.register("mnist", paper="LeCun, Cortes & Burges 1998, The MNIST database")
@@ -13,12 +22,14 @@ class MNIST(DownloadedDataset):
 
     spec = ImageSpec(1, 28, 28, 10, tuple("0123456789"), mean=(0.1307,), std=(0.3081,))
     folder = "MNIST/raw"
-    files = (
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
+    layout = "{train,t10k}-{images-idx3,labels-idx1}-ubyte"
+    files = published(
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
     )
+    archives = tuple(f"{name}.gz" for name in NAMES)
     num_images = 60_000
 
 
@@ -44,6 +55,12 @@ class FashionMNIST(MNIST):
 
     spec = ImageSpec(1, 28, 28, 10, FASHION, mean=(0.2860,), std=(0.3530,))
     folder = "FashionMNIST/raw"
+    files = published(
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a",
+        "15d484375f8d13e6eb1aabb0c3f46965",
+    )
 
 
 KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
@@ -59,3 +76,9 @@ class KMNIST(MNIST):
 
     spec = ImageSpec(1, 28, 28, 10, KUZUSHIJI, mean=(0.1918,), std=(0.3483,))
     folder = "KMNIST/raw"
+    files = published(
+        "92be26ec9822e900ac425d0a0aa84ced",
+        "949e75301f8813e0dc5800dcc320fc52",
+        "bf305b8cd328700fbc17f5acbc2856d2",
+        "9f55f451c0988b028eccdf7d5cc265ab",
+    )

@@ -13,6 +13,7 @@ from cnnlab.spec import ImageSpec
 
 ORIENTATIONS = 10  # number of classes that differ by angle alone; further ones by width too
 Count = Annotated[int, Range(at_least=1)]
+MAX_CLASSES, MAX_CHANNELS = 100_000, 4096  # each of which has a name, or numbers of its own
 
 
 @DATASETS.register("synthetic")
@@ -38,8 +39,8 @@ class Synthetic(ImageDataset):
         self,
         *,
         size: Annotated[int, Range(at_least=8)] = 32,
-        channels: Count = 1,
-        num_classes: Annotated[int, Range(at_least=2)] = 10,
+        channels: Annotated[int, Range(at_least=1, at_most=MAX_CHANNELS)] = 1,
+        num_classes: Annotated[int, Range(at_least=2, at_most=MAX_CLASSES)] = 10,
         num_train: Count = 1000,
         num_val: Count = 200,
         num_test: Count = 200,

@@ -25,6 +25,9 @@ class ConvStack(nn.Module):
     Modules are named by line: ``layers.1_conv``. Initialised as He et al. 2015.
     (N, C, H, W) -> (N, K)
 
+    Differs: He et al. 2015 draw every layer alike; here the last has a tenth of the variance, so
+    that training starts from nearly uniform probabilities.
+
     Args:
         layers: one line per layer, such as "conv 64 3 stride=2 padding=same".
 

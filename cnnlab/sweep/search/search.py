@@ -15,12 +15,13 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.execute import announce
 from cnnlab.sweep.launchers.dispatch import dispatch
 from cnnlab.sweep.launchers.options import Options
+from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.sweep.search.leases import TrialLeases
 from cnnlab.sweep.search.options import KEY, SearchOptions
 from cnnlab.sweep.search.report import report
 from cnnlab.sweep.search.sampler import GridInOrder, make_sampler
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import open_study
+from cnnlab.sweep.search.study import count_finished, open_study
 from cnnlab.sweep.search.trials import (
     MakeJob,
     TrialJob,
@@ -49,6 +50,7 @@ def search(
     limit = options.n_trials
     if isinstance(sampler, GridInOrder):
         limit = min(limit, len(sampler.points))
+    ensure_data(corners if count_finished(sweep, options) < limit else [])
     study = open_study(sweep, options, space, sampler)
     _print_progress(study, limit)
     leases = TrialLeases(study, sweep)

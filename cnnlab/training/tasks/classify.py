@@ -1,6 +1,6 @@
 """Which of K classes an image belongs to, by cross entropy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,6 +74,12 @@ class ClassifyLoss(nn.Module):
         super().__init__()
         self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights, persistent=False)
+
+    @property
+    def image_weights(self) -> Callable[[Tensor], Tensor] | None:
+        """Gives the weight of each image (N,) from labels (N,); None where all weigh alike."""
+        weights = self.class_weights
+        return None if weights is None else lambda labels: weights[labels]
 
     def forward(
         self,

@@ -1,8 +1,11 @@
 """How many images an evaluation takes at a time, and what images are normalised by."""
 
 import pytest
+import torch
 
-from cnnlab.data.loading.datamodule import eval_batch_size
+from cnnlab.data.dataset import Images, Splits
+from cnnlab.data.loading.chunks import Position
+from cnnlab.data.loading.datamodule import ImageData, eval_batch_size
 from cnnlab.spec import ImageSpec
 
 
@@ -23,3 +26,27 @@ def test_pixels_are_left_as_they_are_where_nothing_is_stated():
     assert ImageSpec(2, 1, 1, 10).normalisation() == ((0.0, 0.0), (1.0, 1.0))
     stated = ImageSpec(2, 1, 1, 10, mean=(0.1, 0.2), std=(0.3, 0.4))
     assert stated.normalisation() == ((0.1, 0.2), (0.3, 0.4))
+
+
+@pytest.mark.parametrize(("batch_size", "steps", "each"), [(5, 2, 2), (5, 4, 4), (10, 50, 20)])
+def test_a_limited_evaluation_is_a_stratified_sample_in_the_order_of_the_images(
+    batch_size, steps, each
+):
+    """Sorted by class, as folders and ImageNet are: the first images would be of one class."""
+    labels = torch.arange(5).repeat_interleave(20)
+    images = Images(torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1), labels)
+    data = ImageData(
+        Splits(images, images, images, ""),
+        ImageSpec(1, 1, 1, 5),
+        Position(1),
+        batch_size=batch_size,
+        seed=3,
+        max_eval_steps=steps,
+    )
+    sample, again = data.evaluated(images), data.evaluated(images)
+    assert sample.labels.bincount().tolist() == [each] * 5
+    which = sample.pixels.flatten()
+    assert torch.equal(which, again.pixels.flatten())
+    assert (which.diff() > 0).all()
+    assert torch.equal(sample.labels, labels[which.long()])
+    assert (sample is images) == (steps == 50)

@@ -2,6 +2,7 @@
 
 import pickle
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -14,6 +15,7 @@ import torchvision.datasets.cifar
 import torchvision.datasets.mnist
 
 from cnnlab import data
+from cnnlab.data.files.published import Published
 from cnnlab.data.loading.augment import Augment
 from cnnlab.registry import CnnlabError
 
@@ -50,6 +52,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for cls in (data.MNIST, data.CIFAR10):
         monkeypatch.setattr(cls, "num_images", 60)
         monkeypatch.setattr(cls, "num_val", 10)
+    for cls in (data.MNIST, data.FashionMNIST, data.KMNIST):
+        monkeypatch.setattr(cls, "files", dict.fromkeys(cls.files, Published()))
 
 
 @pytest.mark.usefixtures("small")
@@ -75,6 +79,8 @@ def write_cifar(folder: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> np.n
         batch = {"data": part, key: [i % 10 for i in range(len(part))]}
         (folder / name).write_bytes(pickle.dumps(batch))
     (folder / "meta").write_bytes(pickle.dumps({"label_names": [], "fine_label_names": []}))
+    for ours in (data.CIFAR10, data.CIFAR100):
+        monkeypatch.setattr(ours, "files", dict.fromkeys(("train", "test", "meta"), Published()))
     for cls, names in (
         (torchvision.datasets.CIFAR10, "label_names"),
         (torchvision.datasets.CIFAR100, "fine_label_names"),
@@ -121,25 +127,35 @@ def test_absent_and_no_network(tmp_path: Path, name: str) -> None:
     first, second = str(refusal.value).split("\n")
     assert str(tmp_path / "new" / "root") in first
     assert "no network in tests" in first
-    for file in dataset.files:
-        assert file in second
-    assert dataset.folder in second
+    assert f"{dataset.folder}/{dataset.layout}" in second
     assert "data=digits" in second
     assert list(tmp_path.iterdir()) == []  # no half-made folder stays
 
 
-def test_our_file_names_are_torchvisions() -> None:
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"])
+def test_the_layout_names_all_files(name: str) -> None:
+    cls = getattr(data, name)
+    names = subprocess.check_output(["bash", "-c", f"echo {cls.layout}"], text=True).split()
+    assert sorted(names) == sorted(cls.files)
+
+
+def test_our_files_are_torchvisions() -> None:
     originals = torchvision.datasets
     for name in ("CIFAR10", "CIFAR100"):
         ours, theirs = getattr(data, name), getattr(originals, name)
         listed = [file for file, _ in theirs.train_list + theirs.test_list]
         assert ours.folder == theirs.base_folder
         assert sorted(ours.files) == sorted([*listed, theirs.meta["filename"]])
+        published = {file: md5 for file, (md5, _) in ours.files.items()}
+        meta = {theirs.meta["filename"]: theirs.meta["md5"]}
+        assert published == dict(theirs.train_list + theirs.test_list) | meta
+        assert ours.archives == (theirs.filename,)
     for name in ("MNIST", "FashionMNIST", "KMNIST"):
         ours, theirs = getattr(data, name), getattr(originals, name)
         assert sorted(ours.files) == sorted(
             file.removesuffix(".gz") for file, _ in theirs.resources
         )
+        assert sorted(ours.archives) == sorted(file for file, _ in theirs.resources)
         assert ours.folder == f"{name}/raw"
 
 

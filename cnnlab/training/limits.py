@@ -1,0 +1,72 @@
+"""Options beyond what images, devices and memory allow, refused before any work starts."""
+
+from cnnlab.config.options import RunConfig
+from cnnlab.data.loading.augment import Augment
+from cnnlab.registry import CnnlabError
+from cnnlab.spec import ImageSpec
+
+FLOAT = 4  # bytes
+MAX_NUMBERS = 2**30  # in one image: 4 GB of input
+MAX_WEIGHTS = 2**40  # bytes: a terabyte of weights, besides their gradients, is no lab's network
+
+
+def refuse_large_images(spec: ImageSpec) -> None:
+    """Refuse images of more than a billion numbers each.
+
+    Raises:
+        CnnlabError: they are larger.
+    """
+    if spec.num_features > MAX_NUMBERS:
+        raise CnnlabError(
+            f"images of {spec} are {spec.num_features * FLOAT / 1e9:,.1f} GB each: "
+            "give a smaller data.size"
+        )
+
+
+def refuse_augment_beyond(augment: Augment, spec: ImageSpec) -> None:
+    """Refuse a crop or cutout that can leave nothing of an image.
+
+    Raises:
+        CnnlabError: its size is not below that of the images.
+    """
+    side = min(spec.height, spec.width)
+    for name, pixels, effect in (
+        ("crop", augment.crop, "windows may lie in the padding alone"),
+        ("cutout", augment.cutout, "squares may cover the whole image"),
+    ):
+        if pixels >= side:
+            raise CnnlabError(
+                f"data.augment.{name}={pixels}: {effect}; for images of {spec} at most {side - 1}"
+            )
+
+
+def refuse_uneven_batch(config: RunConfig) -> None:
+    """Refuse a batch that the devices cannot share equally.
+
+    Raises:
+        CnnlabError: they cannot; the nearest sizes that they can are named.
+    """
+    size, devices = config.batch_size, config.trainer.devices
+    if size % devices:
+        below, above = size // devices * devices, -(-size // devices) * devices
+        nearest = f"{below} or {above}" if below else f"{above}"
+        raise CnnlabError(
+            f"batch_size={size} does not divide among trainer.devices={devices}; give {nearest}"
+        )
+
+
+def images_at_a_time(config: RunConfig) -> int:
+    """Images that a network sees at a time while it trains, or 2 if they are more."""
+    return min(2, config.batch_size // config.trainer.devices)
+
+
+def refuse_large_model(model: str, params: int) -> None:
+    """Refuse a network whose weights no memory holds.
+
+    Raises:
+        CnnlabError: they are more than a terabyte.
+    """
+    if params * FLOAT > MAX_WEIGHTS:
+        raise CnnlabError(
+            f"model={model}: {params:.3g} parameters are {params * FLOAT / 1e12:,.1f} TB of weights"
+        )

@@ -1,0 +1,144 @@
+"""What Hydra would take and nothing in cnnlab would act on is refused, in our words."""
+
+import pytest
+
+REFUSED = [
+    # a group is chosen by a name
+    (["model=5"], "model=5: give a name, model=NAME"),
+    (["model=null"], "model=null: give a name, model=NAME"),
+    (["model=true"], "model=true: give a name, model=NAME"),
+    (["model=[1,2]"], "model=[1,2]: give a name, model=NAME"),
+    (["model=[mlp]"], "model=[mlp]: give one name without brackets, model=NAME"),
+    (["model={}"], "model={}: give a name, model=NAME"),
+    (["model="], "model=: give a name, model=NAME"),
+    (["experiment=[]"], "experiment=[]: give a name, experiment=NAME"),
+    (["trainer=[]"], "trainer=[]: give one name without brackets, trainer=NAME"),
+    (["optim=${model}"], "optim=${model}: give a name, optim=NAME; it cannot be an interpolation"),
+    (["model=${oc.decode:x}"], "it cannot be an interpolation"),
+    (["model=${oc.env:HOME}"], "it cannot be an interpolation"),
+    (["+experiment=resnet20"], "+experiment=resnet20: without +, experiment=resnet20"),
+    (["++model=mlp"], "++model=mlp: without +, model=mlp"),
+    # what a value is made of
+    (["optim.lr=${nope}"], "optim.lr: there is no option 'nope'"),
+    (["seed=${seed}"], "seed: Recursive interpolation detected"),
+    (["optim.lr=${oc.env:NOPE}"], "optim.lr: \"Environment variable 'NOPE' not found\""),
+    (["optim.lr=${foo:bar}"], "optim.lr: Unsupported interpolation type foo"),
+    (["optim.lr=" + "[" * 400 + "]" * 400], "nested too deeply"),
+    # the words themselves
+    (["=5"], "=5: an option's name is missing; give KEY=VALUE"),
+    (["@x=5"], "@x=5: an option's name is missing; give KEY=VALUE"),
+    (["optim.=5"], "cannot read 'optim.=5': 'optim.' is not the name of an option"),
+    (["seed"], "cannot read 'seed': give seed=VALUE"),
+    (["seed=é"], "cannot read 'seed=é': quote its value, seed='...'"),
+    (["optim.lr=${"], "cannot read 'optim.lr=${': quote its value, optim.lr='...'"),
+    # what would be passed over
+    (["~optim.momentum"], "~optim.momentum: an option cannot be removed; give it a value, optim"),
+    (["~logger"], "~logger: an option cannot be removed; give it a value, logger=[]"),
+    (["hydra.verbose=true"], "hydra.verbose=true: cnnlab makes its own run folders and logs"),
+    (["hydra.run.dir=/etc/xx"], "hydra.run.dir=/etc/xx: cnnlab makes its own run folders and"),
+    (["+hydra.run.dir=/etc/xx"], "runs_dir=... says where"),
+    (["hydra={run:{dir:/etc/xx}}"], "runs_dir=... says where"),
+    (["hydra.sweep.dir=/etc/xx"], "runs_dir=... says where"),
+    (["hydra.job.chdir=true"], "runs_dir=... says where"),
+    (["hydra.launcher=5"], "runs_dir=... says where"),
+    (["hydra.searchpath=[/nowhere]"], "hydra.searchpath: there is no /nowhere"),
+    (["hydra/launcher=joblib"], "hydra/launcher=joblib: is for sweeps; add -m"),
+    (["--cfg", "job", "hydra.verbose=true"], "hydra.verbose=true: cnnlab makes its own"),
+    (["--cfg", "job", "~optim.momentum"], "~optim.momentum: an option cannot be removed"),
+    (["--cfg", "job", "--package", "nope"], "package 'nope' not found in config"),
+    (["-m", "seed=glob(*)"], "seed=glob(*): there is no such value"),
+    (["-m", "seed=range(0)"], "seed=range(0): there is no such value"),
+    (["-m", "seed=range(1,5,0)"], "seed=range(1,5,0): the range never ends"),
+    (["-m", "seed=range(1000000000000000)"], "the grid has more than 10^12 jobs; at most 1,000"),
+    # names and folders
+    (["sweep.name=.."], "name=.. would be another folder than one in runs_dir"),
+    (["sweep.name=."], "name=. would be another folder than one in runs_dir"),
+    (["sweep={name: ..}"], "name=.. would be another folder than one in runs_dir"),
+    (["sweep.name=/tmp/x"], "name=/tmp/x may hold letters, digits and . _ + - only"),
+    (["sweep.name=" + "a" * 300], "a name of more than 255 bytes"),
+    (["runs_dir=/dev/null"], "runs_dir=/dev/null: /dev/null is a file, not a folder"),
+    (["runs_dir=/dev/null/x"], "runs_dir=/dev/null/x: /dev/null is a file, not a folder"),
+    (["runs_dir="], "'runs_dir=' names no folder"),
+    # numbers that no C integer holds
+    (["model=mlp", "model.hidden=[1000000000000,1000000000000]"], "too large for any machine"),
+    (["data=synthetic", "data.size=1000000000000000"], "too large for any machine"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED, ids=lambda value: str(value)[:40])
+def test_it_is_refused_in_our_words(cnnlab, tmp_path, words, message):
+    answer = cnnlab("train", *words)
+    assert answer.code == 2
+    assert message in answer.err
+    assert answer.err.startswith("cnnlab: ")
+    assert len(answer.err.strip().splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_component_of_a_list_can_be_removed():
+    from cnnlab.app.compose import compose
+
+    assert compose(["logger=[tensorboard,csv]", "~logger.csv"]).logger == {"tensorboard": {}}
+
+
+@pytest.mark.parametrize(
+    "name", ["2026_11_24", "1.10", "007", "1e3", "true", "null_", "2026-11-24"]
+)
+def test_a_name_is_kept_as_typed(name):
+    from cnnlab.app.command import read_command
+
+    command = read_command(["model=mlp", f"sweep.name={name}", f"runs_dir={name}"], None)
+    job = command.make_job(command.overrides)
+    assert job.run_dir.path.parent.as_posix() == f"{name}/{name}"
+    assert job.config.sweep.name == name
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "value"),
+    [
+        ("logger.mlflow.experiment", "2026_11", "2026_11"),
+        ("logger.wandb.project", "1.10", "1.10"),
+        ("logger.wandb.entity", "null", None),
+        ("data.root", "1e3", "1e3"),
+    ],
+)
+def test_other_text_is_kept_as_typed(key, typed, value):
+    from cnnlab.app.compose import Composer
+
+    composer = Composer()
+    words = ["data=folder", "logger=[mlflow,wandb]", f"{key}={typed}"]
+    node = composer(composer.read(words))
+    for name in key.split("."):
+        node = node[name]
+    assert node == value
+
+
+def test_numbers_stay_numbers():
+    from cnnlab.app.compose import compose
+
+    config = compose(["trainer.checkpoint_every=500", "trainer.precision=16", "optim.lr=1e-2"])
+    assert config.trainer.save_every == (500, None)
+    assert config.trainer.precision == "16"
+    assert config.optim["lr"] == 0.01
+
+
+def test_a_recipe_may_name_the_sweep(tmp_path, monkeypatch):
+    from cnnlab.app.command import read_command
+
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "conf" / "experiment" / "mine.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("# @package _global_\nsweep: {name: study_1}\n")
+    for words in (["experiment=mine"], ["sweep={name: study_1}"]):
+        command = read_command(words, None)
+        assert command.make_job(command.overrides).run_dir.path.parent.name == "study_1"
+
+
+def test_a_broken_yaml_is_refused_in_a_line(cnnlab, tmp_path):
+    broken = tmp_path / "conf" / "model" / "broken.yaml"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("defaults: [mlp, _self_]\nhidden: [3\n")
+    answer = cnnlab("train", "model=broken")
+    assert answer.code == 2
+    assert "broken.yaml" in answer.err
+    assert len(answer.err.strip().splitlines()) <= 2

@@ -1,0 +1,60 @@
+"""``cnnlab.train`` and ``cnnlab.compare`` take what a person would write in a notebook."""
+
+import pytest
+
+import cnnlab
+from cnnlab.app.arguments import python_words
+
+SMOKE = ["model=mlp", "trainer=smoke", "logger=[]"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words", "multirun"),
+    [
+        ("model=mlp seed=3", ["model=mlp", "seed=3"], None),
+        ("model=mlp 'runs_dir=my runs' -m", ["model=mlp", "runs_dir=my runs"], True),
+        (["-m", "model=mlp", "seed=3"], ["model=mlp", "seed=3"], True),
+        (["--multirun", "seed=0,1"], ["seed=0,1"], True),
+        (("model=mlp",), ["model=mlp"], None),
+        ("", [], None),
+    ],
+)
+def test_words_are_a_line_or_a_list(overrides, words, multirun):
+    assert python_words(overrides) == (words, multirun)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["--plan", "model=mlp"], "--plan: from Python there is only -m"),
+        ("model=mlp --cfg job", "--cfg: from Python there is only -m"),
+        ("-v", "-v: from Python there is only -m"),
+        ("model='mlp", "cannot read"),
+        ([{"model": "mlp"}], "is not an override; give strings, 'KEY=VALUE'"),
+        ([3], "3 is not an override"),
+    ],
+)
+def test_other_flags_are_refused(overrides, message):
+    with pytest.raises(cnnlab.CnnlabError, match=message):
+        cnnlab.train(overrides)
+
+
+def test_minus_m_keeps_the_overrides(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (run,) = cnnlab.train(["-m", *SMOKE, "seed=3", "sweep.name=mine"])
+    assert run.config()["seed"] == 3
+    assert run.config()["model"]["name"] == "mlp"
+    assert run.path.parent.name == "mine"
+    (same,) = cnnlab.train(" ".join(["-m", *SMOKE, "seed=3", "sweep.name=mine"]))
+    assert same.path == run.path
+
+    table = cnnlab.compare("runs/mine")
+    assert len(table) == 1
+    assert cnnlab.compare(run.path).equals(table)
+    assert cnnlab.compare(run).equals(table)
+    assert cnnlab.compare([run]).equals(table)
+
+
+def test_a_module_is_one_name():
+    with pytest.raises(cnnlab.CnnlabError, match="--import no_such_module"):
+        cnnlab.train("model=mlp", imports="no_such_module")
