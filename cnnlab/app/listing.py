@@ -25,7 +25,7 @@ from cnnlab.config import schema
 from cnnlab.config.docs import first_paragraph, summary
 from cnnlab.explain.cost import count
 from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry
-from cnnlab.runs.contents import DamagedFileError, read_yaml
+from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.spec import ImageSpec
 
 

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override, RangeSweep
 
 from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.registry import CnnlabError, CompositionError, nearest
-from cnnlab.runs.contents import DamagedFileError, read_yaml
+from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SWEEPERS
 
