@@ -1,10 +1,11 @@
 """The listings of `cnnlab models` and `cnnlab data`: options, papers, variants, costs."""
 
+import functools
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +25,7 @@ from cnnlab.config import schema
 from cnnlab.config.docs import difference, first_paragraph, summary
 from cnnlab.explain.cost import count
 from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry
+from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.spec import ImageSpec
 
 
@@ -91,10 +93,21 @@ def variants(registry: Registry) -> Iterator[tuple[str, dict[str, Any]]]:
         if file.stem in seen:
             continue
         seen.add(file.stem)
-        delta = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        bases = [b for b in delta.pop("defaults", []) if isinstance(b, str) and b != "_self_"]
+        try:
+            delta = read_yaml(file)
+        except DamagedFileError as damage:
+            _say_once(f"{damage}; left out")
+            continue
+        listed = delta.pop("defaults", [])
+        names = listed if isinstance(listed, list) else []
+        bases = [b for b in names if isinstance(b, str) and b != "_self_"]
         if bases and bases[0] in registry:
             yield file.stem, {"name": bases[0]} | delta
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _variants_of(entry: Entry, registry: Registry) -> list[tuple[str, dict[str, Any]]]:

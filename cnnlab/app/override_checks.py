@@ -1,13 +1,17 @@
 """Overrides that Hydra would take and cnnlab does not act on: each is refused when it is read."""
 
+import functools
 import math
+import os
 from collections.abc import Collection
 from decimal import Decimal
+from pathlib import Path
 
 from hydra.core.override_parser.types import Override, RangeSweep
 
 from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.registry import CnnlabError, CompositionError, nearest
+from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SWEEPERS
 
@@ -57,6 +61,7 @@ def check_choice(group: str, name: str, choices: Collection[str]) -> None:
 
 def check_group_value(override: Override) -> None:
     """Refuse what is no name of a group: Hydra's own error for it would be a ValueError."""
+    _check_own_files(override)
     value, group, line = override.value(), override.key_or_group, override.input_line
     if isinstance(value, dict) and value:
         return
@@ -109,3 +114,20 @@ def _check_hydras(override: Override) -> None:
 
 def _example(key: str) -> str:
     return "[]" if key in LISTS else "NAME" if key in CHOSEN else "VALUE"
+
+
+def _check_own_files(override: Override) -> None:
+    """Refuse a person's own YAML that is none, by its name, which Hydra does not always say."""
+    value, folder = override.value(), Path.cwd() / "conf" / override.key_or_group
+    for name in value if isinstance(value, list) else [value]:
+        file = folder / f"{name}.yaml"
+        if isinstance(name, str) and os.path.lexists(file):
+            _check_own_file(file, os.lstat(file).st_mtime_ns)
+
+
+@functools.lru_cache
+def _check_own_file(file: Path, _written: int) -> None:
+    try:
+        read_yaml(file)
+    except DamagedFileError as damage:
+        raise CompositionError(str(damage)) from damage

@@ -16,10 +16,11 @@ import pandas as pd
 from cnnlab.compare.test_set import TestSet
 from cnnlab.metrics import METRICS, Metric, metric_of
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.contents import DamagedFileError, read_result, read_status
+from cnnlab.runs.contents import read_result, read_status
 from cnnlab.runs.first_edition import groups_of
 from cnnlab.runs.flat import Flat, with_choices
 from cnnlab.runs.naming import short_source
+from cnnlab.runs.read_file import DamagedFileError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.text import plural

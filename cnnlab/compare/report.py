@@ -16,8 +16,8 @@ from rich.text import Text
 from cnnlab.compare.compare import Comparison
 from cnnlab.metrics import METRICS, Metric
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.contents import is_file, reason
 from cnnlab.runs.essential import digest
+from cnnlab.runs.read_file import is_file, reason
 from cnnlab.runs.run_dir import RunDir, write_atomically
 from cnnlab.text import as_typed
 

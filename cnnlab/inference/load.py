@@ -18,8 +18,8 @@ from cnnlab.data.sets.earlier_folder import as_version_1
 from cnnlab.data.sets.folder import Folder
 from cnnlab.discovery import discover
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
-from cnnlab.runs.contents import DamagedFileError, reason
 from cnnlab.runs.data_record import DataRecord, difference
+from cnnlab.runs.read_file import DamagedFileError, reason
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import best_weights
 

@@ -6,24 +6,27 @@ disk, edited by hand or copied badly. It is refused here, by name, and never fur
 
 import json
 import math
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.metrics import split_of
-from cnnlab.registry import CnnlabError
+from cnnlab.runs.read_file import (
+    DEEPEST,
+    DamagedFileError,
+    parse_yaml,
+    read_mapping,
+    reason,
+    require_file,
+    shown,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Content = TypeVar("Content")
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with it
 LARGEST = 1e18  # of any number that a run reports: sums of squares stay finite
-MOST_VALUES, DEEPEST = 100_000, 20  # of a config; aliases can make a small file endless
+MOST_VALUES = 100_000  # of a config; aliases can make a small file endless
 TEXTS = ("name", "sweep", "model", "data", "task", "metric", "precision", "accelerator", "split")
 COUNTS = (
     *("seed", "params", "trainable_params", "macs", "epochs", "steps", "best_epoch"),
@@ -34,17 +37,13 @@ TIMES = ("started", "updated", "finished")
 DIGESTS = ("config", "group", "earlier_group")  # of an identity
 
 
-class DamagedFileError(CnnlabError):
-    """A run's file that cannot be read or does not hold what it should; its path comes first."""
-
-
 def read_status(file: Path) -> dict[str, Any]:
     """The content of a status.json; empty where there is none.
 
     Raises:
         DamagedFileError: it is damaged.
     """
-    return _read(file, json.loads, _status_fault) or {}
+    return read_mapping(file, json.loads, _status_fault) or {}
 
 
 def read_result(file: Path) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def read_result(file: Path) -> dict[str, Any]:
     Raises:
         DamagedFileError: it is damaged.
     """
-    return _read(file, json.loads, _result_fault) or {}
+    return read_mapping(file, json.loads, _result_fault) or {}
 
 
 def read_config(file: Path) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def read_config(file: Path) -> dict[str, Any]:
     Raises:
         DamagedFileError: there is none, or it is damaged.
     """
-    config = _read(file, lambda text: yaml.load(text, Loader=LOADER), _config_fault)
+    config = read_mapping(file, parse_yaml, _config_fault)
     if config is None:
         raise DamagedFileError(f"{file}: no such file")
     return config
@@ -90,63 +89,10 @@ def read_metrics(file: Path) -> "pd.DataFrame":
     return rows.drop_duplicates("epoch", keep="last")
 
 
-def require_file(file: Path) -> None:
-    """Refuse a folder, a pipe or a device, which could be read without end.
-
-    Raises:
-        OSError: it is one of these, or there is nothing.
-    """
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise OSError("is not a file")
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is a file, of any content.
-
-    Raises:
-        DamagedFileError: its folder cannot be looked into.
-    """
-    try:
-        return path.is_file()
-    except OSError as error:
-        raise DamagedFileError(f"{path}: {reason(error)}") from error
-
-
-def reason(error: BaseException) -> str:
-    """Why a file could not be read, in a few words without its path."""
-    if isinstance(error, OSError):
-        return (error.strerror or str(error) or type(error).__name__).lower()
-    if isinstance(error, UnicodeDecodeError):
-        return "is not UTF-8 text"
-    if isinstance(error, RecursionError):
-        return "is nested too deeply"
-    words = " ".join(str(error).split())
-    return words if len(words) <= 200 else f"{words[:200]} ..."
-
-
-def _read(
-    file: Path, parse: Callable[[str], Any], fault: Callable[[dict[str, Any]], str]
-) -> dict[str, Any] | None:
-    """The mapping in a file; None where there is none."""
-    try:
-        require_file(file)
-        content = parse(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise DamagedFileError(f"{file}: {reason(error)}") from error
-    if not isinstance(content, dict):
-        raise DamagedFileError(f"{file}: holds {_shown(content)}, not a mapping")
-    found = fault(content)
-    if found:
-        raise DamagedFileError(f"{file}: {found}")
-    return content
-
-
 def _status_fault(status: dict[str, Any]) -> str:
     identity = status.get("identity")
     if identity is not None and not isinstance(identity, dict):
-        return f"identity={_shown(identity)} is not a mapping"
+        return f"identity={shown(identity)} is not a mapping"
     texts = {key: status.get(key) for key in ("error", "traceback")}
     texts |= {f"identity.{key}": (identity or {}).get(key) for key in DIGESTS}
     tables = {
@@ -155,7 +101,7 @@ def _status_fault(status: dict[str, Any]) -> str:
     }
     imports = status.get("imports")
     if imports is not None and not (isinstance(imports, list) and all(map(_is_text, imports))):
-        return f"imports={_shown(imports)} is not a list of names"
+        return f"imports={shown(imports)} is not a list of names"
     return (
         _first_fault(texts, lambda value: value is None or _is_text(value), "text")
         or _first_fault(tables, _is_table, "a mapping of names")
@@ -216,7 +162,7 @@ def _first_fault(values: Mapping[str, Any], holds: Callable[[Any], bool], kind: 
     """``seed='x' is not a count`` for the first value that does not hold; else empty."""
     for key, value in values.items():
         if not holds(value):
-            return f"{key}={_shown(value)} is not {kind}"
+            return f"{key}={shown(value)} is not {kind}"
     return ""
 
 
@@ -233,8 +179,3 @@ def _is_number(value: Any) -> bool:
     """NaN and infinities are numbers too; a run may have them."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and not LARGEST < abs(value) < math.inf
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:40]} ..."

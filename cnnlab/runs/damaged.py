@@ -6,13 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cnnlab.runs.contents import (
-    DamagedFileError,
-    read_config,
-    read_metrics,
-    read_result,
-    read_status,
-)
+from cnnlab.runs.contents import read_config, read_metrics, read_result, read_status
+from cnnlab.runs.read_file import DamagedFileError
 from cnnlab.runs.run_dir import RunDir
 
 

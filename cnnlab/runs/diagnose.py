@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import holder
-from cnnlab.runs.contents import is_file, reason, require_file
+from cnnlab.runs.read_file import is_file, reason, require_file
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.state import RunState
 from cnnlab.runs.status import RunStatus, read_run

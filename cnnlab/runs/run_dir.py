@@ -14,15 +14,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.contents import (
-    DamagedFileError,
-    is_file,
-    read_config,
-    read_metrics,
-    read_result,
-    read_status,
-)
+from cnnlab.runs.contents import read_config, read_metrics, read_result, read_status
 from cnnlab.runs.durable import replacing
+from cnnlab.runs.read_file import DamagedFileError, is_file
 from cnnlab.runs.state import RunState
 
 if TYPE_CHECKING:

@@ -135,6 +135,12 @@ def _imports(tree: ast.Module) -> Iterator[_Import]:
         elif isinstance(node, ast.ImportFrom):
             module = tuple(node.module.split(".")) if node.module else ()
             yield _Import(node.level, module, tuple(alias.name for alias in node.names))
+        elif isinstance(node, ast.Call) and node.args:
+            function = node.func.attr if isinstance(node.func, ast.Attribute) else node.func
+            name = node.args[0]
+            by_name = getattr(function, "id", function) in ("import_module", "__import__")
+            if by_name and isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield _Import(0, tuple(name.value.split(".")), packages=True)
 
 
 def _code(node: Any) -> Any:

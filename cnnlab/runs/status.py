@@ -13,15 +13,9 @@ from typing import Any
 from cnnlab.metrics import ACCURACY, LOSS, Metric, find_metric, metric_of, split_of
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.runs.claim import holder
-from cnnlab.runs.contents import (
-    LARGEST,
-    DamagedFileError,
-    read_result,
-    read_status,
-    reason,
-    require_file,
-)
+from cnnlab.runs.contents import LARGEST, read_result, read_status
 from cnnlab.runs.flat import Flat, with_choices
+from cnnlab.runs.read_file import DamagedFileError, reason, require_file
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.state import RunState
 

@@ -16,13 +16,13 @@ from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.checkpoint_file import set_aside_damaged
 from cnnlab.runs.claim import ClaimLostError, claimed, ensure_claimed
-from cnnlab.runs.contents import reason
 from cnnlab.runs.damaged import set_aside_unreadable
 from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.durable import DiskFullError, copy, is_disk_full
 from cnnlab.runs.identity import FILES
 from cnnlab.runs.job import Job
 from cnnlab.runs.locate import outdated
+from cnnlab.runs.read_file import reason
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of

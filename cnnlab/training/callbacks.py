@@ -64,7 +64,14 @@ class ClaimCheck(Callback):
     def on_train_epoch_end(self, *_: Any) -> None:
         ensure_claimed(self.run)
 
-    on_save_checkpoint = on_fit_end = on_test_end = on_train_epoch_end
+    def on_save_checkpoint(self, *_: Any) -> None:
+        ensure_claimed(self.run)
+
+    def on_fit_end(self, *_: Any) -> None:
+        ensure_claimed(self.run)
+
+    def on_test_end(self, *_: Any) -> None:
+        ensure_claimed(self.run)
 
 
 class MetricsFile(Callback):

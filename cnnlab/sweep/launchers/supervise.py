@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 from cnnlab.runs.claim import holder
-from cnnlab.runs.contents import reason
 from cnnlab.runs.durable import DiskFullError
+from cnnlab.runs.read_file import reason
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.sweep.launchers.engine import Ended, Engine
