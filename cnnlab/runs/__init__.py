@@ -2,7 +2,8 @@
 
 Read in this order: ``run_dir.py`` (a folder's files), ``job.py``, ``naming.py`` and ``locate.py``
 (which folder a job has), ``identity.py`` (when two jobs are the same one) with ``essential.py``
-(their options), ``source_digest.py`` (their components), ``own_files.py`` with ``data_record.py`` (their data) and
-``first_edition.py`` (older runs), ``claim.py`` (one process per run), ``state.py`` and ``weights.py``. What lists them is in
-``status.py``, ``status_table.py``, ``filter.py``, ``flat.py``, ``diagnose.py`` and ``clean.py``.
+(their options), ``source_digest.py`` (their components), ``own_files.py`` with ``data_record.py``
+(their data) and ``first_edition.py`` (older runs), ``claim.py`` (one process per run), ``state.py``
+and ``weights.py``. What lists them is in ``status.py``, ``status_table.py``, ``filter.py``,
+``flat.py``, ``diagnose.py`` and ``clean.py``.
 """
