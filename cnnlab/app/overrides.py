@@ -94,7 +94,9 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     if "resume" not in typed or typed["resume"] in ("", "null"):
         return list(words)
     run = RunDir.open(typed["resume"])
-    config, choices = run.config(), run.status().get("choices", {})
+    config, choices = run.config(), run.status().get("choices") or {}
+    for missing in (kind for kind in GROUPS if kind not in config):
+        raise CnnlabError(f"{run.config_file}: has no '{missing}'")
     for kind in ("model", "data", "optim"):
         name = config[kind]["name"]
         if kind in typed and typed[kind] not in (name, choices.get(kind)):

@@ -235,7 +235,7 @@ def harmed(
         in_own = name == own or name.startswith(f"{own}/")
         if trains and (in_own or name.endswith(".claim.lock")):
             continue  # trained again, with what was damaged kept beside it
-        if trains and "hidden4" in name and "model.hidden=[4]" in words:
+        if trains and "-m" in words and "_seed1" in name:
             continue  # the run that was cut short is continued
         if after.get(name) != before[name]:
             return f"{name} was {'lost' if name not in after else 'changed'}"
