@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.durable import is_disk_full
 
 LONGEST_NAME = 255  # bytes, of all usual file systems
 
@@ -39,8 +40,11 @@ def make_folder(folder: Path) -> None:
 
     Raises:
         CnnlabError: the file system refuses.
+        OSError: its disk is full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if is_disk_full(error):
+            raise
         raise CnnlabError(f"{folder} cannot be made: {error.strerror}") from error
