@@ -48,7 +48,7 @@ def train(
     from cnnlab.discovery import discover
 
     words, multirun = python_words(overrides)
-    discover([imports] if isinstance(imports, str) else imports)
+    discover(list_of("imports", imports, str, "the name of a module"))
     runs = launch.train(words, multirun=multirun)
     failed = [run for run in runs if not run.is_done]
     if failed:
@@ -69,10 +69,8 @@ def compare(
         CnnlabError: there is nothing to compare.
     """
     from cnnlab.compare import compare as comparing
-    from cnnlab.runs.run_dir import RunDir
 
-    paths = [runs] if isinstance(runs, str | Path | RunDir) else list(runs)
-    return comparing.compare(paths).table
+    return comparing.compare(list_of("runs", runs, (str, os.PathLike), "a run's folder")).table
 
 
 def load_run(path: "str | Path | RunDir") -> "Run":
@@ -84,6 +82,22 @@ def load_run(path: "str | Path | RunDir") -> "Run":
     from cnnlab.inference.load import load_run as load
 
     return load(path)
+
+
+def list_of(argument: str, given: Any, kind: Any, what: str) -> list[Any]:
+    """One or several, as a list.
+
+    Raises:
+        CnnlabError: something else is among them, or an empty string.
+    """
+    is_several = isinstance(given, Iterable) and not isinstance(given, kind)
+    found = list(given) if is_several else [given]
+    for item in found:
+        if not isinstance(item, kind) or item == "":
+            shown = repr(item) if isinstance(item, str | int | None) else type(item).__name__
+            hint = "; give its .folder" if hasattr(item, "folder") else ""
+            raise CnnlabError(f"{argument}: {shown} is not {what}{hint}")
+    return found
 
 
 def __getattr__(name: str) -> Any:

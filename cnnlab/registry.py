@@ -154,8 +154,9 @@ def _origin(component: Callable[..., Any]) -> tuple[str, str]:
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """The end of a refusal: the nearest allowed name, and all of them while they are few."""
     names = sorted(allowed)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+    by_letters = {name.casefold(): name for name in reversed(names)}
+    close = difflib.get_close_matches(word.casefold(), by_letters, n=1, cutoff=0.5)
+    hint = f"; did you mean '{by_letters[close[0]]}'?" if close else ""
     return f"{hint} (one of: {', '.join(names)})" if 0 < len(names) <= 20 else hint
 
 

@@ -15,10 +15,10 @@ class _Callable(ModuleType):
     # ``cnnlab.compare`` is a function of the Python API and also this package: importing any of
     # its modules would replace the function by the package, so the package itself can be called.
     def __call__(self, runs: Any) -> Any:
+        from cnnlab import list_of
         from cnnlab.compare.compare import compare
 
-        one = isinstance(runs, str | os.PathLike)
-        return compare([runs] if one else list(runs)).table
+        return compare(list_of("runs", runs, (str, os.PathLike), "a run's folder")).table
 
 
 sys.modules[__name__].__class__ = _Callable
