@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnlab.registry import CnnlabError
+from cnnlab.registry import CnnlabError, list_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,22 +82,6 @@ def load_run(path: "str | Path | RunDir") -> "Run":
     from cnnlab.inference.load import load_run as load
 
     return load(path)
-
-
-def list_of(argument: str, given: Any, kind: Any, what: str) -> list[Any]:
-    """One or several, as a list.
-
-    Raises:
-        CnnlabError: something else is among them, or an empty string.
-    """
-    is_several = isinstance(given, Iterable) and not isinstance(given, kind)
-    found = list(given) if is_several else [given]
-    for item in found:
-        if not isinstance(item, kind) or item == "":
-            shown = repr(item) if isinstance(item, str | int | None) else type(item).__name__
-            hint = "; give its .folder" if hasattr(item, "folder") else ""
-            raise CnnlabError(f"{argument}: {shown} is not {what}{hint}")
-    return found
 
 
 def __getattr__(name: str) -> Any:

@@ -160,6 +160,22 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     return f"{hint} (one of: {', '.join(names)})" if 0 < len(names) <= 20 else hint
 
 
+def list_of(argument: str, values: Any, kind: Any, what: str) -> list[Any]:
+    """One or several, as a list.
+
+    Raises:
+        CnnlabError: something else is among them, or an empty string.
+    """
+    is_several = isinstance(values, Iterable) and not isinstance(values, kind)
+    found = list(values) if is_several else [values]
+    for item in found:
+        if not isinstance(item, kind) or item == "":
+            shown = repr(item) if isinstance(item, str | int | None) else type(item).__name__
+            hint = "; give its .folder" if hasattr(item, "folder") else ""
+            raise CnnlabError(f"{argument}: {shown} is not {what}{hint}")
+    return found
+
+
 MODELS = Registry("model")
 DATASETS = Registry("data")
 OPTIMIZERS = Registry("optim")

@@ -15,8 +15,8 @@ class _Callable(ModuleType):
     # ``cnnlab.compare`` is a function of the Python API and also this package: importing any of
     # its modules would replace the function by the package, so the package itself can be called.
     def __call__(self, runs: Any) -> Any:
-        from cnnlab import list_of
         from cnnlab.compare.compare import compare
+        from cnnlab.registry import list_of
 
         return compare(list_of("runs", runs, (str, os.PathLike), "a run's folder")).table
 
