@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnlab.registry import CnnlabError, list_of
+from cnnlab.registry import CnnlabError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,7 @@ def train(
     from cnnlab.app import train as launch
     from cnnlab.app.arguments import python_words
     from cnnlab.discovery import discover
+    from cnnlab.registry import list_of
 
     words, multirun = python_words(overrides)
     discover(list_of("imports", imports, str, "the name of a module"))
@@ -69,6 +70,7 @@ def compare(
         CnnlabError: there is nothing to compare.
     """
     from cnnlab.compare import compare as comparing
+    from cnnlab.registry import list_of
 
     return comparing.compare(list_of("runs", runs, (str, os.PathLike), "a run's folder")).table
 
