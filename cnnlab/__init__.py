@@ -46,9 +46,10 @@ def train(
     from cnnlab.app import train as launch
     from cnnlab.app.arguments import python_words
     from cnnlab.discovery import discover
+    from cnnlab.registry import list_of
 
     words, multirun = python_words(overrides)
-    discover([imports] if isinstance(imports, str) else imports)
+    discover(list_of("imports", imports, str, "the name of a module"))
     runs = launch.train(words, multirun=multirun)
     failed = [run for run in runs if not run.is_done]
     if failed:
@@ -69,10 +70,9 @@ def compare(
         CnnlabError: there is nothing to compare.
     """
     from cnnlab.compare import compare as comparing
-    from cnnlab.runs.run_dir import RunDir
+    from cnnlab.registry import list_of
 
-    paths = [runs] if isinstance(runs, str | Path | RunDir) else list(runs)
-    return comparing.compare(paths).table
+    return comparing.compare(list_of("runs", runs, (str, os.PathLike), "a run's folder")).table
 
 
 def load_run(path: "str | Path | RunDir") -> "Run":

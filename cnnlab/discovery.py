@@ -32,6 +32,9 @@ def discover(imports: Iterable[str] = ()) -> None:
     Raises:
         CnnlabError: a named module cannot be imported.
     """
+    imports = list(imports)
+    if not all(name.strip() for name in imports):
+        raise CnnlabError("--import names no module")
     for ours in OURS:
         importlib.import_module(f"cnnlab.{ours}")
     for point in entry_points(group="cnnlab"):

@@ -154,9 +154,26 @@ def _origin(component: Callable[..., Any]) -> tuple[str, str]:
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """The end of a refusal: the nearest allowed name, and all of them while they are few."""
     names = sorted(allowed)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+    by_letters = {name.casefold(): name for name in reversed(names)}
+    close = difflib.get_close_matches(word.casefold(), by_letters, n=1, cutoff=0.5)
+    hint = f"; did you mean '{by_letters[close[0]]}'?" if close else ""
     return f"{hint} (one of: {', '.join(names)})" if 0 < len(names) <= 20 else hint
+
+
+def list_of(argument: str, values: Any, kind: Any, what: str) -> list[Any]:
+    """One or several, as a list.
+
+    Raises:
+        CnnlabError: something else is among them, or an empty string.
+    """
+    is_several = isinstance(values, Iterable) and not isinstance(values, kind)
+    found = list(values) if is_several else [values]
+    for item in found:
+        if not isinstance(item, kind) or item == "":
+            shown = repr(item) if isinstance(item, str | int | None) else type(item).__name__
+            hint = "; give its .folder" if hasattr(item, "folder") else ""
+            raise CnnlabError(f"{argument}: {shown} is not {what}{hint}")
+    return found
 
 
 MODELS = Registry("model")

@@ -1,5 +1,8 @@
 """``cnnlab.train`` and ``cnnlab.compare`` take what a person would write in a notebook."""
 
+import importlib
+from types import SimpleNamespace
+
 import pytest
 
 import cnnlab
@@ -32,6 +35,7 @@ def test_words_are_a_line_or_a_list(overrides, words, multirun):
         ("model='mlp", "cannot read"),
         ([{"model": "mlp"}], "is not an override; give strings, 'KEY=VALUE'"),
         ([3], "3 is not an override"),
+        (["model=mlp seed=3"], r"several words in one; give \['model=mlp', 'seed=3'\]"),
     ],
 )
 def test_other_flags_are_refused(overrides, message):
@@ -53,6 +57,22 @@ def test_minus_m_keeps_the_overrides(tmp_path, monkeypatch):
     assert cnnlab.compare(run.path).equals(table)
     assert cnnlab.compare(run).equals(table)
     assert cnnlab.compare([run]).equals(table)
+
+
+@pytest.mark.parametrize("imports", [None, [5], "", ["a", None]])
+def test_imports_are_names_of_modules(imports):
+    with pytest.raises(cnnlab.CnnlabError, match=r"imports: .* is not the name of a module"):
+        cnnlab.train("model=mlp", imports=imports)
+
+
+def test_runs_are_folders():
+    run = SimpleNamespace(folder="runs/a")  # as of load_run
+    for runs in ("", None, [5], run, [run]):
+        for compare in (cnnlab.compare, importlib.import_module("cnnlab.compare")):
+            with pytest.raises(cnnlab.CnnlabError, match=r"runs: .* is not a run's folder"):
+                compare(runs)
+    with pytest.raises(cnnlab.CnnlabError, match=r"give its \.folder"):
+        cnnlab.compare(run)
 
 
 def test_a_module_is_one_name():

@@ -83,3 +83,7 @@ def test_after_a_temporary_block_the_registry_holds_what_it_held_before():
     with pytest.raises(ZeroDivisionError), registry.temporary():
         registry.register("b")(1 / 0)
     assert len(registry) == 1
+
+
+def test_letter_case_hides_no_name():
+    assert nearest("MLP", [*(f"name{i}" for i in range(30)), "mlp"]) == "; did you mean 'mlp'?"

@@ -1,6 +1,7 @@
 """The arguments of ``cnnlab train``: overrides, -m, --config-dir, and questions for Hydra."""
 
 import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ MULTIRUN = ("-m", "--multirun")
 CONFIG_DIR = ("--config-dir", "-cd")
 HELP = ("--help", "-h")
 CFG, PACKAGE, INFO = ("--cfg", "-c"), ("--package", "-p"), ("--info", "-i")
-HYDRA_HELP, RESOLVE = "--hydra-help", "--resolve"
+RESOLVE = "--resolve"
+OURS = ("--plan", "--verbose", "-v", "--import")  # read before, by typer
 VALUED_QUESTIONS = (*CFG, *PACKAGE, *INFO)
-QUESTIONS = (*VALUED_QUESTIONS, HYDRA_HELP, RESOLVE)
+QUESTIONS = (*VALUED_QUESTIONS, RESOLVE)
 ANSWERS = {  # what Hydra can show
     **dict.fromkeys(CFG, ("job", "hydra", "all")),
     **dict.fromkeys(INFO, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
@@ -56,12 +58,14 @@ def read_arguments(words: Sequence[str]) -> Arguments:
             multirun = True
         elif word in HELP:
             wants_help = True
+        elif equals and flag in (*MULTIRUN, *HELP, *OURS):
+            raise CnnlabError(f"{word}: {flag} takes no value")
         elif flag in CONFIG_DIR:
-            folders.append(value if equals else _value(flag, next(rest, None)))
+            folders.append(_value(flag, value if equals else next(rest, None)))
         elif flag in QUESTIONS:
             questions += _question(flag, value if equals else None, rest)
         else:
-            known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS)
+            known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS, *OURS)
             raise CnnlabError(f"no flag {flag}{nearest(flag, known)}")
     _check_questions(questions)
     overrides += _search_path(folders)
@@ -90,6 +94,9 @@ def python_words(overrides: str | Sequence[str]) -> tuple[list[str], bool | None
     for word in words:
         if not isinstance(word, str):
             raise CnnlabError(f"{word!r} is not an override; give strings, 'KEY=VALUE'")
+        if re.fullmatch(r"[\w./]+=[^\s'\"\[{(]+(\s+[\w./]+=\S*)+", word):
+            several = "', '".join(word.split())
+            raise CnnlabError(f"'{word}' is several words in one; give ['{several}']")
         if word.startswith("-") and word not in MULTIRUN:
             raise CnnlabError(f"{word}: from Python there is only -m; flags are for the terminal")
     kept = [word for word in words if word not in MULTIRUN]
@@ -102,7 +109,7 @@ def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:
         if value is not None:
             raise CnnlabError(f"{flag}={value}: {flag} takes no value")
         return [flag]
-    answer = _value(flag, next(rest, None)) if value is None else value
+    answer = _value(flag, next(rest, None) if value is None else value)
     if answer not in ANSWERS.get(flag, (answer,)):
         raise CnnlabError(f"{flag} {answer} cannot be shown{nearest(answer, ANSWERS[flag])}")
     return [flag, answer] if value is None else [f"{flag}={answer}"]
@@ -111,7 +118,7 @@ def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:
 def _check_questions(questions: Sequence[str]) -> None:
     """Refuse what Hydra would pass over: two questions at once, or half a question."""
     flags = [word.partition("=")[0] for word in questions]
-    main = [flag for flag in flags if flag in (*CFG, *INFO, HYDRA_HELP)]
+    main = [flag for flag in flags if flag in (*CFG, *INFO)]
     if len(main) > 1:
         raise CnnlabError(f"{' '.join(main)}: one question at a time")
     for flag in flags:

@@ -12,6 +12,7 @@ import typer
 
 from cnnlab.app.cli_listing import (
     Imports,
+    check_folder,
     completion,
     data_sets,
     discover_named,
@@ -123,12 +124,16 @@ def evaluate_run(
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where tables and pictures go [default: beside the runs].")
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Where tables and pictures go [default: beside the runs]."
+        ),
     ] = None,
     imports: Imports = None,
 ) -> None:
     """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
     discover_named(imports)
+    chosen = check_folder("--out", out)
     from rich.console import Console
 
     from cnnlab.compare.compare import compare as compare_runs
@@ -136,7 +141,7 @@ def compare(
 
     comparison = compare_runs(runs)
     print_report(comparison, Console())
-    folder = out or report_folder(runs)
+    folder = chosen or report_folder(runs)
     write_report(comparison, folder)
     print(folder)
 

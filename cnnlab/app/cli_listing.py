@@ -21,6 +21,25 @@ def discover_named(imports: list[str] | None) -> None:
         discover(imports or [])
 
 
+def check_folder(flag: str, folder: str | None) -> Path | None:
+    """The folder that a flag names, which is there or can be made.
+
+    Raises:
+        CnnlabError: it names none, or a file.
+    """
+    if folder is None:
+        return None
+    from cnnlab.registry import CnnlabError
+
+    path = Path(folder).expanduser()
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise CnnlabError(f"{flag} {folder}: {place} is a file, not a folder")
+    if not folder:
+        raise CnnlabError(f"{flag} needs a value")
+    return path
+
+
 def models(
     data: Annotated[
         str | None, typer.Option(help="Count parameters and MACs for this data set.")

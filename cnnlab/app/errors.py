@@ -34,6 +34,11 @@ INTERPOLATION_ERRORS = (
     UnsupportedInterpolationType,
 )
 QUOTE, ADD_M = "'", ": add -m to sweep over them"
+PLAIN = {  # Hydra's messages by how they begin, and ours
+    r"Could not append to config\. An item is already at '(.*)'": "+{0}=...: without +, {0}=...",
+    r"Could not delete from config\. '((\w+)\.(.*))' does not": "~{0}: no {1} '{2}' is chosen",
+    r"Error merging override (.*)": "{0}: the option takes no such value",
+}
 # Who has options of these groups: with the others there is nothing to set.
 OWNERS = {
     "hydra.launcher": "hydra/launcher=joblib and others",
@@ -73,6 +78,9 @@ def composition_error(error: BaseException) -> CompositionError:
         return CompositionError(f"cannot read '{error.override}': {_unreadable(error)}")
     if text.startswith(("Ambiguous value", "Sweep parameters")):
         return CompositionError(f"{text.split(QUOTE)[1]} is several values{ADD_M}")
+    for start, said in PLAIN.items():
+        if match := re.match(start, text):
+            return CompositionError(said.format(*match.groups()))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return CompositionError("\n".join(lines[:2]))
 
@@ -109,6 +117,8 @@ def _interpolation(error: OmegaConfBaseException) -> str:
     key, said = error.full_key, first_line(str(error.msg or error))
     if isinstance(error, InterpolationKeyError):
         said = said.replace("Interpolation key", "there is no option").removesuffix(" not found")
+    if said.startswith("Recursive interpolation"):
+        said = "its value refers to itself"
     said = re.sub(r"^\w+ raised while resolving interpolation: ", "", said)
     return f"{key}: {said}" if key else said
 

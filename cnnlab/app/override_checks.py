@@ -14,6 +14,7 @@ from cnnlab.registry import CnnlabError, CompositionError, nearest
 from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SWEEPERS
+from cnnlab.text import as_typed
 
 HYDRAS_CHOICES: dict[str, Collection[str]] = {
     "hydra/launcher": LAUNCHERS,
@@ -21,6 +22,13 @@ HYDRAS_CHOICES: dict[str, Collection[str]] = {
 }
 HYDRAS_OPTIONS = ("hydra.launcher", "hydra.sweeper")
 SEARCH_PATH = "hydra.searchpath"  # where --config-dir goes
+FOLDERS = "cnnlab makes its own run folders and logs; runs_dir=... says where; "
+INSTEAD = {  # of options of Hydra's, by how they begin
+    "hydra.run.": FOLDERS,
+    "hydra.sweep.": FOLDERS,
+    "hydra.job.chdir.": FOLDERS,
+    "hydra.verbose.": "--verbose shows more; ",
+}
 ONE_NAME = (*GROUPS, "trainer")  # groups of which exactly one is chosen
 CHOSEN = (*ONE_NAME, *LISTS, "experiment")
 
@@ -44,12 +52,29 @@ def check_override(override: Override) -> None:
         raise CompositionError(
             f"{line}: an option cannot be removed; give it a value, {key}={_example(key)}"
         )
+    if override.package is not None:
+        place = f"@{override.package}"
+        raise CompositionError(f"{line}: without {place}, {line.lstrip('+').replace(place, '')}")
     if key in CHOSEN and (override.is_add() or override.is_force_add()):
         raise CompositionError(f"{line}: without +, {line.lstrip('+')}")
     if is_hydras(override):
         _check_hydras(override)
+    _check_no_name(override)
     if override.is_discrete_sweep() and num_values(override) == 0:
         raise CompositionError(f"{line}: there is no such value")
+
+
+def _check_no_name(override: Override) -> None:
+    """Refuse another component by its name alone: the options would be those of the first."""
+    group, _, option = override.key_or_group.partition(".")
+    value = override.value()
+    if group in GROUPS and option in ("", "name"):
+        if isinstance(value, dict) and "name" in value:
+            value = value["name"]
+        elif not option:
+            return
+        name = value if isinstance(value, str) else "NAME"
+        raise CompositionError(f"{override.input_line}: choose it with {group}={name}")
 
 
 def check_choice(group: str, name: str, choices: Collection[str]) -> None:
@@ -103,13 +128,17 @@ def _check_hydras(override: Override) -> None:
     if override.is_sweep_override():
         raise CnnlabError(f"{line}: a sweep has one {key}; give one value")
     if key in HYDRAS_CHOICES:
-        check_choice(key, str(override.value()), HYDRAS_CHOICES[key])
-    elif key != SEARCH_PATH and not key.startswith(tuple(f"{o}." for o in HYDRAS_OPTIONS)):
+        check_choice(key, as_typed(override.value()), HYDRAS_CHOICES[key])
+    elif key == SEARCH_PATH:
+        folders = override.value()
+        if not isinstance(folders, list) or not all(isinstance(f, str) for f in folders):
+            raise CnnlabError(f"{line}: give a list of folders, or --config-dir FOLDER")
+    elif not key.startswith(tuple(f"{o}." for o in HYDRAS_OPTIONS)):
         options = [*HYDRAS_CHOICES, *(f"{option}.*" for option in HYDRAS_OPTIONS)]
-        raise CnnlabError(
-            f"{line}: cnnlab makes its own run folders and logs; runs_dir=... says where. "
-            f"Of Hydra's options there are {', '.join(options)}"
-        )
+        value = override.value()
+        names = [f"{key}.{name}." for name in value] if isinstance(value, dict) else [f"{key}."]
+        instead = next((INSTEAD[s] for s in INSTEAD if any(n.startswith(s) for n in names)), "")
+        raise CnnlabError(f"{line}: {instead}of Hydra's options there are {', '.join(options)}")
 
 
 def _example(key: str) -> str:

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
+from hydra.core.override_parser.types import Override
+
+from cnnlab.config.check import NOT_TEXT
 from cnnlab.config.flags import flags, run_level_annotation
 from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.config.schema import options
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.contents import read_status
 from cnnlab.runs.run_dir import RunDir
 
-# What Hydra's grammar reads as a number or a bool.
-NOT_TEXT = re.compile(
-    r"[+-]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[+-]?\d[\d_]*)?|true|false|[+-]?(inf|nan)", re.IGNORECASE
-)
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 
@@ -33,6 +33,15 @@ def quote(value: Any) -> str:
     return (
         "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     )
+
+
+def as_typed_word(override: Override) -> str:
+    """An override in a message: without the quotation marks that ``quote_values`` put there."""
+    line = str(override.input_line)
+    value = None if override.is_sweep_override() else override.value()
+    if isinstance(value, str) and line == f"{override.get_key_element()}={quote(value)}":
+        return f"{override.get_key_element()}={value}"
+    return line
 
 
 def quote_values(words: Sequence[str]) -> list[str]:
@@ -89,12 +98,16 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     Raises:
         CnnlabError: RUN is not a run, or another model, data set or weights are asked for.
     """
+    for word in words:
+        if re.match(r"[+~]+resume=", word):
+            raise CnnlabError(f"{word}: without {word[0]}, {word.lstrip('+~')}")
+    words = [word for word in words if word != "resume=null"]  # as it is without
     pairs = (word.partition("=")[::2] for word in words if "=" in word)
     typed = {key: value.strip("'\"") for key, value in pairs}
-    if "resume" not in typed or typed["resume"] in ("", "null"):
+    if "resume" not in typed:
         return list(words)
-    run = RunDir.open(typed["resume"])
-    config, choices = run.config(), run.status().get("choices") or {}
+    run = _resumed(typed["resume"])
+    config, choices = run.config(), read_status(run.status_file).get("choices") or {}
     for missing in (kind for kind in GROUPS if kind not in config):
         raise CnnlabError(f"{run.config_file}: has no '{missing}'")
     for kind in ("model", "data", "optim"):
@@ -142,6 +155,18 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     ]
     base = [word for word in base if word.partition("=")[0] not in groups]
     return base + list(words)
+
+
+def _resumed(path: str) -> RunDir:
+    if not path:
+        raise CnnlabError("resume=: give a run's folder, resume=RUN")
+    try:
+        if (place := Path(path).expanduser()).exists() and not place.is_dir():
+            raise CnnlabError(f"{path}: a file; give a run's folder")
+        return RunDir.open(path)
+    except CnnlabError as error:
+        one = "; resume continues one run" if "," in path else ""
+        raise CnnlabError(f"resume={error}{one}") from error
 
 
 def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,13 +1,13 @@
 """One job: from Hydra's composition to a checked config, its identity and its folder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.errors import as_chosen, plain_errors
-from cnnlab.app.overrides import expand_resume, quote
+from cnnlab.app.overrides import expand_resume
 from cnnlab.app.resume import check_unchanged, resume_in_place
 from cnnlab.config.options import RunConfig
 from cnnlab.config.parse import parse
@@ -19,7 +19,7 @@ from cnnlab.training.assemble import preflight, resolve_epochs
 
 
 @scanned_once()
-def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
+def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
     """Check a composed config as a whole: types, bounds, geometry, sizes. Writes nothing.
 
     Args:
@@ -43,15 +43,16 @@ def prepare(composed: DictConfig, overrides: Iterable[Override]) -> Job:
         raise as_chosen(error, choices) from error
     if checked.resume is not None:
         config = resume_in_place(config)
-        overrides = _typed_beside(checked.resume, overrides)
+        implied = implied_words(overrides)
+        overrides = [o for o in overrides if str(o.input_line) not in implied]
     name = run_name(choices, key_values(overrides))
     return Job.of(config, choices, name, cost)
 
 
-def _typed_beside(resume: str, overrides: Iterable[Override]) -> list[Override]:
-    """The overrides without those that ``resume=RUN`` stands for."""
-    implied = set(expand_resume([f"resume={quote(resume)}"])[:-1])
-    return [override for override in overrides if str(override.input_line) not in implied]
+def implied_words(overrides: Iterable[Override]) -> set[str]:
+    """The words that ``resume=RUN`` stands for; nobody typed them."""
+    resumed = [str(o.input_line) for o in overrides if o.key_or_group == "resume"]
+    return set(expand_resume(resumed)[:-1])
 
 
 def typed(composed: DictConfig) -> RunConfig:

@@ -15,7 +15,7 @@ from cnnlab.runs.flat import flatten
 from cnnlab.runs.identity import identify
 from cnnlab.runs.own_files import own_files
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.text import duration, plural
+from cnnlab.text import as_typed, duration, plural
 
 FIXED = ("seed", "batch_size", "trainer.accumulate", "optim.name")
 FIXED_GROUPS = ("model", "data", "init")
@@ -39,7 +39,7 @@ def check_unchanged(config: RunConfig) -> None:
             if key == "seed":
                 hint = f"; for other seeds from its weights: init.from={config.resume}"
             raise CnnlabError(
-                f"{key}={_typed(value)}: resume continues with {_typed(before[key])}, "
+                f"{key}={as_typed(value)}: resume continues with {as_typed(before[key])}, "
                 f"the {key} of {run.name}{hint}"
             )
 
@@ -52,10 +52,6 @@ def _is_fixed(key: str, config: RunConfig) -> bool:
         return False
     own = component_flags(DATASETS[config.data["name"]].component)
     return group != "data" or option not in own or own[option].identity
-
-
-def _typed(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if value in (True, False) else str(value)
 
 
 def resume_in_place(config: RunConfig) -> RunConfig:

@@ -10,6 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.command import Command
 from cnnlab.app.grid import ends_of_grid, expand_grid, num_jobs
+from cnnlab.app.overrides import as_typed_word
+from cnnlab.app.prepare import implied_words
 from cnnlab.data.scan import scanned_once
 from cnnlab.registry import MODELS, CnnlabError
 from cnnlab.runs.job import Job
@@ -116,6 +118,7 @@ def check_jobs(command: Command) -> list[Job]:
         o.key_or_group == "model" and isinstance(o.value(), Glob) for o in command.overrides
     )
     grid = expand_grid(command)
+    implied = implied_words(command.overrides)
     refused: dict[str, str] = {}  # by the job's words
     left_out: dict[str, str] = {}  # by the model
     jobs: list[Job] = []
@@ -130,7 +133,9 @@ def check_jobs(command: Command) -> list[Job]:
             if by_glob and message.startswith("model"):
                 left_out[next(word for word in words if word.startswith("model="))] = message
             else:
-                refused[" ".join(_without_place(words))] = message
+                typed = [o for o in overrides if str(o.input_line) not in implied]
+                typed = [o for o in typed if o.key_or_group not in ("sweep.name", "runs_dir")]
+                refused[" ".join(as_typed_word(o) for o in typed)] = message
             continue
         jobs.append(job)
     if refused or not jobs:
@@ -149,6 +154,8 @@ def _refusal(reasons: Mapping[str, str], number: int) -> str:
         jobs_of.setdefault(first_line(reason), []).append(job)
     lines = [f"{len(reasons)} of {number} jobs refused; nothing was started"]
     for reason, jobs in jobs_of.items():
+        if len(jobs) == 1:
+            reason = reason.removeprefix(f"{jobs[0]}: ")
         more = f" and {len(jobs) - MAX_SHOWN} more" if len(jobs) > MAX_SHOWN else ""
         lines.append(f"  {', '.join(jobs[:MAX_SHOWN])}{more}: {reason}")
     if len(lines) > MAX_LINES:
@@ -198,7 +205,3 @@ def _to_dict(node: DictConfig) -> dict[str, object]:
     content = OmegaConf.to_container(node, resolve=True)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
-
-
-def _without_place(words: Sequence[str]) -> list[str]:
-    return [word for word in words if not word.startswith(("sweep.name=", "runs_dir="))]

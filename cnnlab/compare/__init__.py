@@ -16,9 +16,9 @@ class _Callable(ModuleType):
     # its modules would replace the function by the package, so the package itself can be called.
     def __call__(self, runs: Any) -> Any:
         from cnnlab.compare.compare import compare
+        from cnnlab.registry import list_of
 
-        one = isinstance(runs, str | os.PathLike)
-        return compare([runs] if one else list(runs)).table
+        return compare(list_of("runs", runs, (str, os.PathLike), "a run's folder")).table
 
 
 sys.modules[__name__].__class__ = _Callable

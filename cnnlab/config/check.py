@@ -6,14 +6,20 @@ nested dataclasses need no translation into Hydra's own types.
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cnnlab.registry import CnnlabError, Range, nearest
+from cnnlab.text import as_typed
 
 LARGEST_INT = 2**32 - 1  # of NumPy's seeds; nothing that can be counted here is larger
+# What Hydra's grammar reads as a number or a bool.
+NOT_TEXT = re.compile(
+    r"[+-]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[+-]?\d[\d_]*)?|true|false|[+-]?(inf|nan)", re.IGNORECASE
+)
 MAX_DIGITS = 40  # of a number in a message
 LARGEST_FLOAT = 3.4e38  # float32 holds no more
 
@@ -68,7 +74,8 @@ def _check_scalar(key: str, value: Any, kind: type) -> Any:
     if kind is type(None) and value is None:
         return None
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    raise CnnlabError(f"{key}={_shown(value)} must be {words.get(kind, type_name(kind))}")
+    shown = f"'{value}'" if isinstance(value, str) and NOT_TEXT.fullmatch(value) else _shown(value)
+    raise CnnlabError(f"{key}={shown} must be {words.get(kind, type_name(kind))}")
 
 
 def _check_magnitude(key: str, value: float, largest: float) -> None:
@@ -110,7 +117,7 @@ def _check_sequence(key: str, value: Any, kind: type, members: tuple[Any, ...]) 
         raise CnnlabError(f"{key}={_shown(value)} must be a list: {key}=[...]")
     if kind is tuple and members and members[-1] is not Ellipsis:
         if len(value) != len(members):
-            raise CnnlabError(f"{key}={list(value)} must hold {len(members)} values")
+            raise CnnlabError(f"{key}={_shown(value)} must hold {len(members)} values")
         return tuple(
             check(f"{key}[{i}]", v, m) for i, (v, m) in enumerate(zip(value, members, strict=True))
         )
@@ -136,7 +143,9 @@ def _check_dataclass(key: str, value: Any, cls: Any) -> Any:
     try:
         return cls(**values)
     except ValueError as error:  # how a dataclass refuses a combination of its fields
-        raise CnnlabError(f"{key}: {error}" if key else str(error)) from error
+        said, is_named = str(error), str(error).partition("=")[0] in allowed
+        joint = "" if not key else "." if is_named else ": "
+        raise CnnlabError(f"{key}{joint}{said}") from error
 
 
 def _shown(value: Any) -> str:
@@ -144,7 +153,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:
         power = int(math.log10(abs(value)))
         return f"{'-' * (value < 0)}{abs(value) // 10 ** (power - 3)}... ({power + 1} digits)"
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    return as_typed(value)
 
 
 def type_name(annotation: Any) -> str:

@@ -114,8 +114,11 @@ def unknown_key(registry: Registry, name: str, key: str) -> str:
     """Says what a component has in place of an unknown key, and who has that key."""
     own = options(registry[name].component)
     owners = [entry.name for entry in registry if key in options(entry.component)]
-    elsewhere = f"; {registry.kind}={owners[0]} has one" if owners else ""
-    return f"{registry.kind}={name} has no option '{key}'{elsewhere}{nearest(key, own)}"
+    refusal = f"{registry.kind}={name} has no option '{key}'"
+    if not owners:
+        return f"{refusal}{nearest(key, own)}"
+    has = f"; {registry.kind}={name} has: {', '.join(sorted(own))}" if own else ""
+    return f"{refusal}; {registry.kind}={owners[0]} has one{has}"
 
 
 def _refuse_missing_packages(registry: Registry, entry: Entry) -> None:

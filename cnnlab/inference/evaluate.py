@@ -15,6 +15,7 @@ from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.inference.load import Run, load_run, naming
 from cnnlab.metrics import metric_of, show_scores
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.contents import read_result, read_status
 from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
@@ -35,6 +36,8 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     folder = RunDir.open(path)
     state, status = state_of(folder)
     if state is not RunState.DONE:
+        read_status(folder.status_file)  # where one of the two is damaged, that is said
+        read_result(folder.result_file)
         error = f"; {first_line(status['error'])}" if status.get("error") else ""
         raise CnnlabError(
             f"{folder} is not finished (it is {state}{error}); `cnnlab train` continues it"

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 
+from cnnlab.app.command import read_command
 from cnnlab.app.compose import compose
 from cnnlab.app.resume import resume_in_place
 from cnnlab.runs.checkpoint_file import resumable
@@ -132,3 +133,25 @@ def test_a_run_that_stopped_early_or_is_being_run(cnnlab, source) -> None:
     assert "it stopped after 1 epoch without improvement; give trainer.early_stopping" in answer.err
     more = compose([f"resume={stopped}", "trainer.early_stopping=3"])
     assert dataclasses.asdict(more)["trainer"]["early_stopping"] == 3
+
+
+def test_a_refused_sweep_names_what_was_typed(cnnlab, source) -> None:
+    words = [f"resume={source}", "trainer.max_steps=9", "optim.lr=0.1,-1"]
+    answer = cnnlab("train", "-m", *words)
+    assert answer.code == 2
+    refused = f"  resume={source} trainer.max_steps=9 optim.lr=-1: optim.lr=-1 must be above 0"
+    assert answer.err.splitlines()[1].startswith(refused)
+
+
+def test_a_damaged_status_is_named(cnnlab, source) -> None:
+    source.status_file.write_text("{")
+    for words in (["test", str(source)], ["train", f"resume={source}", "trainer.max_steps=9"]):
+        answer = cnnlab(*words)
+        assert answer.code == 2
+        assert answer.err.startswith(f"cnnlab: {source.status_file}: ")
+        assert len(answer.err.splitlines()) == 1
+
+
+def test_resume_null_is_no_part_of_a_name() -> None:
+    command = read_command(["model=mlp", "resume=null"], None)
+    assert command.make_job(command.overrides).run_dir.name.startswith("mlp_digits-")

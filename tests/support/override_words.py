@@ -94,6 +94,8 @@ FLAGS: tuple[tuple[str, ...], ...] = (
     *(("--plan",), ("--verbose",), ("--import", "no_such_module"), ("--plan=1",), ("-",)),
     *(
         ("--hydra-help",),
+        ("-m=1",),
+        ("--plam",),
         ("--run",),
         ("--config-name", "x"),
         ("-sc", "install=bash"),

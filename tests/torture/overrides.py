@@ -26,7 +26,10 @@ from torture.trials import Outcome, OutOfTime, time_limit, torture
 SECONDS = 60.0  # of processor time for a list
 MEMORY = 4 * 2**30  # bytes beyond what the process has when it begins
 MAX_LINES = 3
-FOREIGN = ("Traceback", "Error executing job", "hydra.cc/docs", "HYDRA_FULL_ERROR", "Warning:")
+FOREIGN = (
+    *("Traceback", "Error executing job", "hydra.cc/docs", "HYDRA_FULL_ERROR", "Warning:"),
+    *("Could not", "Error merging", "Either remove", "Recursive interpolation", "must hold"),
+)
 _runs: list[str] = []
 
 

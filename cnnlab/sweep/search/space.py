@@ -147,6 +147,8 @@ def _interval(sweep: IntervalSweep) -> Dimension:
     low, high, log = sweep.start, sweep.end, "log" in sweep.tags
     assert low is not None
     assert high is not None
+    if log and low <= 0:
+        raise ValueError(f"tag log needs numbers above 0, not {low}")
     if low >= high:
         raise ValueError(f"the interval must start below its end, {high}")
     if isinstance(low, int) and isinstance(high, int):
@@ -164,6 +166,8 @@ def _range(sweep: RangeSweep) -> Dimension:
         raise ValueError(f"more than {MAX_VALUES:,} values; an interval(...) has any number")
     exact = [start + i * step for i in range(count)]
     low, high, log = min(exact), max(exact), "log" in sweep.tags
+    if log and low <= 0:
+        raise ValueError(f"tag log needs numbers above 0, not {low}")
     if all(isinstance(x, int) for x in (sweep.start, sweep.stop, sweep.step)):
         whole = IntDistribution(int(low), int(high), log=log, step=int(abs(step)))
         return Dimension(whole, tuple(map(int, exact)))

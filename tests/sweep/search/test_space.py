@@ -63,7 +63,7 @@ def test_every_end_and_every_choice_is_tried_beforehand():
     [
         (["model=mlp"], "nothing to search"),
         (["a=interval(2, 1)"], r"a=interval\(2, 1\): the interval must start below its end, 1.0"),
-        (["a=tag(log, interval(0, 1.5))"], "low.*0"),
+        (["a=tag(log, interval(0, 1.5))"], "tag log needs numbers above 0, not 0"),
         (["a=tag(lgo, interval(0.1, 1))"], "unknown tag 'lgo'; the only one is log"),
         (["a=tag(log, choice(1, 2))"], "tag log needs an interval or a range"),
         (["a=tag(log, range(0.5, 2, 0.5))"], "whole numbers"),
