@@ -53,6 +53,19 @@ def remembered(key: Hashable, find: Callable[[], Found]) -> Found:
     return found
 
 
+@contextlib.contextmanager
+def refuse_unreadable(root: Path) -> Iterator[None]:
+    """A block that looks into folders below ``root``.
+
+    Raises:
+        ValueError: one of them may not be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"root={root}: {error.filename}: {error.strerror}") from error
+
+
 def subfolders(folder: Path) -> list[Path]:
     """The folders in ``folder``, sorted, without hidden ones."""
     return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(HIDDEN))

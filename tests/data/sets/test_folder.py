@@ -125,7 +125,7 @@ def test_constructing_decodes_nothing(tmp_path: Path) -> None:
     ("counts", "message"),
     [
         ({}, "0 class folders found, at least 2"),
-        ({"cat": 5}, "1 class folders found, at least 2"),
+        ({"cat": 5}, "1 class folder found, at least 2"),
         ({"cat": 5, "dog": 2}, "class 'dog' needs 3 pictures, found 2"),
         ({"cat": 5, "dog": 0}, "class 'dog' needs 3 pictures, found 0"),
         (
