@@ -90,7 +90,11 @@ def test_the_test_of_a_run_whose_test_set_has_changed_is_refused(cnnlab, own: Pa
     answer = cnnlab("test", str(run))
     assert answer.code == 2
     assert "its data have changed: train had 41 images, now 48; val had 10" in answer.err
+    assert answer.err.count("have changed") == 1
     assert answer.out == ""
+    for file in own.rglob("*.png"):
+        file.write_bytes(b"no picture")  # none is decoded for that
+    assert "its data have changed: train had 41 images" in cnnlab("test", str(run)).err
 
 
 def test_the_test_of_a_run_where_only_train_has_changed_says_so(cnnlab, own: Path) -> None:
