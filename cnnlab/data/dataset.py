@@ -118,7 +118,7 @@ class ImageDataset(ABC):
         return ()
 
     def decoded_key(self) -> Hashable | None:
-        """What decides the loaded images beside the files; None: they are loaded for each run."""
+        """What decides the loaded images beside `part_digests`; None: each run loads them."""
         return None
 
 

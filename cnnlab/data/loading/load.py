@@ -32,8 +32,8 @@ def load_images(
     """
     digests, key = dataset.part_digests(), dataset.decoded_key()
     known = None
-    if digests is not None and key is not None:
-        known = (type(dataset), key, *sorted(digests.items()))
+    if key is not None:
+        known = (type(dataset), key, *sorted((digests or {}).items()))
     splits = _last.get(known)
     if isinstance(splits, CnnlabError):
         raise splits.with_traceback(None)

@@ -22,6 +22,7 @@ from cnnlab.data.loading.augment import Augment
 from cnnlab.data.notes import folder_notes, part_digests
 from cnnlab.data.scan import (
     Labelled,
+    changes,
     list_pictures,
     refuse_unreadable,
     scanned_once,
@@ -85,6 +86,8 @@ class ImageNet(ImageDataset):
         self.skip_broken = skip_broken
         self.augment = augment
         self.parts: Mapping[str, Labelled] | None = None  # None: all classes, or none yet
+        self._whole: dict[str, Labelled] | None = None  # of all classes, once they are looked for
+        self._digests: Mapping[str, tuple[int, str]] | None = None
         with scanned_once(), refuse_unreadable(self.root):
             self._find(subset)
 
@@ -112,7 +115,9 @@ class ImageNet(ImageDataset):
         """As of every set; of other than all the classes, as of a person's own folders."""
         if self.parts is None:
             return super().part_digests(splits)
-        return part_digests(self.parts, self.spec.class_names, self.classes)
+        if self._digests is None:
+            self._digests = part_digests(self.parts, self.spec.class_names, self.classes)
+        return self._digests
 
     def notes(self) -> Sequence[str]:
         """Of other than all the classes, as of a person's own folders."""
@@ -122,8 +127,9 @@ class ImageNet(ImageDataset):
         return folder_notes(self.root, self.spec.class_names, self.parts, beside)
 
     def decoded_key(self) -> Hashable:
-        """What decides the decoded pictures beside the files."""
-        return self.root.absolute(), self.spec.shape, "crop", self.skip_broken, self.num_train
+        """What decides the decoded pictures; of all the classes, with sizes and times of files."""
+        key = self.root.absolute(), self.spec.shape, "crop", self.skip_broken, self.num_train
+        return key if self.parts is not None else (key, changes(self._all_classes()))
 
     def ensure_files(self, *, write: bool = True) -> None:  # noqa: ARG002  (nothing is downloaded)
         if self.parts is None:
@@ -135,6 +141,8 @@ class ImageNet(ImageDataset):
 
     def _all_classes(self) -> dict[str, Labelled]:
         """Train, val and test of the whole ImageNet."""
+        if self._whole is not None:
+            return self._whole
         try:
             with refuse_unreadable(self.root):
                 pool, test = self._labelled("train"), self._labelled("val")
@@ -148,7 +156,8 @@ class ImageNet(ImageDataset):
         order = stratified_order(torch.tensor([label for _, label in pool]))
         chosen = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
         val, train = ([pool[i] for i in part.sort().values.tolist()] for part in chosen)
-        return {"train": train, "val": val, "test": test}
+        self._whole = {"train": train, "val": val, "test": test}
+        return self._whole
 
     def _labelled(self, part: str) -> Labelled:
         """Files and labels of a part, classes in the order of their names."""

@@ -130,6 +130,20 @@ def test_too_few_pictures_are_counted(small: Path) -> None:
     assert len(ImageNet(root=str(small), size=8, subset=22).load().train) == 22
 
 
+def test_all_classes_are_decoded_once_until_they_change(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "_last", {})
+    first = load.load_images(ImageNet(root=str(small), size=8))
+    assert load.load_images(ImageNet(root=str(small), size=8)) is first
+    assert load.load_images(ImageNet(root=str(small), size=9)) is not first
+    second = load.load_images(ImageNet(root=str(small), size=8))
+    changed = small / "val" / "n02" / "01.PNG"
+    changed.write_bytes((small / "val" / "n03" / "01.PNG").read_bytes())
+    third = load.load_images(ImageNet(root=str(small), size=8))
+    assert not torch.equal(second.test.pixels, third.test.pixels)
+
+
 def test_other_than_1000_classes_are_read_too(tmp_path: Path) -> None:
     for number, name in enumerate(("n01440764", "n02102040", "n03000684")):
         put(tmp_path / "train" / name, 40, number)
