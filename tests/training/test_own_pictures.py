@@ -70,6 +70,18 @@ def test_a_changed_folder_is_another_run(cnnlab, own: Path) -> None:
     assert group[0] != group[1]
 
 
+def test_a_damaged_record_stops_its_own_run_alone(cnnlab, own: Path) -> None:
+    trained(cnnlab, "trainer.epochs=1")
+    [first] = find_runs(["runs"])
+    (first.path / "data.json").write_text("{")
+    answer = cnnlab("test", str(first))
+    assert answer.code == 2
+    assert f"{first.path}/data.json: " in answer.err
+    put(own / "cat", range(30, 40), 3)
+    trained(cnnlab, "trainer.epochs=1")
+    assert len(find_runs(["runs"])) == 2
+
+
 def test_contents_that_are_swapped_are_a_change(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [first] = find_runs(["runs"])
