@@ -76,9 +76,8 @@ class KMNIST(MNIST):
 
     spec = ImageSpec(1, 28, 28, 10, KUZUSHIJI, mean=(0.1918,), std=(0.3483,))
     folder = "KMNIST/raw"
-    # Its authors give md5s of the packed files alone. Those of the unpacked images could not be
-    # computed from a download here, and a wrong one would refuse everybody's files: of them the
-    # size is checked, and the labels by md5s that other copies have confirmed.
+    # Nothing corroborates an md5 of its unpacked images, and a wrong one would refuse everybody's
+    # files: of those two the size alone is checked.
     files = published(
         None, "949e75301f8813e0dc5800dcc320fc52", None, "9f55f451c0988b028eccdf7d5cc265ab"
     )
