@@ -3,7 +3,7 @@
 A new file in sets/ with a registered class is exported automatically. Read in this order:
     dataset   the base class, and the split into training, validation and test
     sets/     one data set per file; files/: those of downloaded sets, verified and unpacked
-    layout    which folders are classes, and which are parts; the split of a person's own folders
+    layout    which folders are classes, and which are parts (part_names); the split of own folders
     scan      files below a folder: names and fingerprints; notes: what is said of them
     picture   decoding picture files; decode: all of a data set's
     free_memory  how much there is

@@ -65,6 +65,8 @@ class ImageDataset(ABC):
         num_train: number of training images after the validation split and ``subset``.
         num_val: number of validation images.
         num_test: number of test images, 0 where only ``load`` tells.
+        num_loaded: number of images that ``load`` holds before it selects those of ``subset``; 0
+            where it reads no others.
         augment: augmentation of training images.
     """
 
@@ -75,6 +77,7 @@ class ImageDataset(ABC):
     num_train: int
     num_val: int
     num_test: int = 0
+    num_loaded: int = 0
     augment: Augment
 
     def ensure_files(self, *, write: bool = True) -> None:  # noqa: B027  (most sets have none)
@@ -115,7 +118,7 @@ class ImageDataset(ABC):
         return ()
 
     def decoded_key(self) -> Hashable | None:
-        """What decides the loaded images beside the files; None: they are loaded for each run."""
+        """What decides the loaded images beside `part_digests`; None: each run loads them."""
         return None
 
 

@@ -1,6 +1,6 @@
 """Training, validation and test pictures, decoded at once; broken ones are named or left out."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -26,15 +26,19 @@ def decode(
         skip_broken: leave out what cannot be read, and count it.
 
     Raises:
-        CnnlabError: pictures cannot be read; all are named, up to ten. With ``skip_broken``: a
-            class has no training picture left, or a part none at all.
+        CnnlabError: pictures cannot be read; ten at most are named, in one line. With
+            ``skip_broken``: a class has no training picture left, or a part none at all.
     """
     pictures = [*parts["train"], *parts["val"], *parts["test"]]
     paths = [path for path, _ in pictures]
     channels: Literal[1, 3] = 1 if spec.channels == 1 else 3
     pixels, broken = read_pictures(paths, spec.height, channels, fit)
+    lacking = _lacking(parts, spec, {paths[i] for i in broken}) if broken else None
     if broken and not skip_broken:
-        raise CnnlabError(_refusal(root, {paths[i]: reason for i, reason in broken.items()}))
+        reasons = {name_below(paths[i], root): reason for i, reason in broken.items()}
+        raise CnnlabError(_refusal(root, reasons, lacking))
+    if lacking:
+        raise CnnlabError(lacking)
     labels = torch.tensor([label for _, label in pictures])
     images, listing, start = {}, {}, 0
     for part in ("train", "val", "test"):
@@ -46,8 +50,6 @@ def decode(
         )
         listing[part] = [name_below(paths[i], root) for i in good]
         start = stop
-    if broken:
-        _check_left(images, spec)
     return Splits(
         **images,
         digest=digest(listing["train"], listing["val"]),
@@ -56,24 +58,29 @@ def decode(
     )
 
 
-def _refusal(root: Path, broken: Mapping[Path, str]) -> str:
-    if len(broken) == 1:
-        [(path, reason)] = broken.items()
-        return f"cannot read the picture {path} ({reason}); data.skip_broken=true leaves it out"
-    names = ", ".join(name_below(path, root) for path in list(broken)[:MOST_NAMED])
-    more = f" and {len(broken) - MOST_NAMED:,} more" if len(broken) > MOST_NAMED else ""
-    first, reason = next(iter(broken.items()))
+def _refusal(root: Path, broken: Mapping[str, str], lacking: str | None) -> str:
+    names = sorted(broken)
+    reason = broken[names[0]]
+    advice = "without them " + lacking if lacking else "data.skip_broken=true leaves them out"
+    if len(names) == 1:
+        advice = advice.replace("them", "it", 1)
+        return f"cannot read the picture {root / names[0]} ({reason}); {advice}"
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     return (
-        f"cannot read {len(broken):,} pictures below {root}: {names}{more}; "
-        f"data.skip_broken=true leaves them out\n{name_below(first, root)}: {reason}"
+        f"cannot read {len(names):,} pictures below {root}: {', '.join(names[:MOST_NAMED])}{more} "
+        f"({names[0]}: {reason}); {advice}"
     )
 
 
-def _check_left(images: Mapping[str, Images], spec: ImageSpec) -> None:
-    counts = images["train"].labels.bincount(minlength=spec.num_classes).tolist()
+def _lacking(
+    parts: Mapping[str, Labelled], spec: ImageSpec, broken: Collection[Path]
+) -> str | None:
+    """Which part or class has no picture left without the broken ones; None if all have."""
+    left = {part: [k for path, k in found if path not in broken] for part, found in parts.items()}
+    for part, labels in left.items():
+        if not labels:
+            return f"{part} has no picture that is whole"
+    present = set(left["train"])
     names = spec.class_names or tuple(map(str, range(spec.num_classes)))
-    if 0 in counts:
-        raise CnnlabError(f"class '{names[counts.index(0)]}' has no training picture that is whole")
-    for part, kept in images.items():
-        if not len(kept):
-            raise CnnlabError(f"{part} has no picture that is whole")
+    lost = next((name for label, name in enumerate(names) if label not in present), None)
+    return None if lost is None else f"class '{lost}' has no training picture that is whole"

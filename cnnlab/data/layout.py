@@ -2,24 +2,18 @@
 
 import hashlib
 import os
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.data.part_names import part_named, refuse_part_names
 from cnnlab.data.picture import SUFFIXES
-from cnnlab.data.scan import Labelled, list_pictures, subfolders
-from cnnlab.text import shortened
+from cnnlab.data.scan import Labelled, list_pictures, refuse_unreadable, subfolders
+from cnnlab.text import plural, shortened
 
 SPLIT_FRACTION = 0.15  # of the training pictures, for validation, and as many for test, if missing
-PART_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-ENDINGS = ("", "set", "data", "images")  # train_set, TestData
 Classes = Mapping[str, Path]
 
 
@@ -31,24 +25,17 @@ class Layout:
     passed_over: Counter[str]
 
 
-def part_named(folder: str) -> str | None:
-    """Which of train, val and test a folder is named after, in any case: ``Train``, ``test_set``.
-
-    None: it is not.
-    """
-    word = re.sub(r"[-_. ]", "", folder.lower())
-    for part, names in PART_NAMES.items():
-        if any(word == name + ending for name in names for ending in ENDINGS):
-            return part
-    return None
-
-
 def find_layout(root: Path) -> Layout:
     """The class folders below ``root``, by part; all are ``train`` if there are no such folders.
 
     Raises:
-        ValueError: there is no folder, or it is not clear which folders are classes.
+        ValueError: there is no folder, one may not be read, or it is not clear which are classes.
     """
+    with refuse_unreadable(root):
+        return _find_layout(root)
+
+
+def _find_layout(root: Path) -> Layout:
     if not root.is_dir():
         raise ValueError(f"root={root}: there is no folder {root.absolute()}")
     folders = subfolders(root)
@@ -85,24 +72,44 @@ def _check_beside(root: Path, parts: Mapping[str, Path], others: Sequence[Path])
 
 
 def _classes(root: Path, at: Path) -> Classes:
-    """The class folders in ``at``; those of parts, which repeat each other's names, are refused."""
+    """The class folders in ``at``; those that are parts by their names or contents are refused."""
     classes = {folder.name: folder for folder in subfolders(at)}
-    inner = {
-        name: [f.name for f in subfolders(folder) if list_pictures(f).pictures]
-        for name, folder in classes.items()
-    }
+    refuse_part_names(root, classes)
+    below = {name: list(_folders_below(folder)) for name, folder in classes.items()}
+    _refuse_shared(root, {name: {f[0] for f in folders} for name, folders in below.items()})
+    # Deeper, as in seg_train/seg_train/CLASS. A name that a class has several times, as in
+    # CLASS/PATIENT/left, is not that of a class.
+    _refuse_shared(
+        root, {name: _once(folder[-1] for folder in folders) for name, folders in below.items()}
+    )
+    return classes
+
+
+def _folders_below(folder: Path) -> Iterator[tuple[str, ...]]:
+    """The folders below a class folder in which pictures lie, each by the names on its way."""
+    start = len(os.fspath(folder)) + 1
+    found = {os.path.dirname(os.fspath(file)) for file in list_pictures(folder).pictures}
+    return (tuple(below[start:].split(os.sep)) for below in sorted(found) if below[start:])
+
+
+def _once(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count == 1}
+
+
+def _refuse_shared(root: Path, inner: Mapping[str, Collection[str]]) -> None:
+    """Refuse class folders that have folders of the same name inside, as parts have classes."""
     seen: dict[str, str] = {}
     for name, folders in inner.items():
-        for folder in folders:
+        for folder in sorted(folders):
             other = seen.setdefault(folder.lower(), name)
             alone = len(folders) == len(inner[other]) == 1  # CLASS/images/*.jpg in every class
             if other != name and not alone:
-                shared = [f for f in folders if f.lower() in {i.lower() for i in inner[other]}]
+                others = {f.lower() for f in inner[other]}
+                shared = [f for f in sorted(folders) if f.lower() in others]
                 raise ValueError(
                     f"root={root}: '{other}' and '{name}' both have {shortened(shared)} inside: "
                     "they look like parts, not classes; name parts train, val and test"
                 )
-    return classes
 
 
 def _beside(folders: Sequence[Path]) -> Counter[str]:
@@ -116,8 +123,15 @@ def _beside(folders: Sequence[Path]) -> Counter[str]:
     return Counter({"outside of the class folders": number} if number else {})
 
 
-def check_counts(root: Path, parts: Mapping[str, Classes]) -> None:
+def check_counts(
+    root: Path,
+    parts: Mapping[str, Classes],
+    expected: str = "ROOT/CLASS/*.jpg, or the same below ROOT/train, val and test",
+) -> None:
     """Check that train, val and test can each have a picture of every class.
+
+    Args:
+        expected: where they belong, below ROOT.
 
     Raises:
         ValueError: they cannot.
@@ -127,8 +141,8 @@ def check_counts(root: Path, parts: Mapping[str, Classes]) -> None:
         inside = [folder for folder in subfolders(root) if len(subfolders(folder)) > 1]
         hint = f"; did you mean root={inside[0]}?" if len(inside) == 1 and len(parts) == 1 else ""
         raise ValueError(
-            f"root={root}: {len(train)} class folders found, at least 2 are needed: "
-            f"{root}/CLASS/*.jpg, or the same below {root}/train, val and test{hint}"
+            f"root={root}: {plural(len(train), 'class folder')} found, at least 2 are needed: "
+            f"{expected.replace('ROOT', str(root))}{hint}"
         )
     counts = {
         part: {name: len(list_pictures(folder).pictures) for name, folder in classes.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnnlab.data.layout import Classes, name_below
 from cnnlab.data.scan import Labelled, duplicates, fingerprints
-from cnnlab.text import plural, shortened
+from cnnlab.text import plural
 
 MOST_CLASSES = 5  # that are named, with the count of each
 MOST_PAIRS = 2  # of the same pictures in two parts
@@ -56,7 +56,8 @@ def folder_notes(
 
 
 def _names(names: Sequence[str]) -> str:
-    return shortened(names, MOST_CLASSES).replace("'", "")
+    more = f" and {len(names) - MOST_CLASSES:,} more" if len(names) > MOST_CLASSES else ""
+    return ", ".join(names[:MOST_CLASSES]) + more
 
 
 def _counts(part: str, pictures: Labelled, num_classes: int) -> str:

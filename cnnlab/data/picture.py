@@ -70,6 +70,8 @@ def _decode(path: Path, size: int, channels: Literal[1, 3], fit: Fit) -> Tensor:
 
 
 def _reason(path: Path, error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return f"{type(error).__name__}: {error}".replace(f" {str(path)!r}", "")
 
 

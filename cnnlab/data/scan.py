@@ -53,6 +53,19 @@ def remembered(key: Hashable, find: Callable[[], Found]) -> Found:
     return found
 
 
+@contextlib.contextmanager
+def refuse_unreadable(root: Path) -> Iterator[None]:
+    """A block that looks into folders below ``root``.
+
+    Raises:
+        ValueError: one of them may not be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"root={root}: {error.filename}: {error.strerror}") from error
+
+
 def subfolders(folder: Path) -> list[Path]:
     """The folders in ``folder``, sorted, without hidden ones."""
     return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(HIDDEN))
@@ -107,6 +120,21 @@ def fingerprints(paths: Sequence[Path]) -> list[str]:
     with ThreadPoolExecutor(workers) as threads:
         found = threads.map(lambda part: [_fingerprint(name) for name in part], slices)
         return [fingerprint for part in found for fingerprint in part]
+
+
+def changes(parts: Mapping[str, Labelled]) -> str:
+    """A hash of the names, sizes and times of change of files, of which none is opened."""
+    found = hashlib.blake2b(digest_size=12)
+    for part in parts.values():
+        for path, label in part:
+            try:
+                status = os.stat(path)
+                stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+            except OSError as error:  # it is named when it is decoded
+                stamp = f"unreadable: {error.strerror}"
+            found.update(f"{path}\n{label} {stamp}\n".encode(errors="surrogatepass"))
+        found.update(b"\n")
+    return found.hexdigest()
 
 
 def _fingerprint(path: str) -> str:

@@ -42,7 +42,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         raise CnnlabError(
             f"{folder} is not finished (it is {state}{error}); `cnnlab train` continues it"
         )
-    run = load_run(folder)
+    run = load_run(folder, same_test_set=True)
     with naming(folder.result_file):
         metric_of(run.result)
         best_epoch = run.result["best_epoch"]

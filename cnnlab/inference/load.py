@@ -35,8 +35,12 @@ class Run:
     model: nn.Module
 
 
-def load_run(path: str | Path | RunDir) -> Run:
+def load_run(path: str | Path | RunDir, *, same_test_set: bool = False) -> Run:
     """Load a run from its folder alone; ``config`` has no callbacks and the default loggers.
+
+    Args:
+        same_test_set: refuse data of which it is known, before they are loaded, that other images
+            are in the test set than in the run's; else a change is only said.
 
     Raises:
         CnnlabError: there is no run, it has no checkpoint yet, or a component is not registered.
@@ -48,7 +52,7 @@ def load_run(path: str | Path | RunDir) -> Run:
     weights = best_weights(folder)
     with naming(folder.config_file):
         config = parse({key: value for key, value in saved.items() if key not in LISTS})
-        dataset = _dataset(folder, config, saved)
+        dataset = _dataset(folder, config, saved, same_test_set=same_test_set)
         with torch.device("meta"):  # nothing is allocated for a config that was edited by hand
             shapes = build(MODELS, config.model, dataset.spec).state_dict()
         _require_fit(folder, weights, shapes)
@@ -88,14 +92,17 @@ def _require_fit(
             )
 
 
-def _dataset(folder: RunDir, config: RunConfig, saved: Mapping[str, Any]) -> ImageDataset:
+def _dataset(
+    folder: RunDir, config: RunConfig, saved: Mapping[str, Any], *, same_test_set: bool
+) -> ImageDataset:
     """The run's data set, whose classes are those that the model was trained on."""
     dataset: ImageDataset = build(DATASETS, config.data)
     if isinstance(dataset, Folder) and "proportions" not in saved["data"]:
         return as_version_1(dataset, config.data["subset"])
     now, recorded = DataRecord.of(dataset), DataRecord.read(folder)
     if now is not None and recorded is not None and (change := difference(recorded, now)):
-        if recorded.classes != now.classes:
+        is_other = same_test_set and recorded.parts["test"] != now.parts["test"]
+        if is_other or recorded.classes != now.classes:
             raise CnnlabError(f"{folder}: its data have changed: {change}")
         print(f"{folder}: its data have changed: {change}", file=sys.stderr)
     return dataset

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.read_file import DamagedFileError, read_mapping
 from cnnlab.runs.run_dir import RunDir, write_atomically
 from cnnlab.text import plural, shortened
 
@@ -51,18 +52,29 @@ class DataRecord:
 
     @classmethod
     def read(cls, folder: str | Path | RunDir) -> "DataRecord | None":
-        """The record of a run; None where it has none, as runs made before, or cannot be read."""
-        try:
-            content = json.loads(RunDir(Path(folder)).data_file.read_text(encoding="utf-8"))
-            parts = {
-                str(name): Part(int(part["count"]), str(part["digest"]))
-                for name, part in content["parts"].items()
-            }
-            if not set(PARTS) <= set(parts):
-                return None
-            return cls(tuple(map(str, content["classes"])), parts)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        """The record of a run; None where it has none, as runs made before.
+
+        Raises:
+            DamagedFileError: data.json cannot be read, or does not hold a record.
+        """
+        file = RunDir(Path(folder)).data_file
+        content = read_mapping(file, json.loads, lambda _: "")
+        if content is None:
             return None
+        try:
+            parts = {
+                name: Part(
+                    int(content["parts"][name]["count"]), str(content["parts"][name]["digest"])
+                )
+                for name in PARTS
+            }
+            if not isinstance(content["classes"], list):
+                raise TypeError
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise DamagedFileError(
+                f"{file}: does not hold classes, and count and digest of {', '.join(PARTS)}"
+            ) from error
+        return cls(tuple(map(str, content["classes"])), parts)
 
     @classmethod
     def of(cls, dataset: "ImageDataset", splits: "Splits | None" = None) -> "DataRecord | None":

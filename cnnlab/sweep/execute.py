@@ -22,7 +22,7 @@ from cnnlab.runs.durable import DiskFullError, copy, is_disk_full
 from cnnlab.runs.identity import FILES
 from cnnlab.runs.job import Job
 from cnnlab.runs.locate import outdated
-from cnnlab.runs.read_file import reason
+from cnnlab.runs.read_file import DamagedFileError, reason
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of
@@ -82,7 +82,10 @@ def _begin(job: Job) -> None:
     for other, part in outdated(folder, job.identity):
         what = f"code of the {part} has changed since {other.name}"
         if part == FILES:
-            if job.data is None or (recorded := DataRecord.read(other)) is None:
+            recorded = None
+            with contextlib.suppress(DamagedFileError):  # of another run
+                recorded = DataRecord.read(other)
+            if job.data is None or recorded is None:
                 continue  # of a run made before, the code of the data has changed too
             what = f"data have changed since {other.name} ({difference(recorded, job.data)})"
         print(f"the {what}: training again", file=sys.stderr)

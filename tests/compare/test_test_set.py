@@ -111,8 +111,11 @@ def test_one_row_with_runs_of_different_images(make_run, tmp_path):
     assert "the row lr=0.1 has runs tested on different images" in comparison.notes
 
 
-def test_a_damaged_record_is_none(make_run, tmp_path):
+def test_a_run_with_a_damaged_record_is_left_out_by_name(make_run, tmp_path):
+    make_run(seed=9)
     for i, content in enumerate((b"\xff", b"[1]", b"{}", b"[" * 100_000)):
         run = make_run(seed=i)
         (run.path / "data.json").write_bytes(content)
-    assert list(compare([tmp_path]).table["n"]) == [4]
+    comparison = compare([tmp_path])
+    assert list(comparison.table["n"]) == [1]
+    assert any(f"{run.path}/data.json: is nested too deeply" in note for note in comparison.notes)

@@ -45,21 +45,35 @@ def test_all_broken_pictures_are_named_at_once(parts: Parts, tmp_path: Path) -> 
     break_(parts, "test", 0)
     with pytest.raises(CnnlabError) as refusal:
         decode(parts, SPEC, "keep", root=tmp_path, skip_broken=False)
-    first, second = str(refusal.value).splitlines()
-    assert first == (
-        f"cannot read 3 pictures below {tmp_path}: train/dog/03.png, train/cat/04.png, "
-        "test/cat/00.png; data.skip_broken=true leaves them out"
+    assert str(refusal.value) == (
+        f"cannot read 3 pictures below {tmp_path}: test/cat/00.png, train/cat/04.png, "
+        "train/dog/03.png (test/cat/00.png: UnidentifiedImageError: cannot identify image file); "
+        "data.skip_broken=true leaves them out"
     )
-    assert second.startswith("train/dog/03.png: UnidentifiedImageError: cannot identify image file")
 
 
 def test_of_many_ten_are_named(parts: Parts, tmp_path: Path) -> None:
     break_(parts, "train", *range(2, 18))
     with pytest.raises(CnnlabError, match="cannot read 16 pictures") as refusal:
         decode(parts, SPEC, "keep", root=tmp_path, skip_broken=False)
-    first = str(refusal.value).splitlines()[0]
-    assert first.count(".png") == 10
-    assert " and 6 more; data.skip_broken=true" in first
+    [line] = str(refusal.value).splitlines()
+    assert line.count(".png") == 11  # the first again, with its reason
+    assert line.index(" and 6 more (train/cat/02.png: ") < line.index("; data.skip_broken=true")
+
+
+def test_nothing_is_advised_that_would_be_refused(parts: Parts, tmp_path: Path) -> None:
+    Image.fromarray(np.ones((5, 5), np.float32)).save(tmp_path / "float.tif")
+    floats = (tmp_path / "float.tif").read_bytes()
+    for path, _ in [*parts["train"], *parts["val"], *parts["test"]]:
+        path.write_bytes(floats)
+    with pytest.raises(CnnlabError, match="cannot read 32 pictures below") as refusal:
+        decode(parts, SPEC, "keep", root=tmp_path, skip_broken=False)
+    assert str(refusal.value).endswith(
+        "(test/cat/00.png: ValueError: its pixels are of 32 bits, without a range: "
+        "save it with 8 or 16); without them train has no picture that is whole"
+    )
+    with pytest.raises(CnnlabError, match=r"^train has no picture that is whole$"):
+        decode(parts, SPEC, "keep", root=tmp_path, skip_broken=True)
 
 
 def test_one_is_named_with_its_reason(parts: Parts, tmp_path: Path) -> None:

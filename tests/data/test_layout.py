@@ -1,10 +1,13 @@
 import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from cnnlab.data.layout import assign, check_counts, find_layout, part_named, split_missing
+from cnnlab.data.layout import assign, check_counts, find_layout, split_missing
+from cnnlab.data.part_names import part_named
 
 
 def put(root: Path, *folders: str, count: int = 4) -> None:
@@ -92,6 +95,26 @@ REFUSED = {
         ["train/one/cat", "train/one/dog", "train/two/cat", "train/two/dog"],
         "'one' and 'two' both have 'cat', 'dog' inside",
     ),
+    "parts with pictures alone": (
+        ["train", "test1"],
+        "'test1' and 'train' look like parts, not classes",
+    ),
+    "parts with pictures alone, numbered": (
+        ["train_1", "train_2"],
+        "'train_1' and 'train_2' look like parts, not classes",
+    ),
+    "a prediction set": (
+        ["my-train", "pred"],
+        "'my-train' and 'pred' look like parts, not classes",
+    ),
+    "classes two folders deep": (
+        ["seg_a/seg_a/cat", "seg_a/seg_a/dog", "seg_b/seg_b/cat", "seg_b/seg_b/dog"],
+        "'seg_a' and 'seg_b' both have 'cat', 'dog' inside",
+    ),
+    "parts of words, two folders deep": (
+        ["seg_train/seg_train/cat", "seg_test/seg_test/cat"],
+        "'seg_test' and 'seg_train' look like parts",
+    ),
 }
 
 
@@ -111,6 +134,9 @@ def test_what_may_be_parts_is_not_taken_for_classes(tmp_path: Path, case: str) -
         (["bus", "train"], {"bus", "train"}),
         (["cat/images", "dog/images"], {"cat", "dog"}),  # as Tiny ImageNet has it
         (["cat/young", "cat/old", "dog"], {"cat", "dog"}),
+        (["bullet_train", "freight-train"], {"bullet_train", "freight-train"}),
+        (["ill/a/left", "ill/b/left", "well/c/left", "well/d/left"], {"ill", "well"}),
+        (["cat/photos/images", "dog/photos/images"], {"cat", "dog"}),
         (["train/cat", "train/dog", "notes/none"], {"cat", "dog"}),
     ],
 )
@@ -124,8 +150,25 @@ def test_what_is_classes(tmp_path: Path, folders: list[str], classes: set[str]) 
 def test_one_folder_too_high_is_hinted_at(tmp_path: Path) -> None:
     put(tmp_path, "dataset/cat", "dataset/dog")
     layout = find_layout(tmp_path)
-    with pytest.raises(ValueError, match=r"1 class folders found.* mean root=.*/dataset\?"):
+    with pytest.raises(ValueError, match=r"1 class folder found.* mean root=.*/dataset\?"):
         check_counts(tmp_path, layout.parts)
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "cat", "dog")
+    scandir = os.scandir
+
+    def refuse(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+        if os.path.basename(folder) == "dog":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ValueError, match="root=") as refusal:
+        find_layout(tmp_path)
+    assert str(refusal.value) == f"root={tmp_path}: {tmp_path}/dog: Permission denied"
 
 
 def test_pictures_outside_of_class_folders_are_counted(tmp_path: Path) -> None:

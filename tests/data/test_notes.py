@@ -23,6 +23,13 @@ def test_classes_and_counts_in_one_line(tmp_path: Path) -> None:
     ]
 
 
+def test_apostrophes_are_part_of_names(tmp_path: Path) -> None:
+    put(tmp_path / "bird's nest", 3)
+    put(tmp_path / "dog", 3)
+    [line] = Folder(root=str(tmp_path)).notes()
+    assert "2 classes (bird's nest, dog); " in line
+
+
 def test_long_lists_are_shortened(tmp_path: Path) -> None:
     for number in range(1200):
         for part in ("train", "val", "test"):

@@ -121,3 +121,13 @@ def test_sixteen_bits_of_every_format_are_scaled(tmp_path: Path, suffix: str) ->
 def test_a_jfif_is_a_jpeg(tmp_path: Path) -> None:
     Image.new("L", (8, 8), 90).save(tmp_path / "a.jfif", format="JPEG")
     assert read_picture(tmp_path / "a.jfif", 4, 1).unique().tolist() == [90]
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(CnnlabError) as refusal:
+        read_picture(tmp_path / "a.png", 8, 3)
+    assert str(refusal.value) == f"cannot read the picture {tmp_path}/a.png (Permission denied)"

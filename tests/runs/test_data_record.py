@@ -4,6 +4,7 @@ import pytest
 
 from cnnlab.data import Digits, Synthetic
 from cnnlab.runs.data_record import DataRecord, Part, difference
+from cnnlab.runs.read_file import DamagedFileError
 
 RECORD = DataRecord(
     ("cat", "dog"), {"train": Part(70, "a" * 12), "val": Part(15, "b" * 12), "test": Part(15, "c")}
@@ -27,11 +28,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         b'{"classes": ["a"], "parts": {}}',
         b'{"classes": 3, "parts": {"test": 5}}',
         b'{"classes": ["a"], "parts": {"train": {"count": "x", "digest": 1}}}',
+        b'{"classes": ["a"], "parts": {"train": {"count": 1e999, "digest": 1}}}',
     ],
 )
-def test_a_damaged_record_is_none(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_record_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data.json").write_bytes(content)
-    assert DataRecord.read(tmp_path) is None
+    with pytest.raises(DamagedFileError, match=f"^{tmp_path}/data.json: "):
+        DataRecord.read(tmp_path)
 
 
 def test_what_has_changed_is_said_in_one_line() -> None:

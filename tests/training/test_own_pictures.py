@@ -70,6 +70,18 @@ def test_a_changed_folder_is_another_run(cnnlab, own: Path) -> None:
     assert group[0] != group[1]
 
 
+def test_a_damaged_record_stops_its_own_run_alone(cnnlab, own: Path) -> None:
+    trained(cnnlab, "trainer.epochs=1")
+    [first] = find_runs(["runs"])
+    (first.path / "data.json").write_text("{")
+    answer = cnnlab("test", str(first))
+    assert answer.code == 2
+    assert f"{first.path}/data.json: " in answer.err
+    put(own / "cat", range(30, 40), 3)
+    trained(cnnlab, "trainer.epochs=1")
+    assert len(find_runs(["runs"])) == 2
+
+
 def test_contents_that_are_swapped_are_a_change(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [first] = find_runs(["runs"])
@@ -90,7 +102,11 @@ def test_the_test_of_a_run_whose_test_set_has_changed_is_refused(cnnlab, own: Pa
     answer = cnnlab("test", str(run))
     assert answer.code == 2
     assert "its data have changed: train had 41 images, now 48; val had 10" in answer.err
+    assert answer.err.count("have changed") == 1
     assert answer.out == ""
+    for file in own.rglob("*.png"):
+        file.write_bytes(b"no picture")  # none is decoded for that
+    assert "its data have changed: train had 41 images" in cnnlab("test", str(run)).err
 
 
 def test_the_test_of_a_run_where_only_train_has_changed_says_so(cnnlab, own: Path) -> None:

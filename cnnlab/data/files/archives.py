@@ -46,17 +46,18 @@ def unpack(archive: Path, wanted: FileSet, missing: Collection[str], *, write: b
         OSError: the folder cannot be written.
     """
     found = set()
-    for name, content in _contents(archive, missing):
+    shown = archive.name if archive.parent == wanted.place else str(archive)
+    for name, content in _contents(archive, missing, shown):
         expected = wanted.files[name].md5
         if expected not in (None, hashlib.md5(content, usedforsecurity=False).hexdigest()):
-            raise DamagedArchiveError(f"not as published: {archive.name}")
+            raise DamagedArchiveError(f"not as published: {shown}")
         if write:
             _write(content, wanted.place / name)
         found.add(name)
     return found
 
 
-def _contents(archive: Path, missing: Collection[str]) -> Iterator[tuple[str, bytes]]:
+def _contents(archive: Path, missing: Collection[str], shown: str) -> Iterator[tuple[str, bytes]]:
     """Name and content of the missing files, one in memory at a time."""
     try:
         if not archive.name.endswith(".tar.gz"):
@@ -71,7 +72,8 @@ def _contents(archive: Path, missing: Collection[str]) -> Iterator[tuple[str, by
                 if source is not None:  # else it is no file
                     yield name, source.read()
     except DAMAGED as error:
-        raise DamagedArchiveError(f"damaged: {archive.name} ({type(error).__name__})") from error
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise DamagedArchiveError(f"damaged: {shown} ({why})") from error
 
 
 def _write(content: bytes, target: Path) -> None:

@@ -119,7 +119,7 @@ def _fault(path: Path, published: Published, owners: Mapping[str, str]) -> Fault
     if digest == published.md5:
         return None
     if digest in owners:
-        return Fault(f"file of {owners[digest]}", replaceable=False)
+        return Fault(f"belongs to {owners[digest]}", replaceable=False)
     return Fault("not as published (md5)", replaceable=False)
 
 

@@ -71,7 +71,8 @@ def refuse_the_wrong_folder(wanted: FileSet, found: Mapping[str, Fault]) -> None
         return
     lacking = [name for name in missing if without_punctuation(name) not in names]
     also = f"; missing: {_shortened(lacking)}" if lacking else ""
-    are = f"{len(names)} of {len(wanted.files)} files are in {at}"
+    number = f"{len(names)} of {len(wanted.files)}" if lacking else f"all {len(names)}"
+    are = f"{number} files are in {at}"
     if at.parts[-len(Path(wanted.folder).parts) :] == Path(wanted.folder).parts:
         advice = f"give data.root={Path(str(at).removesuffix(wanted.folder))}"
     else:

@@ -40,6 +40,9 @@ class Augment:
         color: standard deviation of three random numbers per image, which times the principal
             components of ImageNet's colours are added to its pixels (Krizhevsky et al. 2012,
             section 4.1: 0.1). For images of red, green and blue. 0 is off.
+
+    Raises:
+        ValueError: a padding without crops.
     """
 
     crop: Annotated[int, Range(at_least=0)] = 0
@@ -49,6 +52,10 @@ class Augment:
     cutmix: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
     color: Annotated[float, Range(at_least=0, at_most=10)] = 0.0
     padding: Annotated[Padding, Flags(neutral="black")] = "black"
+
+    def __post_init__(self) -> None:
+        if self.padding != "black" and not self.crop:
+            raise ValueError(f"padding={self.padding} is of crops, and crop=0: set crop too")
 
 
 NO_AUGMENT = Augment()

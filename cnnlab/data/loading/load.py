@@ -13,9 +13,9 @@ from cnnlab.registry import CnnlabError
 
 USABLE = 0.9  # fraction of the free memory for images: training needs some, too
 
-# The images loaded last, for the next job of this process. A packed file that all processes map
-# would take its place here.
-_last: dict[Hashable, Splits] = {}
+# The images loaded last, or why they are refused, for the next job of this process. A packed file
+# that all processes map would take its place here.
+_last: dict[Hashable, Splits | CnnlabError] = {}
 
 
 def load_images(
@@ -32,20 +32,33 @@ def load_images(
     """
     digests, key = dataset.part_digests(), dataset.decoded_key()
     known = None
-    if digests is not None and key is not None:
-        known = (type(dataset), key, *sorted(digests.items()))
+    if key is not None:
+        known = (type(dataset), key, *sorted((digests or {}).items()))
     splits = _last.get(known)
+    if isinstance(splits, CnnlabError):
+        raise splits.with_traceback(None)
     if splits is None:
         _last.clear()  # before the memory is looked at
+        dataset.ensure_files()
         check_memory(dataset, "cpu", processes=processes)
     if torch.device(device).type != "cpu":
         check_memory(dataset, device)
     if splits is None:
-        splits = dataset.load()
-        if known is not None:
-            _last[known] = splits
+        splits = _load(dataset, known)
     dataset.num_train, dataset.num_val = len(splits.train), len(splits.val)
     dataset.num_test = len(splits.test)
+    return splits
+
+
+def _load(dataset: ImageDataset, known: Hashable | None) -> Splits:
+    try:
+        splits = dataset.load()
+    except CnnlabError as error:
+        if known is not None:
+            _last[known] = error
+        raise
+    if known is not None:
+        _last[known] = splits
     return splits
 
 
@@ -69,6 +82,8 @@ def check_memory(
     if device.type == "cpu":
         copies *= dataset.load_copies
     total = dataset.num_train + dataset.num_val + dataset.num_test
+    if device.type == "cpu":
+        total = max(total, dataset.num_loaded)  # a subset is selected of all
     needed = total * dataset.spec.num_features * copies
     if free is None or needed <= free * USABLE:
         return

@@ -28,6 +28,7 @@ class Digits(ImageDataset):
     """
 
     fixed_images = True
+    num_loaded = NUM_TRAIN + NUM_VAL + NUM_TEST
     # Mean and std of the training images at 32x32; from 12x12 on they differ by less than 2%.
     spec = ImageSpec(1, 32, 32, 10, tuple("0123456789"), mean=(0.3055,), std=(0.3245,))
 

@@ -62,6 +62,7 @@ class DownloadedDataset(ImageDataset):
     ) -> None:
         self.root = data_root(root)
         self.num_train = subset_size(subset, self.num_images - self.num_val)
+        self.num_loaded = self.num_images + self.num_test
         self.augment = augment
 
     def load(self) -> Splits:

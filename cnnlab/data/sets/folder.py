@@ -9,10 +9,10 @@ import torch
 
 from cnnlab.data.dataset import ImageDataset, Splits, stratified_order, subset_size
 from cnnlab.data.decode import decode
-from cnnlab.data.layout import check_counts, find_layout, split_missing
+from cnnlab.data.layout import Layout, check_counts, find_layout, split_missing
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.data.notes import folder_notes, part_digests
-from cnnlab.data.scan import Labelled, list_pictures, scanned_once
+from cnnlab.data.scan import Labelled, list_pictures, remembered, scanned_once
 from cnnlab.registry import DATASETS, Flags, Range
 from cnnlab.spec import ImageSpec
 
@@ -59,13 +59,10 @@ class Folder(ImageDataset):
         augment: Augment = NO_AUGMENT,
     ) -> None:
         self.root = Path(root).expanduser()
-        with scanned_once():
-            layout = find_layout(self.root)
-            names = tuple(sorted(layout.parts["train"]))
-            check_counts(self.root, layout.parts)
-            split = split_missing(names, layout.parts)
-            self.passed_over = layout.passed_over + passed_over(layout.parts)
-        self.classes = layout.parts
+        # For all the jobs of a command, which build it several times.
+        layout, split = remembered(("folder", self.root), lambda: _found(self.root))
+        names = tuple(sorted(layout.parts["train"]))
+        self.classes, self.passed_over = layout.parts, layout.passed_over
         # Known before any picture is decoded, and the same for every split: -1..1.
         half = (0.5,) * channels
         self.spec = ImageSpec(channels, size, size, len(names), names, mean=half, std=half)
@@ -79,10 +76,16 @@ class Folder(ImageDataset):
         self.num_train = subset_size(subset, len(parts["train"]))
         self.parts = {**parts, "train": stratified(parts["train"], self.num_train)}
         self.num_val, self.num_test = len(parts["val"]), len(parts["test"])
+        self._digests: Mapping[str, tuple[int, str]] | None = None
 
     def part_digests(self, _splits: Splits | None = None) -> Mapping[str, tuple[int, str]]:
-        """Of each part, its number of files, and a digest of names, sizes and contents."""
-        return part_digests(self.parts, self.spec.class_names, self.classes)
+        """Of each part, its number of files, and a digest of names, sizes and contents.
+
+        They are those of the first call: a run is of the files that it began with.
+        """
+        if self._digests is None:
+            self._digests = part_digests(self.parts, self.spec.class_names, self.classes)
+        return self._digests
 
     def notes(self) -> list[str]:
         """Classes and counts in one line; what is passed over, and what is in two parts."""
@@ -95,6 +98,15 @@ class Folder(ImageDataset):
     def load(self) -> Splits:
         fit = self.proportions
         return decode(self.parts, self.spec, fit, root=self.root, skip_broken=self.skip_broken)
+
+
+def _found(root: Path) -> tuple[Layout, dict[str, Labelled]]:
+    """Class folders and what is passed over, and the files and labels of each part."""
+    with scanned_once():
+        layout = find_layout(root)
+        check_counts(root, layout.parts)
+        split = split_missing(tuple(sorted(layout.parts["train"])), layout.parts)
+        return Layout(layout.parts, layout.passed_over + passed_over(layout.parts)), split
 
 
 def stratified(pictures: Labelled, number: int) -> Labelled:

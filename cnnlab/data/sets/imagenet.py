@@ -20,12 +20,20 @@ from cnnlab.data.decode import decode
 from cnnlab.data.layout import Classes, check_counts, split_missing
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.notes import folder_notes, part_digests
-from cnnlab.data.scan import Labelled, list_pictures, scanned_once, subfolders
+from cnnlab.data.scan import (
+    Labelled,
+    changes,
+    list_pictures,
+    refuse_unreadable,
+    scanned_once,
+    subfolders,
+)
 from cnnlab.data.sets.folder import SkipBroken, passed_over, stratified
 from cnnlab.registry import DATASETS, CnnlabError, Range
 from cnnlab.spec import ImageSpec
 
 FLIP = Augment(flip=True)
+EXPECTED = "ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG"
 SUBSET_VAL = 0.1  # of the training pictures of a subset of the classes
 
 
@@ -78,17 +86,26 @@ class ImageNet(ImageDataset):
         self.skip_broken = skip_broken
         self.augment = augment
         self.parts: Mapping[str, Labelled] | None = None  # None: all classes, or none yet
+        self._whole: dict[str, Labelled] | None = None  # of all classes, once they are looked for
+        self._digests: Mapping[str, tuple[int, str]] | None = None
+        with scanned_once(), refuse_unreadable(self.root):
+            self._find(subset)
+
+    def _find(self, subset: int | None) -> None:
+        """Take the files of other than all the classes."""
         train = self._class_folders("train")
         if len(train) in (0, self.spec.num_classes):
             self.num_train = subset_size(subset, self.num_images - self.num_val)
             return
         self.classes = {"train": train, "test": self._class_folders("val")}
         if not self.classes["test"]:
-            raise ValueError(f"root={self.root}: val has no class folders; it is the test set")
+            raise ValueError(
+                f"root={self.root}: val has no class folders; it is the test set; "
+                f"expected are {EXPECTED}"
+            )
         names = tuple(sorted(train))
-        with scanned_once():
-            check_counts(self.root, self.classes)
-            split = split_missing(names, self.classes, SUBSET_VAL)
+        check_counts(self.root, self.classes, EXPECTED)
+        split = split_missing(names, self.classes, SUBSET_VAL)
         self.spec = replace(self.spec, num_classes=len(names), class_names=names)
         self.num_train = subset_size(subset, len(split["train"]))
         self.parts = {**split, "train": stratified(split["train"], self.num_train)}
@@ -98,7 +115,9 @@ class ImageNet(ImageDataset):
         """As of every set; of other than all the classes, as of a person's own folders."""
         if self.parts is None:
             return super().part_digests(splits)
-        return part_digests(self.parts, self.spec.class_names, self.classes)
+        if self._digests is None:
+            self._digests = part_digests(self.parts, self.spec.class_names, self.classes)
+        return self._digests
 
     def notes(self) -> Sequence[str]:
         """Of other than all the classes, as of a person's own folders."""
@@ -108,8 +127,13 @@ class ImageNet(ImageDataset):
         return folder_notes(self.root, self.spec.class_names, self.parts, beside)
 
     def decoded_key(self) -> Hashable:
-        """What decides the decoded pictures beside the files."""
-        return self.root.absolute(), self.spec.shape, "crop", self.skip_broken, self.num_train
+        """What decides the decoded pictures; of all the classes, with sizes and times of files."""
+        key = self.root.absolute(), self.spec.shape, "crop", self.skip_broken, self.num_train
+        return key if self.parts is not None else (key, changes(self._all_classes()))
+
+    def ensure_files(self, *, write: bool = True) -> None:  # noqa: ARG002  (nothing is downloaded)
+        if self.parts is None:
+            self._all_classes()  # refuses what is missing; other classes have been found
 
     def load(self) -> Splits:
         parts = self._all_classes() if self.parts is None else self.parts
@@ -117,28 +141,38 @@ class ImageNet(ImageDataset):
 
     def _all_classes(self) -> dict[str, Labelled]:
         """Train, val and test of the whole ImageNet."""
-        pool, test = self._find("train"), self._find("val")
+        if self._whole is not None:
+            return self._whole
+        try:
+            with refuse_unreadable(self.root):
+                pool, test = self._labelled("train"), self._labelled("val")
+        except ValueError as error:
+            raise CnnlabError(f"data=imagenet: {error}") from error
         if len(pool) < self.num_val + self.num_train:
             raise CnnlabError(
-                f"{self.root / 'train'} has {len(pool):,} pictures, too few for the "
+                f"data=imagenet: {self.root / 'train'} has {len(pool):,} pictures, too few for the "
                 f"{self.num_val:,} of validation and {self.num_train:,} of training"
             )
         order = stratified_order(torch.tensor([label for _, label in pool]))
         chosen = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
         val, train = ([pool[i] for i in part.sort().values.tolist()] for part in chosen)
-        return {"train": train, "val": val, "test": test}
+        self._whole = {"train": train, "val": val, "test": test}
+        return self._whole
 
-    def _find(self, part: str) -> Labelled:
+    def _labelled(self, part: str) -> Labelled:
         """Files and labels of a part, classes in the order of their names."""
         classes = self._class_folders(part)
+        found = {name: list_pictures(classes[name]).pictures for name in sorted(classes)}
+        lacks = [f"no picture of class '{name}'" for name, files in found.items() if not files]
         if len(classes) != self.spec.num_classes:
+            lacks = [f"{len(classes)} of {self.spec.num_classes} class folders"]
+        if lacks:
             raise CnnlabError(
-                f"ImageNet is missing or incomplete in {self.root}: {part} has {len(classes)} of "
-                f"{self.spec.num_classes} class folders\nexpected are {{train,val}}/CLASS/*.JPEG "
-                "below data.root or CNNLAB_DATA/imagenet; data=digits needs no files"
+                f"data=imagenet is missing or incomplete in {self.root}: {part} has {lacks[0]}\n"
+                f"expected are {EXPECTED}: ROOT is data.root or $CNNLAB_DATA/imagenet; "
+                "data=digits needs no files"
             )
-        folders = (classes[name] for name in sorted(classes))
-        return [(path, i) for i, at in enumerate(folders) for path in list_pictures(at).pictures]
+        return [(path, label) for label, files in enumerate(found.values()) for path in files]
 
     def _class_folders(self, part: str) -> Classes:
         folder = self.root / part

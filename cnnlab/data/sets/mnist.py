@@ -9,8 +9,8 @@ NAMES = tuple(f"{p}-{k}-ubyte" for p in ("train", "t10k") for k in ("images-idx3
 SIZES = (16 + 60_000 * 784, 8 + 60_000, 16 + 10_000 * 784, 8 + 10_000)  # header and bytes
 
 
-def published(*md5: str) -> dict[str, Published]:
-    """The four files of a set, by the md5 of each in the order of ``NAMES``."""
+def published(*md5: str | None) -> dict[str, Published]:
+    """The four files of a set, by the md5 of each in the order of ``NAMES``; None is unknown."""
     return {name: Published(m, size) for name, m, size in zip(NAMES, md5, SIZES, strict=True)}
 
 
@@ -76,9 +76,8 @@ class KMNIST(MNIST):
 
     spec = ImageSpec(1, 28, 28, 10, KUZUSHIJI, mean=(0.1918,), std=(0.3483,))
     folder = "KMNIST/raw"
+    # Nothing corroborates an md5 of its unpacked images, and a wrong one would refuse everybody's
+    # files: of those two the size alone is checked.
     files = published(
-        "92be26ec9822e900ac425d0a0aa84ced",
-        "949e75301f8813e0dc5800dcc320fc52",
-        "bf305b8cd328700fbc17f5acbc2856d2",
-        "9f55f451c0988b028eccdf7d5cc265ab",
+        None, "949e75301f8813e0dc5800dcc320fc52", None, "9f55f451c0988b028eccdf7d5cc265ab"
     )

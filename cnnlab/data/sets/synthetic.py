@@ -54,14 +54,14 @@ class Synthetic(ImageDataset):
         self.spec = ImageSpec(
             channels, size, size, num_classes, names, mean=half, std=(0.28,) * channels
         )
-        self.num_images = num_train + num_val + num_test
+        self.num_loaded = num_train + num_val + num_test
         self.num_train, self.num_val = subset_size(subset, num_train), num_val
         self.num_test = num_test
         self.noise = noise
         self.augment = augment
 
     def load(self) -> Splits:
-        labels = torch.arange(self.num_images) % self.spec.num_classes
+        labels = torch.arange(self.num_loaded) % self.spec.num_classes
         generator = torch.Generator().manual_seed(0)
         # In parts, because float32 images take four times the memory of uint8.
         pixels = torch.cat([self._draw(part, generator) for part in torch.split(labels, 256)])

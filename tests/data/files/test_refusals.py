@@ -131,6 +131,10 @@ def damaged_archives(root: Path) -> None:
     (root / "MNIST/raw" / f"{TRAIN}.gz").write_bytes(gzip.compress(MNIST[TRAIN])[:20])
 
 
+def a_damaged_archive_in_the_root(root: Path) -> None:
+    (root / f"{TRAIN}.gz").write_bytes(gzip.compress(MNIST[TRAIN])[:20])
+
+
 def other_archives(root: Path) -> None:
     put(root / "MNIST/raw", {TRAIN: b"another"}, packed=True)
 
@@ -144,9 +148,9 @@ FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (lambda _: None, "nothing in ROOT (it is empty), and no download", "MNIST/raw/{train,t10k}-"),
     (something_else, "nothing in ROOT (it has photos), and no download", "data=digits needs none"),
     (a_file, "ROOT is a file", "data.root (or $CNNLAB_DATA) is the folder that holds MNIST/raw"),
-    (flat, "4 of 4 files are in ROOT", "move them to ROOT/MNIST/raw"),
-    (without_raw, "4 of 4 files are in ROOT/MNIST", "move them to ROOT/MNIST/raw"),
-    (one_above, "4 of 4 files are in ROOT/sets/MNIST/raw", "give data.root=ROOT/sets"),
+    (flat, "all 4 files are in ROOT", "move them to ROOT/MNIST/raw"),
+    (without_raw, "all 4 files are in ROOT/MNIST", "move them to ROOT/MNIST/raw"),
+    (one_above, "all 4 files are in ROOT/sets/MNIST/raw", "give data.root=ROOT/sets"),
     (cut, f"3 of 1,008 bytes: {TRAIN}", "in ROOT/MNIST/raw; no download (no network in tests)"),
     (none_in_it, f"empty: {TRAIN}", "in ROOT/MNIST/raw; no download (no network in tests)"),
     (other_bytes, f"not as published (md5): {TRAIN}", "move away or delete what is wrong"),
@@ -156,6 +160,11 @@ FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (a_dangling_link, f"missing: {TEST}", "in ROOT/MNIST/raw; no download"),
     (of_another_set, f"1,009 bytes, not 1,008: {TRAIN}", "move away or delete what is wrong"),
     (damaged_archives, f"damaged: {TRAIN}.gz (EOFError); missing: {TRAIN}", "in ROOT/MNIST/raw"),
+    (
+        a_damaged_archive_in_the_root,
+        f"damaged: ROOT/{TRAIN}.gz (EOFError); missing: ",
+        "no download",
+    ),
     (other_archives, f"not as published: {TRAIN}.gz; missing: ", "in ROOT/MNIST/raw"),
     (other_names, "rename train-images.idx3-ubyte to train-images-idx3-ubyte", "in ROOT/MNIST/raw"),
 ]
@@ -192,7 +201,9 @@ def test_a_root_that_is_too_deep(tmp_path: Path) -> None:
 def test_the_set_of_a_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data.FashionMNIST, "files", known({n: c[::-1] for n, c in MNIST.items()}))
     root = put(tmp_path / "FashionMNIST/raw").parents[1]
-    with pytest.raises(CnnlabError, match=f"data=fashion_mnist: file of MNIST: {TRAIN} and 3 more"):
+    with pytest.raises(
+        CnnlabError, match=f"data=fashion_mnist: belongs to MNIST: {TRAIN} and 3 more"
+    ):
         data.FashionMNIST(root=str(root)).ensure_files()
 
 

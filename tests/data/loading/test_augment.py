@@ -3,8 +3,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnnlab.config.check import check
 from cnnlab.data.loading.augment import (
     EIGENVECTORS,
+    NO_AUGMENT,
     Augment,
     augment_batch,
     box,
@@ -14,6 +16,7 @@ from cnnlab.data.loading.augment import (
     mix_lambda,
 )
 from cnnlab.data.loading.normalise import Normalise
+from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
 
 
@@ -212,3 +215,11 @@ def test_color_adds_one_shift_to_all_pixels_of_an_image_before_normalisation() -
     drawn = shift[:, :, 0, 0] @ torch.tensor(EIGENVECTORS) / torch.tensor([0.2175, 0.0188, 0.0045])
     assert drawn.mean(0).abs().max() < 0.008  # 4 standard errors of 0.1 / sqrt(3000)
     torch.testing.assert_close(drawn.std(0), torch.full((3,), 0.1), atol=0.006, rtol=0)
+
+
+def test_a_padding_without_crops_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^padding=reflect is of crops, and"):
+        Augment(padding="reflect")
+    assert Augment(padding="black") == NO_AUGMENT
+    with pytest.raises(CnnlabError, match=r"^data\.augment: padding=reflect is of crops"):
+        check("data.augment", {"padding": "reflect"}, Augment)

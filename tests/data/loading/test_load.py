@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data import MNIST, Digits, Folder, ImageNet, Synthetic
+from cnnlab.data import CIFAR10, MNIST, Digits, Folder, ImageNet, Synthetic
 from cnnlab.data.dataset import ImageDataset, Splits
 from cnnlab.data.loading import load
 from cnnlab.registry import CnnlabError
@@ -63,6 +63,16 @@ def test_of_every_data_set(free: dict[str, int | None]) -> None:
     assert "data.size=" in refusal(Synthetic(size=64))
     assert "data.subset" not in refusal(Synthetic(size=64))  # all are generated first
     assert "1,797 images" in refusal(Digits())
+
+
+def test_a_subset_of_what_is_read_as_a_whole(free: dict[str, int | None]) -> None:
+    free["cpu"] = 10**6
+    assert "60,000 images of 32x32x3, 2 copies at a time" in refusal(CIFAR10(subset=1000))
+    assert "1,797 images" in refusal(Digits(subset=10))
+    assert "1,400 images" in refusal(Synthetic(subset=10))
+    assert "60,100 images" in refusal(ImageNet(subset=100))  # others are not decoded
+    free["cuda"] = 10**6
+    assert "16,000 images of 32x32x3 take" in refusal(CIFAR10(subset=1000), "cuda")
 
 
 def test_each_process_has_a_copy(free: dict[str, int | None]) -> None:
@@ -120,6 +130,29 @@ def test_pictures_are_decoded_once_until_they_change(
     load.load_images(Folder(root=root, size=9, proportions="squeeze"))
     assert len(loaded) == 4
     assert len(load._last) == 1
+
+
+def test_a_refusal_is_kept_for_the_next_job(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    original = Folder.load
+
+    def counted(self: Folder) -> Splits:
+        loaded.append(self)
+        return original(self)
+
+    monkeypatch.setattr(Folder, "load", counted)
+    broken = pictures / "cat" / "3.png"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"no picture")
+    for _ in range(3):
+        with pytest.raises(CnnlabError, match=r"cannot read the picture .*cat/3\.png"):
+            load.load_images(Folder(root=str(pictures), size=8))
+    assert len(loaded) == 1
+    broken.write_bytes(whole)
+    assert len(load.load_images(Folder(root=str(pictures), size=8)).train) > 0
+    assert len(loaded) == 2
 
 
 def test_everybodys_images_are_not_kept() -> None:

@@ -195,3 +195,9 @@ def test_a_read_only_root_is_refused(tmp_path: Path) -> None:
     file.write_text("where a folder should be")
     with pytest.raises(CnnlabError, match="cannot be downloaded"):
         data.MNIST(root=str(file)).load()
+
+
+def test_images_of_kmnist_are_known_by_their_sizes_alone() -> None:
+    for name, published in data.KMNIST.files.items():
+        assert (published.md5 is None) == ("images" in name)
+        assert published.size == data.MNIST.files[name].size

@@ -1,12 +1,17 @@
 import itertools
 import os
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data import Folder
+from cnnlab.data import Folder, notes
+from cnnlab.data.scan import scanned_once
 from cnnlab.registry import CnnlabError
 
 shade = itertools.count(1)
@@ -125,7 +130,7 @@ def test_constructing_decodes_nothing(tmp_path: Path) -> None:
     ("counts", "message"),
     [
         ({}, "0 class folders found, at least 2"),
-        ({"cat": 5}, "1 class folders found, at least 2"),
+        ({"cat": 5}, "1 class folder found, at least 2"),
         ({"cat": 5, "dog": 2}, "class 'dog' needs 3 pictures, found 2"),
         ({"cat": 5, "dog": 0}, "class 'dog' needs 3 pictures, found 0"),
         (
@@ -146,6 +151,38 @@ def test_refusals(tmp_path: Path, counts: dict[str, int], message: str) -> None:
         Folder(root=str(tmp_path))
     assert str(refusal.value).startswith(f"root={tmp_path}: ")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("below", [(".",), ("train", "test")])
+def test_one_start_lists_each_class_folder_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: tuple[str, ...]
+) -> None:
+    for part in below:
+        put(tmp_path / part / "cat", 4)
+        put(tmp_path / part / "dog", 4)
+    listed: Counter[str] = Counter()
+    scandir, listdir = os.scandir, os.listdir
+
+    def count(list_: Callable[[Any], Any], folder: Any) -> Any:
+        listed[os.path.basename(folder)] += 1
+        return list_(folder)
+
+    monkeypatch.setattr(os, "scandir", partial(count, scandir))
+    monkeypatch.setattr(os, "listdir", partial(count, listdir))
+    with scanned_once():
+        first, second = Folder(root=str(tmp_path)), Folder(root=str(tmp_path), size=8, subset=3)
+    assert (listed["cat"], listed["dog"]) == (len(below), len(below))
+    assert first.parts["test"] == second.parts["test"]
+    assert len(first.parts["train"]) > len(second.parts["train"]) == 3
+
+
+def test_fingerprints_are_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "cat", 4)
+    put(tmp_path / "dog", 4)
+    data = Folder(root=str(tmp_path))
+    first = data.part_digests()
+    monkeypatch.setattr(notes, "fingerprints", None)
+    assert data.part_digests() is first
 
 
 def test_no_such_folder(tmp_path: Path) -> None:

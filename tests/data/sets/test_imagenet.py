@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from cnnlab.config import schema
 from cnnlab.data import ImageNet
+from cnnlab.data.loading import load
 from cnnlab.registry import DATASETS, CnnlabError
 
 CLASSES = ("n01", "n02", "n03", "n04")
@@ -72,22 +74,74 @@ def test_a_subset_is_stratified_and_keeps_the_validation_images(small: Path) -> 
     assert part.load().digest == part.load().digest != whole.load().digest
 
 
-def test_missing_folders_are_named_with_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(CnnlabError) as refusal:
-        ImageNet(root=str(tmp_path)).load()
-    assert str(refusal.value) == (
-        f"ImageNet is missing or incomplete in {tmp_path}: train has 0 of 1000 class folders\n"
-        "expected are {train,val}/CLASS/*.JPEG below data.root or CNNLAB_DATA/imagenet; "
-        "data=digits needs no files"
-    )
+@pytest.mark.parametrize("root", [".", "train", "nowhere"])
+def test_missing_folders_are_named_with_what_is_expected(tmp_path: Path, root: str) -> None:
+    (tmp_path / "train").mkdir()
+    data = ImageNet(root=str(tmp_path / root))
+    for use in (data.load, data.ensure_files, partial(data.ensure_files, write=False)):
+        with pytest.raises(CnnlabError) as refusal:
+            use()
+        assert str(refusal.value) == (
+            f"data=imagenet is missing or incomplete in {tmp_path / root}: "
+            "train has 0 of 1000 class folders\n"
+            "expected are ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG: ROOT is data.root "
+            "or $CNNLAB_DATA/imagenet; data=digits needs no files"
+        )
+
+
+def test_missing_files_are_refused_before_the_memory_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "free_memory", lambda _: 1)
+    with pytest.raises(CnnlabError, match="missing or incomplete"):
+        load.load_images(ImageNet(root=str(tmp_path)))
+
+
+@pytest.mark.parametrize("flags", [(), ("--plan",)])
+def test_missing_files_are_refused_before_a_sweep(cnnlab, tmp_path: Path, flags) -> None:
+    (tmp_path / "empty").mkdir()
+    words = ["-m", "data=imagenet", "seed=0,1", f"data.root={tmp_path}/empty", "model=mlp"]
+    answer = cnnlab("train", *flags, *words, "model.hidden=[4]", "trainer.accelerator=cpu")
+    assert answer.code == 2
+    assert "train has 0 of 1000 class folders" in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_class_without_pictures_is_named(small: Path) -> None:
+    for picture in (small / "val" / "n03").iterdir():
+        picture.unlink()
+    with pytest.raises(CnnlabError, match="val has no picture of class 'n03'"):
+        ImageNet(root=str(small), size=8).ensure_files()
+
+
+def test_the_expected_layout_is_that_of_imagenet(tmp_path: Path) -> None:
+    put(tmp_path / "train" / "n01", 10, 0)
+    put(tmp_path / "val" / "n01", 10, 0)
+    with pytest.raises(ValueError, match="1 class folder found") as refusal:
+        ImageNet(root=str(tmp_path))
+    assert f"{tmp_path}/train/CLASS/*.JPEG and {tmp_path}/val/CLASS/*.JPEG" in str(refusal.value)
 
 
 def test_too_few_pictures_are_counted(small: Path) -> None:
-    for picture in (small / "train" / "n03").iterdir():
+    for picture in list((small / "train" / "n03").iterdir())[1:]:
         picture.unlink()
-    with pytest.raises(CnnlabError, match="has 30 pictures, too few for the 8 of validation and"):
+    with pytest.raises(CnnlabError, match="has 31 pictures, too few for the 8 of validation and"):
         ImageNet(root=str(small)).load()
     assert len(ImageNet(root=str(small), size=8, subset=22).load().train) == 22
+
+
+def test_all_classes_are_decoded_once_until_they_change(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "_last", {})
+    first = load.load_images(ImageNet(root=str(small), size=8))
+    assert load.load_images(ImageNet(root=str(small), size=8)) is first
+    assert load.load_images(ImageNet(root=str(small), size=9)) is not first
+    second = load.load_images(ImageNet(root=str(small), size=8))
+    changed = small / "val" / "n02" / "01.PNG"
+    changed.write_bytes((small / "val" / "n03" / "01.PNG").read_bytes())
+    third = load.load_images(ImageNet(root=str(small), size=8))
+    assert not torch.equal(second.test.pixels, third.test.pixels)
 
 
 def test_other_than_1000_classes_are_read_too(tmp_path: Path) -> None:
