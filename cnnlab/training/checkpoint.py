@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from cnnlab.metrics import metric_of_column
-from cnnlab.runs.durable import copy, is_disk_full, part_of, replacing, sync
+from cnnlab.runs.durable import copy, is_disk_full, replacing, sync
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
@@ -70,11 +70,8 @@ class RunCheckpoint(Checkpoint):
         self.best: dict[str, float] = {}
         self.best_complete: dict[str, float] = {}
 
-    def on_fit_start(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_fit_start(self, *_: Any) -> None:
         self.run.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-        if trainer.is_global_zero:
-            for file in (self.run.last_checkpoint, self.run.best_checkpoint):
-                part_of(file).unlink(missing_ok=True)  # of a process that was killed
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
