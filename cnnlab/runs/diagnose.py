@@ -47,7 +47,7 @@ def _verdict(run: RunStatus) -> str:
         return f"{run.state} {progress}: {run.error}\nrunning its command again retries it"
     if run.state.is_resumable:
         killed = "its process ended without recording a result (killed, or a power failure)"
-        why = killed if run.state is RunState.KILLED else run.error
+        why = run.error or killed
         saved = run.folder.last_checkpoint.is_file()
         start = "its last checkpoint" if saved else "its beginning"
         return f"{run.state} {progress}: {why}\nrunning its command again continues from {start}"

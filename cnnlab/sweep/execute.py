@@ -24,7 +24,7 @@ from cnnlab.text import first_line
 from cnnlab.training.isolation import isolated
 from cnnlab.training.processes import run_in_processes
 from cnnlab.training.run import run
-from cnnlab.training.stopping import Pruned, Stopped, TrainingDivergedError
+from cnnlab.training.stopping import ProcessKilledError, Pruned, Stopped, TrainingDivergedError
 
 log = logging.getLogger("cnnlab")
 # In a RuntimeError: torch has a class of its own for the memory of its allocators on GPUs alone.
@@ -142,6 +142,8 @@ def final_state(error: BaseException) -> RunState:
     # Lightning turns Ctrl-C into SystemExit
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
         return RunState.INTERRUPTED
+    if isinstance(error, ProcessKilledError):
+        return RunState.KILLED
     if isinstance(error, TrainingDivergedError):
         return RunState.DIVERGED
     says_so = isinstance(error, RuntimeError) and any(
@@ -156,7 +158,7 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
     folder, message = job.run_dir, str(error) or type(error).__name__
     summary = (
         message
-        if isinstance(error, (CnnlabError, Stopped, Pruned))
+        if isinstance(error, (CnnlabError, Stopped, Pruned, ProcessKilledError))
         else f"{type(error).__name__}: {message}"
     )
     if state is RunState.DIVERGED:

@@ -72,7 +72,9 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
     run_dir, module, trainer = job.run_dir, wiring.module, wiring.trainer
     assert wiring.checkpoint is not None
     best, position = wiring.checkpoint.best, module.position
-    rows = run_dir.metrics().to_dict("list") if run_dir.metrics_file.is_file() else {}
+    rows: dict[str, list[float]] = {}
+    if run_dir.metrics_file.is_file():
+        rows = {str(name): list(column) for name, column in run_dir.metrics().items()}
     evaluated = [splits.val, splits.test] if job.config.trainer.test else [splits.val]
     return {
         "name": run_dir.name,
