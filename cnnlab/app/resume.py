@@ -9,7 +9,7 @@ from cnnlab.config.options import RunConfig, seconds
 from cnnlab.config.parse import parse
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.runs.checkpoint_file import last_state
-from cnnlab.runs.claim import holder
+from cnnlab.runs.claim import probable_holder
 from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.flat import flatten
 from cnnlab.runs.identity import identify
@@ -70,7 +70,7 @@ def resume_in_place(config: RunConfig) -> RunConfig:
     if identify(unchanged).differences(past) == [] and not source.is_done:
         return unchanged
     _refuse_other_data(source, config)
-    if (process := holder(source)) is not None:
+    if (process := probable_holder(source)) is not None:
         raise CnnlabError(f"resume={source}: it is being run by {process}; stop that first")
     if nothing := _nothing_left(config, state):
         raise CnnlabError(f"resume={source}: {nothing}")

@@ -16,9 +16,10 @@ from rich.text import Text
 from cnnlab.compare.compare import Comparison
 from cnnlab.metrics import METRICS, Metric
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.durable import write_text
 from cnnlab.runs.essential import digest
 from cnnlab.runs.read_file import is_file, reason
-from cnnlab.runs.run_dir import RunDir, write_atomically
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.text import as_typed
 
 CAPTION = "mean ± SD over n seeds, [95% t interval of the mean]."
@@ -64,8 +65,8 @@ def write_report(comparison: Comparison, folder: Path) -> list[Path]:
     csv, markdown, curves, cost = paths = [folder / name for name in names]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(csv, comparison.table.to_csv(index=False))
-        write_atomically(markdown, as_markdown(comparison))
+        write_text(csv, comparison.table.to_csv(index=False))
+        write_text(markdown, as_markdown(comparison))
         curves_figure(comparison).savefig(curves)
         cost_figure(comparison).savefig(cost)
     except OSError as error:

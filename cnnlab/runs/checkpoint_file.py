@@ -6,16 +6,17 @@ these and does not look at them when it loads.
 
 import pickle
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.durable import copy
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.text import first_line
 
 PARTS = {"state_dict", "optimizer_states", "position"}  # of a run's checkpoint, among others
+KEEPER = "RunCheckpoint"  # the callback in whose state the best epoch is
 
 
 def damage(path: Path) -> str | None:
@@ -25,7 +26,7 @@ def damage(path: Path) -> str | None:
             damaged = archive.testzip()
     except Exception as error:  # of a damaged archive zipfile raises nearly anything
         return first_line(error) or type(error).__name__
-    return None if damaged is None else f"the checksum of {damaged} is wrong"
+    return None if damaged is None else "is damaged (checksum)"
 
 
 def read_checkpoint(path: Path, *, mapped: bool = False) -> dict[str, Any]:
@@ -34,22 +35,78 @@ def read_checkpoint(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     Raises:
         CnnlabError: it is missing, damaged, or no checkpoint of a run.
     """
+    content, reason = try_checkpoint(path, mapped=mapped)
+    if content is None:
+        raise CnnlabError(f"{path}: {reason}")
+    return content
+
+
+def try_checkpoint(path: Path, *, mapped: bool = False) -> tuple[dict[str, Any] | None, str]:
+    """A checkpoint's content; else None, and why it cannot be read."""
     import torch
 
     if not path.is_file():
-        raise CnnlabError(f"{path}: no such checkpoint")
+        return None, "no such checkpoint"
     reason = damage(path)
     if reason is None:
         try:
             content = torch.load(path, map_location="cpu", mmap=mapped, weights_only=True)
             if isinstance(content, dict) and content.keys() >= PARTS:
-                return content
+                return content, ""
             reason = "not a checkpoint of a run"
         except pickle.UnpicklingError:  # torch's text advises to load it all the same
             reason = "holds more than tensors and plain data"
-        except (RuntimeError, EOFError, KeyError, ValueError, TypeError) as error:
+        except (MemoryError, OSError):  # no fault of the file
+            raise
+        except Exception as error:  # of another kind of archive it raises nearly anything
             reason = first_line(error)
-    raise CnnlabError(f"{path}: cannot be read as a checkpoint: {reason}")
+    return None, f"cannot be read as a checkpoint: {reason}"
+
+
+def misfit(state: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> str:
+    """Why a checkpoint's weights do not fit a model; empty where they do.
+
+    Args:
+        shapes: of the model's tensors, by name.
+    """
+    found = {name: getattr(value, "shape", ()) for name, value in state["state_dict"].items()}
+    for name, shape in shapes.items():
+        if f"model.{name}" not in found:
+            return f"is of another model: it has no {name}"
+        has = tuple(found.pop(f"model.{name}"))
+        if has != tuple(shape):
+            return f"is of another model: {name} is {has}, not {tuple(shape)}"
+    others = [name for name in found if name.startswith("model.")]
+    return f"is of another model: it has {others[0].removeprefix('model.')}" if others else ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the training of a checkpoint is.
+
+    Attributes:
+        position: finished epochs, and steps of the next one.
+        best: the best epoch so far, from 1; None where it is not recorded.
+        is_best: whether the weights are those of the best epoch.
+    """
+
+    position: tuple[int, int]
+    best: int | None
+    is_best: bool
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> "Progress":
+        """The progress of a checkpoint's content."""
+        keeper = (state.get("callbacks") or {}).get(KEEPER) or {}
+        best = (keeper.get("best") or {}).get("epoch")
+        epoch, step = state["position"]["epoch"], state["position"]["step"]
+        is_best = best is not None and keeper.get("is_best", (step, best) == (0, epoch))
+        return cls((epoch, step), best, is_best)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch, from 1, whose end this is, or in which it is."""
+        return self.position[0] + (self.position[1] > 0)
 
 
 def last_state(run: RunDir) -> dict[str, Any] | None:
@@ -73,25 +130,3 @@ def resumable(run: RunDir) -> Iterator[Path]:
     """The checkpoints that there are, the latest first."""
     files = (run.last_checkpoint, run.best_checkpoint, run.best_complete_checkpoint)
     return (file for file in files if file.is_file())
-
-
-def set_aside_damaged(run: RunDir) -> list[str]:
-    """Rename the damaged checkpoints of a run and put the latest whole one in last.ckpt's place.
-
-    Returns:
-        a line for each of them.
-    """
-    files = list(resumable(run))
-    reasons = {file: reason for file in files if (reason := damage(file)) is not None}
-    said = []
-    for file, reason in reasons.items():
-        aside = file.with_name(f"{file.name}.damaged")
-        file.replace(aside)
-        then = "; the best epoch is chosen from the next on" if file == run.best_checkpoint else ""
-        said.append(f"{file}: {reason}; set aside as {aside.name}{then}")
-    whole = [file for file in files if file not in reasons]
-    if run.last_checkpoint in reasons:
-        said[0] += f", going on from {whole[0].name}" if whole else ", starting from the beginning"
-        if whole:
-            copy(whole[0], run.last_checkpoint)
-    return said

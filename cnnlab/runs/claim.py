@@ -1,9 +1,9 @@
 """An exclusive claim on a run, with a heartbeat, so that several processes share a sweep.
 
 The claim of a dead process on this host expires at once; that of another host when it has been
-seen unchanged for ``LOST_AFTER`` seconds, or was last written more than ``FORGOTTEN`` ago: no
-clock of the other host decides. A process that was suspended for so long finds another's token in
-its claim, writes nothing more into the run and stops.
+seen unchanged for ``LOST_AFTER`` seconds: no clock decides, of the other host or of this one. A
+process that was suspended for so long finds another's token in its claim, writes nothing more into
+the run and stops.
 """
 
 import json
@@ -20,8 +20,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from cnnlab.runs.durable import write_text
 from cnnlab.runs.heartbeat import heartbeat, observe
-from cnnlab.runs.run_dir import RunDir, write_atomically
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.writable import make_folder
 
 HEARTBEAT = 10.0  # seconds
@@ -32,7 +33,7 @@ TOKEN = "CNNLAB_CLAIM"  # in the environment of a process that has claimed a run
 
 
 class ClaimLostError(Exception):
-    """Another process has taken over the run that this one is training."""
+    """The run that this process is training is another's by now, or its folder is gone."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,21 @@ class Claim:
 def holder(run: RunDir) -> Claim | None:
     """The live process that runs this run; None where there is none."""
     claim = _read(run)
-    if claim is None or not claim.is_alive(str(run.claim_file.absolute())):
-        return None
+    return claim if claim and claim.is_alive(str(run.claim_file.absolute())) else None
+
+
+def probable_holder(run: RunDir) -> Claim | None:
+    """The holder for one look, as of a listing: not one that has written nothing for an hour.
+
+    The hour is by two clocks, which may differ; nothing may be taken from the holder for it.
+    """
+    claim = holder(run)
+    if claim is None or not claim.is_foreign:
+        return claim
     written = claim.heartbeat
     with suppress(OSError):
         written = max(written, run.claim_file.stat().st_mtime)  # by the file server's clock
-    return None if claim.is_foreign and time.time() - written > FORGOTTEN else claim
+    return None if time.time() - written > FORGOTTEN else claim
 
 
 @contextmanager
@@ -110,6 +120,8 @@ def ensure_claimed(run: RunDir) -> None:
     token = os.environ.get(TOKEN)
     with suppress(OSError):  # not to be told now
         if token is not None and not _has(run, token):
+            if not run.path.is_dir():
+                raise ClaimLostError(f"the folder {run} is gone")
             raise ClaimLostError(f"{_read(run) or 'another process'} has taken over {run}")
 
 
@@ -183,7 +195,7 @@ def _parse(content: bytes) -> Claim | None:
 
 
 def _write(run: RunDir, token: str) -> None:
-    write_atomically(run.claim_file, json.dumps(asdict(Claim.own(token))))
+    write_text(run.claim_file, json.dumps(asdict(Claim.own(token))), sync_file=False)
 
 
 def _born(pid: int) -> str:

@@ -1,22 +1,26 @@
-"""A run that is trained again although a file of it is damaged: the file is kept beside the new."""
+"""A run that goes on although files of it are damaged: they are kept beside the new ones."""
 
 import errno
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from cnnlab.runs.contents import read_config, read_metrics, read_result, read_status
+from cnnlab.runs.checkpoint_file import Progress, misfit, resumable, try_checkpoint
+from cnnlab.runs.contents import LARGEST, read_config, read_metrics, read_result, read_status
+from cnnlab.runs.durable import copy, set_aside, write_text
 from cnnlab.runs.read_file import DamagedFileError
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.text import plural
 
 
 def set_aside_unreadable(run: RunDir) -> list[str]:
     """Rename the damaged files of a run, which training writes again; a line for each.
 
+    Of metrics.csv, the rows that can be read are kept: the epochs of a checkpoint are not
+    trained again.
+
     Raises:
-        DamagedFileError: a file that this process may not read, which need not be damaged, or
-            metrics.csv, whose rows a run that continues from its checkpoint needs.
+        DamagedFileError: a file that this process may not read, which need not be damaged.
     """
     readers: dict[Path, Callable[[Path], object]] = {
         run.status_file: read_status,
@@ -31,15 +35,76 @@ def set_aside_unreadable(run: RunDir) -> list[str]:
         try:
             read(file)
         except DamagedFileError as damage:
-            is_needed = file == run.metrics_file and run.last_checkpoint.is_file()
-            if is_needed or not _is_damage(damage.__cause__):
+            if not _is_damage(damage.__cause__):
                 raise
-            kept = file.with_name(f"{file.name}.damaged-{time.time_ns()}")
-            os.rename(file, kept)
-            lines.append(f"{damage}; kept as {kept.name}")
+            rows = _whole_rows(file) if file == run.metrics_file else []
+            line = set_aside(file, str(damage).removeprefix(f"{file}: "))
+            if rows:
+                write_text(file, "".join(f"{row}\n" for row in rows))
+                line += f"; {plural(len(rows) - 1, 'epoch')} of it can be read"
+            lines.append(line)
     return lines
+
+
+def _whole_rows(file: Path) -> list[str]:
+    """The header of a metrics.csv and those of its lines that are rows of numbers, if any."""
+    if not file.is_file():
+        return []
+    header, *lines = file.read_bytes().decode(errors="replace").splitlines() or [""]
+    names = header.split(",")
+    if "epoch" not in names or "\ufffd" in header or len(set(names)) < len(names):
+        return []
+    rows = [line for line in lines if _is_row(line.split(","), names)]
+    return [header, *rows] if rows else []
+
+
+def _is_row(values: list[str], names: list[str]) -> bool:
+    try:
+        numbers = dict(zip(names, map(float, values), strict=True))
+    except ValueError:
+        return False
+    return numbers["epoch"].is_integer() and 1 <= numbers["epoch"] <= LARGEST
 
 
 def _is_damage(cause: BaseException | None) -> bool:
     """Whether the file itself is at fault: not so where the disk or its permissions are."""
     return not isinstance(cause, OSError) or cause.errno in (None, errno.ELOOP)
+
+
+def repair_checkpoints(run: RunDir, shapes: Mapping[str, Sequence[int]]) -> list[str]:
+    """Set damaged and foreign checkpoints aside; make last.ckpt the latest of the others.
+
+    best.ckpt, where it is lost, is made again of last.ckpt if that is of the best epoch.
+
+    Args:
+        shapes: of the tensors of the run's model, by name.
+
+    Returns:
+        a line for each that was set aside.
+    """
+    last, best = run.last_checkpoint, run.best_checkpoint
+    found, lines = dict[Path, Progress](), dict[Path, str]()
+    for file in list(resumable(run)):
+        state, reason = try_checkpoint(file, mapped=True)
+        reason = reason if state is None else misfit(state, shapes)
+        if state is None or reason:
+            lines[file] = set_aside(file, reason)
+        else:
+            found[file] = Progress.of(state)
+    if last not in found:
+        others = list(found)  # the latest first; without last.ckpt after a kill in the first epoch
+        if others:
+            copy(others[0], last)
+            found[last] = found[others[0]]
+        if last in lines:
+            then = f"going on from {others[0].name}" if others else "starting from the beginning"
+            lines[last] += f", {then}"
+    if last in found:
+        ours, kept = found[last], found.get(best)
+        if kept and kept.best != ours.best and kept.position >= ours.position:
+            copy(best, last)  # a kill came between the two
+        elif ours.is_best and (kept is None or kept.epoch != ours.best):
+            copy(last, best)
+        elif best in lines:
+            lines[best] += "; the best epoch is chosen from the next on"
+    return list(lines.values())

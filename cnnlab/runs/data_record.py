@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.durable import write_text
 from cnnlab.runs.read_file import DamagedFileError, read_mapping
-from cnnlab.runs.run_dir import RunDir, write_atomically
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.text import plural, shortened
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class DataRecord:
         """Write data.json into a run folder."""
         parts = {name: vars(part) for name, part in self.parts.items()}
         content = json.dumps({"classes": self.classes, "parts": parts}, indent=1)
-        write_atomically(RunDir(Path(folder)).data_file, content + "\n")
+        write_text(RunDir(Path(folder)).data_file, content + "\n")
 
     @classmethod
     def read(cls, folder: str | Path | RunDir) -> "DataRecord | None":

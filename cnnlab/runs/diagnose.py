@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.claim import holder
+from cnnlab.runs.claim import probable_holder
 from cnnlab.runs.read_file import is_file, reason, require_file
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.state import RunState
@@ -42,12 +42,12 @@ def explain(run: RunDir) -> str:
 def _verdict(run: RunStatus) -> str:
     progress = f"after {run.epoch} of {run.epochs} epochs"
     if run.state is RunState.RUNNING:
-        return f"running: {run.epoch} of {run.epochs} epochs done, by {holder(run.folder)}"
+        return f"running: {run.epoch} of {run.epochs} epochs done, by {probable_holder(run.folder)}"
     if run.state.is_failure:
         return f"{run.state} {progress}: {run.error}\nrunning its command again retries it"
     if run.state.is_resumable:
         killed = "its process ended without recording a result (killed, or a power failure)"
-        why = killed if run.state is RunState.KILLED else run.error
+        why = run.error or killed
         saved = run.folder.last_checkpoint.is_file()
         start = "its last checkpoint" if saved else "its beginning"
         return f"{run.state} {progress}: {why}\nrunning its command again continues from {start}"

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,23 +39,28 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def replacing(path: Path, *, sync_folder: bool = True) -> Iterator[BinaryIO]:
+def replacing(
+    path: Path, *, sync_file: bool = True, sync_folder: bool = True
+) -> Iterator[BinaryIO]:
     """A new file for the block, which becomes ``path`` at its end, once it is on the disk.
 
-    Meanwhile it lies beside ``path``. Where the block fails it is removed, and ``path`` stays.
+    Meanwhile it lies beside ``path``, under a name of its own: two writers do not meet. Where the
+    block fails it is removed, and ``path`` stays.
 
     Args:
+        sync_file: False where it may be lost in a power failure, as long as it is never half.
         sync_folder: have the new name on the disk too; False where another file follows that does.
 
     Raises:
         OSError: it cannot be written.
     """
-    part = part_of(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         with part.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if sync_file:
+                os.fsync(file.fileno())
         os.replace(part, path)
         if sync_folder:
             sync(path.parent)
@@ -62,9 +69,24 @@ def replacing(path: Path, *, sync_folder: bool = True) -> Iterator[BinaryIO]:
         raise
 
 
-def part_of(path: Path) -> Path:
-    """Where ``replacing`` writes; a process that was killed leaves it behind."""
-    return path.with_name(f".{path.name}.part")
+def write_text(path: Path, text: str, *, sync_file: bool = True) -> None:
+    """Replace ``path`` by ``text`` in one step."""
+    with replacing(path, sync_file=sync_file, sync_folder=False) as file:
+        file.write(text.encode())
+
+
+def remove_parts(*folders: Path) -> None:
+    """Remove what ``replacing`` left in these folders in a process that was killed."""
+    for folder in folders:
+        for part in folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
+
+
+def set_aside(file: Path, reason: str) -> str:
+    """Rename a damaged file, beside those that were before; a line that says so."""
+    kept = file.with_name(f"{file.name}.damaged-{time.time_ns()}")
+    os.rename(file, kept)
+    return f"{file}: {reason}; kept as {kept.name}"
 
 
 def copy(source: Path, target: Path) -> None:

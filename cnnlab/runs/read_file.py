@@ -39,8 +39,9 @@ def require_file(file: Path) -> None:
     Raises:
         OSError: it is one of these, or there is nothing.
     """
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise OSError("is not a file")
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError("is a folder" if stat.S_ISDIR(mode) else "is not a file")
 
 
 def is_file(path: Path) -> bool:

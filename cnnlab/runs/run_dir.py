@@ -15,23 +15,12 @@ import yaml
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_config, read_metrics, read_result, read_status
-from cnnlab.runs.durable import replacing
+from cnnlab.runs.durable import replacing, set_aside, write_text
 from cnnlab.runs.read_file import DamagedFileError, is_file
 from cnnlab.runs.state import RunState
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError:  # a full disk: nothing of it stays
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class RunDir:
@@ -112,19 +101,28 @@ class RunDir:
         return RunState.recorded(self.status()) is RunState.DONE and bool(self.result())
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        write_atomically(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
+        write_text(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         with replacing(self.result_file) as file:
             file.write((json.dumps(result, indent=1) + "\n").encode())
 
     def write_env(self, env: Mapping[str, Any]) -> None:
-        write_atomically(self.env_file, json.dumps(env, indent=1) + "\n")
+        write_text(self.env_file, json.dumps(env, indent=1) + "\n")
 
     def update_status(self, **fields: Any) -> None:
-        """Change the named fields of status.json and keep the others."""
-        status = {**self.status(), **fields, "updated": time.time()}
-        write_atomically(self.status_file, json.dumps(status, indent=1) + "\n")
+        """Change the named fields of status.json and keep the others; a damaged file is kept too.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            before = read_status(self.status_file)
+        except DamagedFileError as damage:
+            set_aside(self.status_file, str(damage))
+            before = {}
+        status = {**before, **fields, "updated": time.time()}
+        write_text(self.status_file, json.dumps(status, indent=1) + "\n")
 
 
 def _unless_damaged(read: Callable[[Path], dict[str, Any]], file: Path) -> dict[str, Any]:

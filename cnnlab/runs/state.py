@@ -6,10 +6,11 @@ from typing import Any
 
 
 class RunState(StrEnum):
-    """What status.json says of a run, in the order of a listing; two states are never written.
+    """What status.json says of a run, in the order of a listing.
 
-    ``KILLED`` is derived: the file says running and no process runs it, or it says done and there
-    is no result. ``NOT_STARTED`` stands for a missing or unreadable file.
+    ``KILLED`` is derived, but for a run of several processes of which one was killed: the file says
+    running and no process runs it, or it says done and there is no result. ``NOT_STARTED``, never
+    written, stands for a missing or unreadable file.
     """
 
     RUNNING = "running"

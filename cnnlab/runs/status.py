@@ -12,7 +12,7 @@ from typing import Any
 
 from cnnlab.metrics import ACCURACY, LOSS, Metric, find_metric, metric_of, split_of
 from cnnlab.registry import CnnlabError, nearest
-from cnnlab.runs.claim import holder
+from cnnlab.runs.claim import probable_holder
 from cnnlab.runs.contents import LARGEST, read_result, read_status
 from cnnlab.runs.flat import Flat, with_choices
 from cnnlab.runs.read_file import DamagedFileError, reason, require_file
@@ -108,7 +108,7 @@ def state_of(run: RunDir) -> tuple[RunState, dict[str, Any]]:
     try:
         status = read_status(run.status_file)
         state = RunState.recorded(status)
-        if state is RunState.RUNNING and holder(run) is None:
+        if state is RunState.RUNNING and probable_holder(run) is None:
             status = run.status()  # it may have ended between reading the status and the claim
             state = RunState.recorded(status)
             if state is RunState.RUNNING:

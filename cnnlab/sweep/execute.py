@@ -12,25 +12,19 @@ from pathlib import Path
 
 import torch
 
-from cnnlab.discovery import named_imports
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.checkpoint_file import set_aside_damaged
 from cnnlab.runs.claim import ClaimLostError, claimed, ensure_claimed
-from cnnlab.runs.damaged import set_aside_unreadable
-from cnnlab.runs.data_record import DataRecord, difference
-from cnnlab.runs.durable import DiskFullError, copy, is_disk_full
-from cnnlab.runs.identity import FILES
+from cnnlab.runs.durable import DiskFullError, is_disk_full
 from cnnlab.runs.job import Job
-from cnnlab.runs.locate import outdated
-from cnnlab.runs.read_file import DamagedFileError, reason
-from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.read_file import reason
 from cnnlab.runs.state import RunState, may_run
 from cnnlab.runs.status import state_of
+from cnnlab.sweep.begin import begin, facts
 from cnnlab.text import first_line
 from cnnlab.training.isolation import isolated
 from cnnlab.training.processes import run_in_processes
 from cnnlab.training.run import run
-from cnnlab.training.stopping import Pruned, Stopped, TrainingDivergedError
+from cnnlab.training.stopping import ProcessKilledError, Pruned, Stopped, TrainingDivergedError
 
 log = logging.getLogger("cnnlab")
 # In a RuntimeError: torch has a class of its own for the memory of its allocators on GPUs alone.
@@ -48,9 +42,22 @@ def execute(job: Job) -> RunState | None:
     except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
         if isinstance(error, OSError) and is_disk_full(error):
             return RunState.DISK_FULL
-        where = "" if isinstance(error, CnnlabError) else f"{error.filename or job.run_dir}: "
-        print(f"{job.title} {RunState.FAILED}: {where}{reason(error)}", file=sys.stderr)
+        print(f"{job.title} {RunState.FAILED}: {_fault(job, error)}", file=sys.stderr)
         return RunState.FAILED
+
+
+def _fault(job: Job, error: OSError | CnnlabError) -> str:
+    where = "" if isinstance(error, CnnlabError) else f"{error.filename or job.run_dir}: "
+    return f"{where}{reason(error)}"
+
+
+def _record_no_start(job: Job, error: OSError | CnnlabError) -> None:
+    """Say in the folder of a run that was begun before why it cannot go on."""
+    if is_disk_full(error) or not job.run_dir.status():
+        return
+    with contextlib.suppress(OSError):  # of the folder, which may be the reason
+        fault, now = _fault(job, error), time.time()
+        job.run_dir.update_status(state=RunState.FAILED, error=fault, finished=now, **facts(job))
 
 
 def _execute(job: Job) -> RunState | None:
@@ -64,8 +71,12 @@ def _execute(job: Job) -> RunState | None:
         if other is not None:
             print(f"{job.title}: already being run by {other}", file=sys.stderr)
         elif not folder.is_done:  # another process may have finished it since
-            _begin(job)
-            return _train(job)
+            try:
+                lines = begin(job)
+            except (OSError, CnnlabError) as error:
+                _record_no_start(job, error)
+                raise
+            return _train(job, lines)
     return None
 
 
@@ -75,52 +86,16 @@ def announce(jobs: Iterable[Job]) -> None:
         print(note, file=sys.stderr)
 
 
-def _begin(job: Job) -> None:
-    folder = job.run_dir
-    for line in set_aside_unreadable(folder):
-        print(f"{job.title}: {line}", file=sys.stderr)
-    for other, part in outdated(folder, job.identity):
-        what = f"code of the {part} has changed since {other.name}"
-        if part == FILES:
-            recorded = None
-            with contextlib.suppress(DamagedFileError):  # of another run
-                recorded = DataRecord.read(other)
-            if job.data is None or recorded is None:
-                continue  # of a run made before, the code of the data has changed too
-            what = f"data have changed since {other.name} ({difference(recorded, job.data)})"
-        print(f"the {what}: training again", file=sys.stderr)
-    folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    _copy_checkpoints(job)
-    for line in set_aside_damaged(folder):
-        print(line, file=sys.stderr)
-    folder.write_config(job.config.to_dict())
-    folder.update_status(
-        state=RunState.RUNNING,
-        started=time.time(),
-        error=None,
-        traceback=None,
-        choices=job.choices,
-        identity=job.identity.to_dict(),
-        imports=named_imports(),
-    )
+def _train(job: Job, lines: Iterable[str]) -> RunState | None:
+    """Train; the run's final state, None where another process has taken it over.
 
-
-def _copy_checkpoints(job: Job) -> None:
-    """A run that resumes another starts from copies of its metrics and checkpoints."""
-    if job.config.resume is None or job.run_dir.last_checkpoint.is_file():
-        return
-    source = RunDir(Path(job.config.resume).expanduser())
-    best = ("best_checkpoint", "best_complete_checkpoint")
-    # last.ckpt at the end: it says that all are there
-    for file in ("metrics_file", "data_file", *best, "last_checkpoint"):
-        if getattr(source, file).is_file():
-            copy(getattr(source, file), getattr(job.run_dir, file))
-
-
-def _train(job: Job) -> RunState | None:
-    """Train; the run's final state, None where another process has taken it over."""
+    Args:
+        lines: of the log, before all others.
+    """
     folder = job.run_dir
     with isolated(), _logging_to(folder.log_file):
+        for line in lines:
+            log.warning("%s", line)
         log.info("%s %s", "resumed" if folder.last_checkpoint.is_file() else "started", folder.name)
         try:
             if job.config.trainer.devices > 1:
@@ -140,7 +115,7 @@ def _train(job: Job) -> RunState | None:
                 return None
         else:
             state = RunState.DONE
-            folder.update_status(state=state, finished=time.time())
+            folder.update_status(state=state, finished=time.time(), **facts(job))
             log.info("done %s", folder.name)
     return state
 
@@ -167,6 +142,8 @@ def final_state(error: BaseException) -> RunState:
     # Lightning turns Ctrl-C into SystemExit
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
         return RunState.INTERRUPTED
+    if isinstance(error, ProcessKilledError):
+        return RunState.KILLED
     if isinstance(error, TrainingDivergedError):
         return RunState.DIVERGED
     says_so = isinstance(error, RuntimeError) and any(
@@ -181,7 +158,7 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
     folder, message = job.run_dir, str(error) or type(error).__name__
     summary = (
         message
-        if isinstance(error, (CnnlabError, Stopped, Pruned))
+        if isinstance(error, (CnnlabError, Stopped, Pruned, ProcessKilledError))
         else f"{type(error).__name__}: {message}"
     )
     if state is RunState.DIVERGED:
@@ -196,7 +173,8 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
     log.error("%s %s\n%s", state, folder.name, text)
     if state is RunState.DISK_FULL:
         text = ""  # what is short may still find room
-    folder.update_status(state=state, finished=time.time(), error=summary, traceback=text)
+    end = {"state": state, "finished": time.time(), "error": summary, "traceback": text}
+    folder.update_status(**facts(job), **end)
     if state is not RunState.DISK_FULL:  # which ends the command with the same words
         print(f"{job.title} {state}: {first_line(summary)}", file=sys.stderr)
     if os.environ.get("CNNLAB_DEBUG") == "1":

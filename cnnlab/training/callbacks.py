@@ -90,7 +90,7 @@ class MetricsFile(Callback):
         row = pl_module.row
         rows = [old for old in self._read() if int(old["epoch"]) < row["epoch"]]
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+        writer = csv.DictWriter(text, list(row), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, row])
         with replacing(self.path, sync_folder=False) as file:  # the checkpoint follows

@@ -12,7 +12,9 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from cnnlab.metrics import metric_of_column
-from cnnlab.runs.durable import copy, is_disk_full, part_of, replacing, sync
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.checkpoint_file import Progress, read_checkpoint
+from cnnlab.runs.durable import copy, is_disk_full, replacing, sync
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
@@ -69,12 +71,10 @@ class RunCheckpoint(Checkpoint):
         self._saved_at = time.monotonic()
         self.best: dict[str, float] = {}
         self.best_complete: dict[str, float] = {}
+        self._is_best = False  # the state that is being saved
 
-    def on_fit_start(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_fit_start(self, *_: Any) -> None:
         self.run.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-        if trainer.is_global_zero:
-            for file in (self.run.last_checkpoint, self.run.best_checkpoint):
-                part_of(file).unlink(missing_ok=True)  # of a process that was killed
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
@@ -113,6 +113,31 @@ class RunCheckpoint(Checkpoint):
             if stop_signal is not None:
                 raise Stopped(stop_signal)
 
+    def best_state(self, trainer: pl.Trainer) -> tuple[dict[str, Any], str]:
+        """What best.ckpt holds after training, and a line where it is the last epoch instead.
+
+        That is so where the best is lost, or was chosen by another metric, and no epoch is left.
+
+        Raises:
+            CnnlabError: it cannot be read, or is of another epoch than the best.
+        """
+        said = ""
+        if not self.best:
+            module = trainer.lightning_module
+            assert isinstance(module, TrainingModule)
+            epoch = module.position.epoch + (module.position.step > 0)
+            self.best = {"epoch": epoch, "value": float("nan")}  # any later epoch is better
+            self._save(trainer, best=True)
+            said = f"the best epoch is not known and none is left: the last one, {epoch}, is tested"
+        state = read_checkpoint(self.run.best_checkpoint)
+        epoch = Progress.of(state).epoch
+        if epoch != self.best["epoch"]:
+            raise CnnlabError(
+                f"{self.run.best_checkpoint}: is of epoch {epoch}, and the best one is "
+                f"{self.best['epoch']:.0f}; without that file, the same command goes on"
+            )
+        return state, said
+
     def _decide(self, trainer: pl.Trainer) -> tuple[bool, int | None]:
         """Whether it is time to save, and the signal that stops the run: rank 0 decides for all.
 
@@ -142,7 +167,8 @@ class RunCheckpoint(Checkpoint):
 
     def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
         last, kept = self.run.last_checkpoint, self.run.best_checkpoint
-        # best.ckpt first: last.ckpt tells who is best, and a kill between them costs nothing
+        self._is_best = best
+        # best.ckpt first: it says who is best too, and after a kill between them is the later state
         trainer.save_checkpoint(kept if best else last)
         if trainer.is_global_zero:
             if best:
@@ -155,7 +181,12 @@ class RunCheckpoint(Checkpoint):
         module.restart_clock()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "best_complete": self.best_complete, "keep": self.keep}
+        return {
+            "best": self.best,
+            "best_complete": self.best_complete,
+            "keep": self.keep,
+            "is_best": self._is_best,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it; by another metric, or without its file, the next epoch is the best."""

@@ -28,7 +28,7 @@ import torch.distributed as dist
 from cnnlab.config.options import TrainerConfig
 from cnnlab.discovery import discover
 from cnnlab.runs.job import Job
-from cnnlab.training.stopping import SAVING, SIGNALS, StopRequest
+from cnnlab.training.stopping import SAVING, SIGNALS, ProcessKilledError, StopRequest
 
 log = logging.getLogger("cnnlab")
 POLL_SECONDS = 0.05
@@ -43,6 +43,7 @@ def run_in_processes(job: Job) -> None:
     Raises:
         BaseException: what a process raised, the first of them.
         KeyboardInterrupt: a second signal came.
+        ProcessKilledError: the system, or someone, killed one.
         RuntimeError: a process died without an error of its own.
     """
     devices = job.config.trainer.devices
@@ -63,10 +64,10 @@ def run_in_processes(job: Job) -> None:
                 raise error
         if code > 0 and errors:
             raise RuntimeError(errors[-1])
-        end = (
-            f"ended with code {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
-        )
-        raise RuntimeError(f"process {failed + 1} of {devices} {end}")
+        process = f"process {failed + 1} of {devices}"
+        if code < 0:
+            raise ProcessKilledError(f"{process} was killed by {signal.Signals(-code).name}")
+        raise RuntimeError(f"{process} ended with code {code}")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What a run leaves behind at its end: outputs, result row, a picture of the test, HPARAMS."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,10 @@ def _show(figure: Figure, file: Path, loggers: Sequence[Logger]) -> None:
 def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) -> dict[str, Any]:
     run_dir, module, trainer = job.run_dir, wiring.module, wiring.trainer
     assert wiring.checkpoint is not None
-    metrics = run_dir.metrics()
-    best = metrics[metrics["epoch"] == wiring.checkpoint.best["epoch"]].iloc[0]
+    best, position = wiring.checkpoint.best, module.position
+    rows: dict[str, list[float]] = {}
+    if run_dir.metrics_file.is_file():
+        rows = {str(name): list(column) for name, column in run_dir.metrics().items()}
     evaluated = [splits.val, splits.test] if job.config.trainer.test else [splits.val]
     return {
         "name": run_dir.name,
@@ -84,14 +87,14 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
         "params": job.cost.params,
         "trainable_params": sum(p.numel() for p in module.model.parameters() if p.requires_grad),
         "macs": job.cost.macs,
-        "epochs": int(metrics["epoch"].max()),
-        "steps": int(metrics["step"].max()),
+        "epochs": position.epoch + (position.step > 0),
+        "steps": position.global_step,
         "best_epoch": int(best["epoch"]),
-        **{name: float(best[name]) for name in module.task.val_columns},
+        **_validation(rows, best, job, module.task),
         **module.test_metrics,
         **scores,
-        "train_seconds": float(metrics["seconds"].sum()),
-        "images_per_second": float(metrics["images_per_second"].mean()),
+        "train_seconds": position.seconds,
+        "images_per_second": float(np.mean(rows.get("images_per_second", [math.nan]))),
         "precision": str(trainer.precision),
         "accelerator": trainer.strategy.root_device.type,
         "split": splits.digest,
@@ -100,6 +103,20 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
         "partial": any(len(wiring.data.evaluated(part)) < len(part) for part in evaluated),
         **({} if splits.num_broken is None else {"num_broken": splits.num_broken}),
     }
+
+
+def _validation(
+    rows: dict[str, list[float]], best: dict[str, float], job: Job, task: Task
+) -> dict[str, float]:
+    """The validation columns of the best epoch; NaN where a damaged metrics.csv has lost them."""
+    found: dict[str, float] = dict.fromkeys(task.val_columns, math.nan)
+    kept = task.metric if job.config.metric == "last" else job.config.metric
+    if kept in found:
+        found[kept] = best["value"]
+    for index, epoch in enumerate(rows.get("epoch", [])):
+        if epoch == best["epoch"]:
+            found |= {name: float(rows[name][index]) for name in found if name in rows}
+    return found
 
 
 def _hyperparameters(job: Job) -> dict[str, Any]:

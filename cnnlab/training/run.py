@@ -1,10 +1,11 @@
 """One run, from a checked job to a finished folder. Read it from top to bottom."""
 
+import sys
+
 import lightning.pytorch as pl
 import torch
 
 from cnnlab.data.loading.load import accelerator_device, load_images
-from cnnlab.runs.checkpoint_file import read_checkpoint
 from cnnlab.runs.data_record import check_unchanged
 from cnnlab.runs.job import Job
 from cnnlab.training import transfer
@@ -63,7 +64,10 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     try:
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
         trainer.strategy.barrier()  # of several processes the first has written best.ckpt by now
-        best = read_checkpoint(run_dir.best_checkpoint)
+        assert wiring.checkpoint is not None
+        best, instead = wiring.checkpoint.best_state(trainer)
+        if instead and trainer.is_global_zero:
+            print(f"{job.title}: {instead}", file=sys.stderr)
         module.load_state_dict(best["state_dict"])
         if config.trainer.test:
             trainer.test(module, data, verbose=False)

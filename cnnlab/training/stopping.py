@@ -34,6 +34,10 @@ class Pruned(Exception):  # noqa: N818  (no error: a search asked for it)
     """A search has pruned the trial; last.ckpt is saved."""
 
 
+class ProcessKilledError(RuntimeError):
+    """The system killed a process of the run, as it can the only one; last.ckpt stays."""
+
+
 class TrainingDivergedError(CnnlabError):
     """The loss is no longer a number; ``step`` is the optimiser step that gave it, 0-based."""
 

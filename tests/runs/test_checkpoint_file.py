@@ -1,8 +1,11 @@
 """Checkpoints that are damaged: found, set aside, and replaced by the last good one."""
 
 import random
+import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,17 +14,24 @@ from cnnlab.runs.checkpoint_file import (
     damage,
     last_state,
     read_checkpoint,
-    set_aside_damaged,
 )
+from cnnlab.runs.damaged import repair_checkpoints
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import best_weights
 
+STATE = {"model.weight": torch.linspace(0, 1, 2000), "model.bias": torch.ones(3)}
+SHAPES = {name.removeprefix("model."): value.shape for name, value in STATE.items()}
 
-def write(path: Path, epoch: int) -> None:
+
+def write(path: Path, epoch: int, *, best: int | None = None, state: Any = STATE) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {"model.weight": torch.linspace(0, 1, 2000), "model.bias": torch.ones(3)}
-    position = {"epoch": epoch, "step": 0}
-    torch.save({"state_dict": state, "optimizer_states": [{}], "position": position}, path)
+    content = {
+        "state_dict": state,
+        "optimizer_states": [{}],
+        "position": {"epoch": epoch, "step": 0},
+        "callbacks": {"RunCheckpoint": {"best": {"epoch": best or 3, "value": 0.5}}},
+    }
+    torch.save(content, path)
 
 
 def spoil(path: Path) -> None:
@@ -61,12 +71,12 @@ def test_one_wrong_bit_is_found(run_dir: RunDir) -> None:
 
 
 def test_a_damaged_last_is_replaced_by_the_best(run_dir: RunDir) -> None:
-    assert set_aside_damaged(run_dir) == []
+    assert repair_checkpoints(run_dir, SHAPES) == []
     spoil(run_dir.last_checkpoint)
     assert last_state(run_dir)["position"]["epoch"] == 3
-    (line,) = set_aside_damaged(run_dir)
-    assert "last.ckpt: " in line
-    assert line.endswith("set aside as last.ckpt.damaged, going on from best.ckpt")
+    (line,) = repair_checkpoints(run_dir, SHAPES)
+    assert "last.ckpt: cannot be read as a checkpoint: is damaged (checksum); kept as" in line
+    assert re.search(r"kept as last.ckpt.damaged-\d+, going on from best.ckpt$", line)
     assert read_checkpoint(run_dir.last_checkpoint)["position"]["epoch"] == 3
     assert not run_dir.last_checkpoint.samefile(run_dir.best_checkpoint)
     assert last_state(run_dir)["position"]["epoch"] == 3
@@ -76,8 +86,8 @@ def test_a_damaged_best_is_said_and_not_used(run_dir: RunDir) -> None:
     spoil(run_dir.best_checkpoint)
     with pytest.raises(CnnlabError, match=r"best.ckpt: cannot be read as a checkpoint"):
         best_weights(run_dir)
-    (line,) = set_aside_damaged(run_dir)
-    assert "set aside as best.ckpt.damaged; the best epoch is chosen from the next on" in line
+    (line,) = repair_checkpoints(run_dir, SHAPES)
+    assert re.search(r"best.ckpt.damaged-\d+; the best epoch is chosen from the next on$", line)
     assert not run_dir.best_checkpoint.exists()
     assert last_state(run_dir)["position"]["epoch"] == 5
 
@@ -87,9 +97,75 @@ def test_both_damaged(run_dir: RunDir) -> None:
         spoil(file)
     with pytest.raises(CnnlabError, match=r"last.ckpt: cannot be read"):
         last_state(run_dir)
-    first, _ = set_aside_damaged(run_dir)
+    first, second = repair_checkpoints(run_dir, SHAPES)
     assert first.endswith("starting from the beginning")
+    assert "best epoch" not in second
     assert last_state(run_dir) is None
+
+
+def epochs(run: RunDir) -> tuple[int, int]:
+    files = (run.last_checkpoint, run.best_checkpoint)
+    last, best = (read_checkpoint(file)["position"]["epoch"] for file in files)
+    return last, best
+
+
+def test_a_best_that_a_kill_left_later_than_the_last_is_gone_on_from(run_dir: RunDir) -> None:
+    write(run_dir.last_checkpoint, 2, best=1)
+    write(run_dir.best_checkpoint, 3, best=3)
+    assert repair_checkpoints(run_dir, SHAPES) == []
+    assert epochs(run_dir) == (3, 3)
+    run_dir.last_checkpoint.unlink()  # a kill in the first epoch of all
+    assert repair_checkpoints(run_dir, SHAPES) == []
+    assert epochs(run_dir) == (3, 3)
+    write(run_dir.last_checkpoint, 5, best=3)
+    assert repair_checkpoints(run_dir, SHAPES) == []
+    assert epochs(run_dir) == (5, 3)
+
+
+@pytest.mark.parametrize("lost", ["damaged", "missing", "earlier"])
+def test_a_lost_best_is_the_last_where_that_says_so(run_dir: RunDir, lost: str) -> None:
+    write(run_dir.last_checkpoint, 5, best=5)
+    write(run_dir.best_checkpoint, 3, best=3)
+    if lost == "damaged":
+        spoil(run_dir.best_checkpoint)
+    elif lost == "missing":
+        run_dir.best_checkpoint.unlink()
+    lines = repair_checkpoints(run_dir, SHAPES)
+    assert [line.rsplit("-", 1)[0][-20:] for line in lines] == (
+        [] if lost != "damaged" else ["as best.ckpt.damaged"]
+    )
+    assert epochs(run_dir) == (5, 5)
+
+
+def save_npz(file: Path) -> None:
+    with file.open("wb") as stream:
+        np.savez(stream, a=np.ones(3))
+
+
+FOREIGN = {
+    "npz": (save_npz, "cannot be read as a checkpoint"),
+    "other tensors": (
+        lambda file: write(file, 5, state={"model.weight": torch.ones(2000)}),
+        "is of another model: it has no bias",
+    ),
+    "more tensors": (
+        lambda file: write(file, 5, state={**STATE, "model.more": torch.ones(1)}),
+        "is of another model: it has more",
+    ),
+    "other shapes": (
+        lambda file: write(file, 5, state={**STATE, "model.bias": torch.ones(4)}),
+        r"is of another model: bias is \(4,\), not \(3,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_whole_file_of_something_else_is_set_aside_too(run_dir: RunDir, kind: str) -> None:
+    make, reason = FOREIGN[kind]
+    make(run_dir.last_checkpoint)
+    (line,) = repair_checkpoints(run_dir, SHAPES)
+    assert re.search(rf"last.ckpt: {reason}.*, going on from best.ckpt$", line)
+    assert epochs(run_dir) == (3, 3)
 
 
 @pytest.mark.parametrize("content", [{"weight": torch.ones(1)}, [1], Path("code")])

@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -10,7 +11,15 @@ import pytest
 
 from cnnlab.runs import claim as claiming
 from cnnlab.runs import heartbeat
-from cnnlab.runs.claim import Claim, ClaimLostError, claimed, ensure_claimed, holder, is_abandoned
+from cnnlab.runs.claim import (
+    Claim,
+    ClaimLostError,
+    claimed,
+    ensure_claimed,
+    holder,
+    is_abandoned,
+    probable_holder,
+)
 from cnnlab.runs.run_dir import RunDir
 
 
@@ -99,11 +108,23 @@ def test_the_claim_of_another_host_expires_when_it_is_seen_unchanged(run, clock,
         assert (other is None) is not alive
 
 
-def test_a_claim_of_another_host_that_was_written_an_hour_ago_has_expired(run):
-    elsewhere(run, time.time() - 4000)
-    assert holder(run) is not None  # the file is new: only its host's clock is wrong
+def test_a_claim_of_another_host_that_was_written_an_hour_ago_is_not_listed(run, clock):
+    claim = elsewhere(run, time.time() - 4000)
+    assert probable_holder(run) == claim  # the file is new: only its host's clock is wrong
     os.utime(run.claim_file, (time.time() - 4000,) * 2)
-    assert holder(run) is None
+    assert probable_holder(run) is None
+    with claimed(run) as other:  # this host's own clock may be wrong: it is watched first
+        assert other == claim
+    clock(61)
+    with claimed(run) as other:
+        assert other is None
+
+
+def test_a_folder_that_is_gone_was_not_taken_over(run):
+    with claimed(run):
+        shutil.rmtree(run.path)
+        with pytest.raises(ClaimLostError, match=rf"^the folder {run} is gone$"):
+            ensure_claimed(run)
 
 
 def test_a_single_run_watches_whether_another_host_is_alive(run, monkeypatch, capsys):
@@ -150,17 +171,17 @@ def test_a_process_that_has_claimed_nothing_loses_nothing(run):
 
 def test_a_heartbeat_survives_an_error(run, monkeypatch):
     monkeypatch.setattr(claiming, "HEARTBEAT", 0.01)
-    write, failures = claiming.write_atomically, []
+    write, failures = claiming.write_text, []
 
-    def fail_thrice(path: Path, text: str) -> None:
+    def fail_thrice(path: Path, text: str, **options: bool) -> None:
         if len(failures) < 3:
             failures.append(text)
             raise OSError(28, "No space left on device")
-        write(path, text)
+        write(path, text, **options)
 
     with claimed(run):
         first = holder(run)
-        monkeypatch.setattr(claiming, "write_atomically", fail_thrice)
+        monkeypatch.setattr(claiming, "write_text", fail_thrice)
         time.sleep(0.3)
         second = holder(run)
         ensure_claimed(run)

@@ -164,3 +164,18 @@ def test_broken_yaml_in_conf_is_named_and_kills_nothing(cnnlab, tmp_path):
         assert f"{name}.yaml" in refused.err
         assert refused.err.count("\n") <= 3
     assert cnnlab("layers", "model=mine", "data=digits").code == 0
+
+
+def test_a_damaged_status_is_kept_when_it_is_changed(make_run):
+    run = make_run()
+    whole = run.status_file.read_bytes()
+    run.status_file.write_bytes(whole[:-3])
+    run.update_status(state="failed")
+    assert run.status()["state"] == "failed"
+    (kept,) = run.path.glob("status.json.damaged-*")
+    assert kept.read_bytes() == whole[:-3]
+    run.status_file.unlink()
+    run.status_file.mkdir()
+    assert state_of(run)[1]["error"] == f"{run.status_file}: is a folder"
+    run.update_status(state="done")
+    assert run.status()["state"] == "done"

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.runs.durable import DiskFullError, copy, is_disk_full, part_of, replacing
-from cnnlab.runs.run_dir import write_atomically
+from cnnlab.runs.durable import (
+    DiskFullError,
+    copy,
+    is_disk_full,
+    remove_parts,
+    replacing,
+    set_aside,
+    write_text,
+)
 
 
 def full() -> OSError:
@@ -27,12 +34,30 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_a_killed_process_left_is_written_over(tmp_path: Path) -> None:
+def test_two_writers_have_files_of_their_own(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    part_of(file).write_text("half of a long one")
-    with replacing(file) as new:
-        new.write(b"new")
-    assert file.read_text() == "new"
+    with replacing(file) as first:
+        first.write(b"first")
+        with replacing(file) as second:
+            second.write(b"second, and longer")
+        assert file.read_text() == "second, and longer"
+    assert file.read_text() == "first"
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    for name in (".file.17-a0.part", ".last.ckpt.part", "whole"):
+        (tmp_path / name).write_text("half")
+    remove_parts(tmp_path, tmp_path / "missing")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
+def test_each_damaged_file_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    for content in "abc":
+        file.write_text(content)
+        line = set_aside(file, "is wrong")
+        assert line.startswith(f"{file}: is wrong; kept as status.json.damaged-")
+    assert sorted(kept.read_text() for kept in tmp_path.iterdir()) == ["a", "b", "c"]
 
 
 def test_a_copy_is_another_file(tmp_path: Path) -> None:
@@ -47,9 +72,9 @@ def test_a_text_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatc
     def fail(*_: object) -> None:
         raise full()
 
-    monkeypatch.setattr("cnnlab.runs.run_dir.os.replace", fail)
+    monkeypatch.setattr("cnnlab.runs.durable.os.replace", fail)
     with pytest.raises(OSError, match="No space"):
-        write_atomically(tmp_path / "status.json", "{}")
+        write_text(tmp_path / "status.json", "{}")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from commands import Command
 
 from cnnlab.runs import durable, run_dir
@@ -25,12 +26,12 @@ def full(*_: object, **__: object) -> None:
 
 
 PLACES = {
-    "checkpoint": lambda patch: patch.setattr(durable.os, "fsync", full),
+    "checkpoint": lambda patch: patch.setattr(torch, "save", full),
     "outputs": lambda patch: patch.setattr(np, "savez", full),
     "event file": lambda patch: patch.setattr(
         "tensorboard.summary.writer.event_file_writer.EventFileWriter.flush", full
     ),
-    "texts": lambda patch: patch.setattr(run_dir.Path, "write_text", full),
+    "texts": lambda patch: patch.setattr(durable.os, "fsync", full),
     "folders": lambda patch: patch.setattr(run_dir.Path, "mkdir", full),
 }
 

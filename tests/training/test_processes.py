@@ -11,7 +11,13 @@ from cnnlab.registry import CnnlabError
 from cnnlab.sweep.execute import final_state
 from cnnlab.training import processes
 from cnnlab.training.processes import _pickled
-from cnnlab.training.stopping import SIGNALS, Pruned, Stopped, TrainingDivergedError
+from cnnlab.training.stopping import (
+    SIGNALS,
+    ProcessKilledError,
+    Pruned,
+    Stopped,
+    TrainingDivergedError,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +27,7 @@ from cnnlab.training.stopping import SIGNALS, Pruned, Stopped, TrainingDivergedE
         (Stopped(signal.SIGINT), "interrupted"),
         (Stopped(signal.SIGTERM), "preempted"),
         (Pruned("after epoch 1"), "pruned"),
+        (ProcessKilledError("process 2 of 2 was killed by SIGKILL"), "killed"),
         (MemoryError("no more"), "out of memory"),
         (CnnlabError("a mistake"), "failed"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory"),

@@ -75,8 +75,8 @@ class Supervisor:
             self.running += starting
 
     def _restarts(self, ended: Ended) -> bool:
-        """Whether a run that a time limit or its worker's death cut short is started again."""
-        cut_short = ended.error is not None or ended.state is RunState.PREEMPTED
+        """Whether a run that a time limit or the death of a process cut short is started again."""
+        cut_short = ended.error is not None or ended.state in (RunState.PREEMPTED, RunState.KILLED)
         if self.signal is not None or not cut_short:
             return False
         folder = ended.item.folder

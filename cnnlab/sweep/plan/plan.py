@@ -14,7 +14,7 @@ from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.chunks import Position, steps_per_epoch
 from cnnlab.registry import DATASETS
-from cnnlab.runs.claim import holder
+from cnnlab.runs.claim import probable_holder
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState, may_run
@@ -107,7 +107,7 @@ def _look_at(job: Job, names: tuple[str, ...]) -> PlannedJob:
 def _state(folder: RunDir, last_state: RunState) -> State:
     if last_state is RunState.DONE:
         return "done"
-    if holder(folder) is not None:
+    if probable_holder(folder) is not None:
         return "running"
     if last_state.is_failure:
         return "failed before"

@@ -10,7 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cnnlab.inference.evaluate import evaluate
 from cnnlab.metrics import describe_column, metric_of_column
-from cnnlab.runs.run_dir import RunDir, write_atomically
+from cnnlab.runs.durable import write_text
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.sweep.search.figures import front_figure, history_figure, importance_figure
 from cnnlab.sweep.search.options import SearchOptions
 from cnnlab.sweep.search.space import Space
@@ -40,7 +41,7 @@ def report(
     if unfinished:
         print(f"  {unfinished} not finished; the same command continues them")
     folder = sweep / FOLDER
-    write_atomically(folder / "trials.csv", trials_table(trials, options).to_csv(index=False))
+    write_text(folder / "trials.csv", trials_table(trials, options).to_csv(index=False))
     if not states[TrialState.COMPLETE]:
         failed = [RunDir(sweep / t.user_attrs[RUN]) for t in trials if RUN in t.user_attrs]
         return list(dict.fromkeys(failed))
