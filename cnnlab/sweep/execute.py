@@ -40,7 +40,7 @@ def execute(job: Job) -> RunState | None:
     try:
         return _execute(job)
     except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
-        if isinstance(error, OSError) and is_disk_full(error):
+        if is_disk_full(error):
             return RunState.DISK_FULL
         print(f"{job.title} {RunState.FAILED}: {_fault(job, error)}", file=sys.stderr)
         return RunState.FAILED
