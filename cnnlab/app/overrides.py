@@ -4,9 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
-
-from hydra.core.override_parser.types import Override
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from cnnlab.config.check import NOT_TEXT
 from cnnlab.config.flags import flags, run_level_annotation
@@ -15,6 +13,9 @@ from cnnlab.config.schema import options
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_status
 from cnnlab.runs.run_dir import RunDir
+
+if TYPE_CHECKING:  # listings need nothing of Hydra
+    from hydra.core.override_parser.types import Override
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
@@ -35,7 +36,7 @@ def quote(value: Any) -> str:
     )
 
 
-def as_typed_word(override: Override) -> str:
+def as_typed_word(override: "Override") -> str:
     """An override in a message: without the quotation marks that ``quote_values`` put there."""
     line = str(override.input_line)
     value = None if override.is_sweep_override() else override.value()

@@ -37,8 +37,20 @@ def execute(job: Job) -> RunState | None:
     A failure or a stop is written into the folder, printed in a line, and not raised. A full disk
     may leave room for neither: the state alone says so.
     """
+    folder = job.run_dir
     try:
-        return _execute(job)
+        before, _ = state_of(folder)
+        if not may_run(before, retry=job.config.sweep.retry):
+            failed = f"{before} before, not retried (sweep.retry=false)"
+            answer = failed if before.is_failure else "already done"
+            print(f"{job.title}: {answer}", file=sys.stderr)
+            return None
+        with claimed(folder) as other:
+            if other is not None:
+                print(f"{job.title}: already being run by {other}", file=sys.stderr)
+            elif not folder.is_done:  # another process may have finished it since
+                return _train(job, _begin(job))
+        return None
     except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
         if is_disk_full(error):
             return RunState.DISK_FULL
@@ -60,24 +72,12 @@ def _record_no_start(job: Job, error: OSError | CnnlabError) -> None:
         job.run_dir.update_status(state=RunState.FAILED, error=fault, finished=now, **facts(job))
 
 
-def _execute(job: Job) -> RunState | None:
-    folder = job.run_dir
-    before, _ = state_of(folder)
-    if not may_run(before, retry=job.config.sweep.retry):
-        failed = f"{before} before, not retried (sweep.retry=false)"
-        print(f"{job.title}: {failed if before.is_failure else 'already done'}", file=sys.stderr)
-        return None
-    with claimed(folder) as other:
-        if other is not None:
-            print(f"{job.title}: already being run by {other}", file=sys.stderr)
-        elif not folder.is_done:  # another process may have finished it since
-            try:
-                lines = begin(job)
-            except (OSError, CnnlabError) as error:
-                _record_no_start(job, error)
-                raise
-            return _train(job, lines)
-    return None
+def _begin(job: Job) -> list[str]:
+    try:
+        return begin(job)
+    except (OSError, CnnlabError) as error:
+        _record_no_start(job, error)
+        raise
 
 
 def announce(jobs: Iterable[Job]) -> None:

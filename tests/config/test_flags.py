@@ -21,19 +21,18 @@ def keys(**wanted):
 
 
 def test_what_each_command_leaves_out():
-    assert keys(identity=False) == {
-        *("runs_dir", "sweep", "rerun", "logger", "trainer.checkpoint_every")
-    }
-    assert keys(name="") == {*("runs_dir", "sweep", "rerun", "logger", "data.root", "trainer.test")}
-    assert keys(column="never") == {"runs_dir", "sweep", "rerun", "logger", "seed"}
+    places = {"runs_dir", "sweep", "sweep.name", "rerun"}
+    assert keys(identity=False) == places | {"logger", "trainer.checkpoint_every"}
+    assert keys(name="") == places | {"logger", "data.root", "trainer.test"}
+    assert keys(column="never") == places | {"logger", "seed"}
     assert keys(column="last resort") == {"data.root", "resume"}
-    assert keys(quote="whole") == {"runs_dir", "data.root", "resume"}
+    assert keys(quote="whole") == {"runs_dir", "data.root", "resume", "sweep.name"}
     assert keys(quote="each") == {"init.from", "init.freeze"}
-    assert keys(location=True) == {"runs_dir", "sweep", "rerun", "resume"}
+    assert keys(location=True) == places | {"resume"}
 
 
 def test_an_option_has_the_flags_of_its_group():
-    assert flags("sweep.name") == flags("sweep") != Flags()
+    assert flags("sweep.retry") == flags("sweep") != Flags()
     assert flags("init.from").name == "from-{source}"
     assert flags("trainer.epochs") == flags("model.depth") == flags("no.such.option") == Flags()
 

@@ -67,10 +67,10 @@ def own(tmp_path, monkeypatch):
 
 
 def test_a_component_of_ours_is_known_by_its_version():
-    assert source_of(MODELS["resnet"]) == "v1"
+    assert source_of(MODELS["lenet5"]) == "v1"
     with MODELS.temporary():
-        MODELS.register("resnet", version=3)(MODELS["resnet"].component)
-        assert source_of(MODELS["resnet"]) == "v3"
+        MODELS.register("lenet5", version=3)(MODELS["lenet5"].component)
+        assert source_of(MODELS["lenet5"]) == "v3"
 
 
 def test_imports_are_followed_below_the_own_top_folder_only(own):

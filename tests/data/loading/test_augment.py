@@ -221,5 +221,5 @@ def test_a_padding_without_crops_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^padding=reflect is of crops, and"):
         Augment(padding="reflect")
     assert Augment(padding="black") == NO_AUGMENT
-    with pytest.raises(CnnlabError, match=r"^data\.augment: padding=reflect is of crops"):
+    with pytest.raises(CnnlabError, match=r"^data\.augment\.padding=reflect is of crops"):
         check("data.augment", {"padding": "reflect"}, Augment)
