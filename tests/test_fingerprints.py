@@ -10,6 +10,7 @@ from cnnlab.registry import MODELS, OPTIMIZERS
 
 RECORDED = recorded()
 ENTRIES = {f"{kind}={entry.name}": (kind, entry) for kind, entry in entries()}
+DEEP = {f"model={name}" for name in ("convnext", "densenet", "resnet", "resnet_imagenet", "vgg")}
 
 
 def test_every_component_is_recorded():
@@ -18,7 +19,10 @@ def test_every_component_is_recorded():
     assert len(RECORDED) == 16 + 9 + 4 + 6 + 2
 
 
-@pytest.mark.parametrize("key", ENTRIES)
+@pytest.mark.parametrize(
+    "key",
+    [pytest.param(key, marks=[pytest.mark.slow] if key in DEEP else []) for key in ENTRIES],
+)
 def test_behaviour_is_that_of_the_recorded_version(key):
     message = problem(key, RECORDED.get(key), fingerprint(*ENTRIES[key]))
     assert message is None, message

@@ -3,6 +3,7 @@
 import functools
 import random
 
+import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,7 @@ def test_quoted_text_is_read_back(text: str):
     assert override.value() == text
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(st.integers(min_value=-(10**30), max_value=10**30))
 def test_integers_of_any_size(number: int):

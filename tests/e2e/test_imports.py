@@ -47,7 +47,14 @@ def test_help_imports_nothing_heavy(modules_after):
     assert loaded & (TRAINING | SWEEPING | DRAWING) == set()
 
 
-@pytest.mark.parametrize("words", [("models",), ("models", "--data", "cifar10"), ("data",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("models",),
+        ("data",),
+        pytest.param(("models", "--data", "cifar10"), marks=pytest.mark.slow),
+    ],
+)
 def test_listings_do_not_import_lightning(modules_after, words):
     loaded, code = modules_after(*words)
     assert code == 0

@@ -48,7 +48,7 @@ main()
 @pytest.mark.parametrize(
     ("words", "most"),
     [
-        pytest.param((), 9, id="single"),
+        pytest.param((), 9, id="single", marks=pytest.mark.slow),
         pytest.param(("-m", "seed=0,1"), 11, id="sweep", marks=pytest.mark.slow),
     ],
 )

@@ -36,7 +36,13 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=[] if place in ("checkpoint", "folders") else pytest.mark.slow)
+        for place in PLACES
+    ],
+)
 def test_a_sweep_stops_in_one_line_and_goes_on_later(cnnlab, monkeypatch, place) -> None:
     with monkeypatch.context() as patch:
         PLACES[place](patch)
