@@ -16,10 +16,11 @@ from cnnlab.spec import ImageSpec
 
 CONFIGS = dict(variants(MODELS))
 FAST = ["alexnet_torchvision", "resnet18", "densenet121", "convnext_tiny"]
-SLOW = ["vgg11", "vgg11_bn", "vgg19", "resnet34", "resnet50", "resnet152", "wide_resnet50_2"]
-SLOW += ["densenet201"]
+SLOW = ["vgg11", "vgg11_bn", "resnet34", "resnet50", "wide_resnet50_2"]
 VARIANTS = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
-DEPTHS = "vgg13 vgg13_bn vgg16 vgg16_bn vgg19_bn resnet101 densenet169"  # more of the same layers
+DEPTHS = """
+    vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn resnet101 resnet152 densenet169 densenet201
+"""  # more of the same layers
 
 
 def ours(name: str, spec: ImageSpec, **changes: Any) -> nn.Module:

