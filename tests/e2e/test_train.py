@@ -6,10 +6,8 @@ import textwrap
 import pytest
 import torch
 import yaml
-from hydra.core.config_store import ConfigStore
 
 import cnnlab as lab
-from cnnlab.discovery import discover
 from cnnlab.runs.run_dir import RunDir, find_runs
 
 QUICK = ["data=synthetic", "data.num_train=200", "data.size=12", "batch_size=16"]
@@ -126,69 +124,6 @@ def test_resume_refuses_another_model(cnnlab):
     assert "model=lenet5: resume continues with mlp" in refused.err
 
 
-MODEL = '''
-from torch import nn
-
-from cnnlab.registry import MODELS
-from cnnlab.spec import ImageSpec
-
-
-@MODELS.register("mynet")
-class MyNet(nn.Module):
-    """One linear layer."""
-
-    def __init__(self, spec: ImageSpec, *, fails: bool = False):
-        super().__init__()
-        self.fails = fails
-        self.linear = nn.Linear(spec.num_features, spec.num_classes)
-
-    def forward(self, x):
-        if self.fails and x.device.type != "meta":
-            raise RuntimeError("a wire came loose")
-        return self.linear(x.flatten(1))
-'''
-
-
-@pytest.fixture
-def mynet(tmp_path, monkeypatch):
-    """A user's own module, forgotten again after the test."""
-    import sys
-
-    from cnnlab.registry import MODELS
-
-    discover()  # before the registry is to be restored
-    name = f"my_models_{abs(hash(str(tmp_path)))}"
-    (tmp_path / f"{name}.py").write_text(MODEL)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with MODELS.temporary():
-        yield name
-    sys.modules.pop(name, None)
-    ConfigStore.instance().repo["model"].pop("mynet.yaml", None)
-
-
-def test_a_failing_job_is_recorded_and_the_sweep_goes_on(cnnlab, mynet):
-    answer = cnnlab(
-        *("train", "-m", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke"),
-        *("model.fails=true,false", "seed=0,1", "sweep.name=s"),
-    )
-    assert answer.code == 1
-    states = {run.name: run.status()["state"] for run in find_runs(["runs/s"])}
-    assert sorted(states.values()) == ["done", "done", "failed", "failed"]
-    assert "2 of 4 runs done" in answer.out
-    assert "a wire came loose" in answer.out
-    failed = next(run for run in find_runs(["runs/s"]) if run.status()["state"] == "failed")
-    assert failed.status()["error"] == "RuntimeError: a wire came loose"
-    assert "Traceback" in failed.log_file.read_text()
-    assert not failed.result()
-    assert "Traceback" not in answer.err
-    listed = cnnlab("runs", "runs/s", "--status", "failed").out
-    assert all(name in listed for name, state in states.items() if state == "failed")
-    assert listed.count("RuntimeError: a wire came loose") == 2
-    why = cnnlab("runs", "--why", str(failed)).out
-    assert "RuntimeError: a wire came loose" in why
-    assert "in forward" in why
-
-
 def test_one_impossible_job_of_six_refuses_the_sweep(cnnlab, tmp_path):
     words = ["train", "-m", "model=resnet20", "model.depth=8,14,20,21,26,32", "data=digits"]
     answer = cnnlab(*words, "trainer=smoke")
@@ -196,34 +131,6 @@ def test_one_impossible_job_of_six_refuses_the_sweep(cnnlab, tmp_path):
     assert "1 of 6 jobs refused; nothing was started" in answer.err
     assert "model.depth=21 data=digits trainer=smoke: model=resnet20: depth=21 must" in answer.err
     assert not list(tmp_path.iterdir())
-
-
-def test_an_edited_model_is_trained_anew_and_says_so(cnnlab, mynet, tmp_path):
-    words = ["train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke"]
-    cnnlab(*words)
-    file = tmp_path / f"{mynet}.py"
-    file.write_text(MODEL.replace("x.flatten(1)", "x.flatten(start_dim=1)"))
-    answer = cnnlab(*words)
-    assert "the code of the model has changed since mynet_synthetic" in answer.err
-    assert len(find_runs(["runs"])) == 2
-    file.write_text(file.read_text().replace("One linear layer", "A layer") + "\n# better now\n")
-    assert "already done" in cnnlab(*words).err
-    assert len(find_runs(["runs"])) == 2
-
-
-def test_a_saved_config_never_imports_a_module(cnnlab, mynet, monkeypatch):
-    from cnnlab.registry import MODELS
-
-    with MODELS.temporary():
-        cnnlab("train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke")
-    run = only_run("runs")
-    assert run.status()["imports"] == [mynet]
-    monkeypatch.setenv("CNNLAB_IMPORT", "")
-    answer = cnnlab("test", str(run))
-    assert answer.code == 2
-    assert (
-        f"no model 'mynet' is registered here; the run was made with --import {mynet}" in answer.err
-    )
 
 
 def test_test_evaluates_a_run_from_its_folder_alone(cnnlab):

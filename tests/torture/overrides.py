@@ -12,8 +12,6 @@ import resource
 import shutil
 import sys
 import tempfile
-import traceback
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from override_words import draw_words
 
-from torture.trials import Outcome, OutOfTime, time_limit, torture
+from torture.trials import Outcome, run_to_end, torture
 
 SECONDS = 60.0  # of processor time for a list
 MEMORY = 4 * 2**30  # bytes beyond what the process has when it begins
@@ -81,31 +79,18 @@ def answer(words: list[str]) -> Outcome:
     asks = any(word.startswith(("--cfg", "-c", "--info", "-i", "--hydra")) for word in words)
     before, environment = _everything(), dict(os.environ)
     sys.argv = ["cnnlab", "train", *words, *([] if asks or "--plan" in words else ["--plan"])]
-    code: object = 0
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
     shown = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
     try:
-        with (
-            time_limit(SECONDS),
-            contextlib.redirect_stderr(said),
-            contextlib.redirect_stdout(shown),
-            warnings.catch_warnings(),
-        ):
-            cli.main()
-    except SystemExit as exit_:
-        code = exit_.code or 0
-    except OutOfTime:
-        return Outcome("hang", f"more than {SECONDS:g} s")
-    except BaseException as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(where.filename).name}:{where.lineno}"
-        return Outcome("traceback", f"{type(error).__name__} at {place}: {str(error)[:300]}")
+        code, fault = run_to_end(cli.main, SECONDS, shown, said)
     finally:
         os.environ.clear()
         os.environ.update(environment)
         changed = _everything() != before
         for left in Path.cwd().iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
+    if fault is not None:
+        return fault
     if changed:
         return Outcome("written", "something was written")
     said.flush()

@@ -13,15 +13,13 @@ import random
 import shutil
 import sys
 import tempfile
-import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from torture.trials import Outcome, OutOfTime, time_limit, torture
+from torture.trials import Outcome, run_to_end, torture
 
 SECONDS = 60.0  # of processor time for a command
 MAX_LINES = 3
@@ -168,19 +166,9 @@ def answer(words: list[str], top: Path, run: Path, others: list[str]) -> Outcome
     """The command, judged."""
     before = everything(top)
     said, shown = io.StringIO(), io.StringIO()
-    code: object = 0
-    try:
-        with time_limit(SECONDS), contextlib.redirect_stderr(said):  # noqa: SIM117
-            with contextlib.redirect_stdout(shown), warnings.catch_warnings():
-                call(words)
-    except SystemExit as exit_:
-        code = exit_.code or 0
-    except OutOfTime:
-        return Outcome("hang", f"more than {SECONDS:g} s")
-    except BaseException as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(where.filename).name}:{where.lineno}"
-        return Outcome("traceback", f"{type(error).__name__} at {place}: {str(error)[:300]}")
+    code, fault = run_to_end(lambda: call(words), SECONDS, shown, said)
+    if fault is not None:
+        return fault
     text = said.getvalue() + shown.getvalue()
     foreign = [line for line in text.splitlines() if any(voice in line for voice in FOREIGN)]
     if foreign and words[:2] != ["runs", "runs"]:  # --why shows a log, tracebacks and all

@@ -7,12 +7,15 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
+from warnings import catch_warnings
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "experiments" / "torture"
@@ -49,6 +52,30 @@ def time_limit(seconds: float) -> Iterator[None]:
             signal.setitimer(timer, 0)
         for number, handler in before:
             signal.signal(number, handler)
+
+
+def run_to_end(
+    call: Callable[[], object], seconds: float, out: TextIO, err: TextIO
+) -> tuple[object, Outcome | None]:
+    """The exit code of a command and what it printed, or the fault that ended it.
+
+    Args:
+        seconds: of processor time that it may take.
+        out: where its standard output goes.
+        err: where its standard error goes.
+    """
+    try:
+        with time_limit(seconds), redirect_stderr(err), redirect_stdout(out), catch_warnings():
+            call()
+    except SystemExit as exit_:
+        return exit_.code or 0, None
+    except OutOfTime:
+        return 0, Outcome("hang", f"more than {seconds:g} s")
+    except BaseException as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        return 0, Outcome("traceback", f"{type(error).__name__} at {place}: {str(error)[:300]}")
+    return 0, None
 
 
 def torture(

@@ -107,17 +107,21 @@ def test_nothing_is_decoded_of_what_does_not_fit(
         load.load_images(Folder(root=str(pictures)))
 
 
-def test_pictures_are_decoded_once_until_they_change(
-    pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded = []
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Folder]:
+    """The data sets that were decoded, in their order."""
+    sets: list[Folder] = []
     original = Folder.load
 
     def counted(self: Folder) -> Splits:
-        loaded.append(self)
+        sets.append(self)
         return original(self)
 
     monkeypatch.setattr(Folder, "load", counted)
+    return sets
+
+
+def test_pictures_are_decoded_once_until_they_change(pictures: Path, loaded: list[Folder]) -> None:
     root = str(pictures)
     first = load.load_images(Folder(root=root, size=8))
     assert load.load_images(Folder(root=root, size=8)) is first
@@ -132,17 +136,7 @@ def test_pictures_are_decoded_once_until_they_change(
     assert len(load._last) == 1
 
 
-def test_a_refusal_is_kept_for_the_next_job(
-    pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded = []
-    original = Folder.load
-
-    def counted(self: Folder) -> Splits:
-        loaded.append(self)
-        return original(self)
-
-    monkeypatch.setattr(Folder, "load", counted)
+def test_a_refusal_is_kept_for_the_next_job(pictures: Path, loaded: list[Folder]) -> None:
     broken = pictures / "cat" / "3.png"
     whole = broken.read_bytes()
     broken.write_bytes(b"no picture")
