@@ -133,7 +133,8 @@ class Cosine(Schedule):
     """Rises linearly in a warm-up, then falls as half a cosine.
 
     Args:
-        warmup_epochs: length of the warm-up, in epochs; fractions are allowed, 0 is off.
+        warmup_epochs: length of the warm-up, in epochs; fractions are allowed, 0 is off. null is a
+            tenth of the run, and one epoch at most.
         final_factor: factor on the base learning rate at the end of the run.
     """
 
@@ -142,10 +143,12 @@ class Cosine(Schedule):
         total_steps: int,
         steps_per_epoch: int,
         *,
-        warmup_epochs: Epochs = 0.0,
+        warmup_epochs: Epochs | None = None,
         final_factor: Factor = 0.0,
     ) -> None:
         super().__init__(total_steps, steps_per_epoch)
+        if warmup_epochs is None:
+            warmup_epochs = min(1.0, 0.1 * total_steps / steps_per_epoch)
         self.warmup = round(warmup_epochs * steps_per_epoch)
         self.final_factor = final_factor
 

@@ -37,9 +37,9 @@ NUM_PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]]
     (Constant(TOTAL, SPE), lambda o: theirs.ConstantLR(o, factor=1.0)),
     (Step(TOTAL, SPE, every=3, gamma=0.5), lambda o: theirs.StepLR(o, 21, 0.5)),
     (MultiStep(TOTAL, SPE, milestones=[2, 5.5]), lambda o: theirs.MultiStepLR(o, [14, 38], 0.1)),
-    (Cosine(TOTAL, SPE), lambda o: theirs.CosineAnnealingLR(o, T_max=TOTAL)),
+    (Cosine(TOTAL, SPE, warmup_epochs=0), lambda o: theirs.CosineAnnealingLR(o, T_max=TOTAL)),
     (
-        Cosine(TOTAL, SPE, final_factor=0.1),
+        Cosine(TOTAL, SPE, warmup_epochs=0, final_factor=0.1),
         lambda o: theirs.CosineAnnealingLR(o, T_max=TOTAL, eta_min=0.04),
     ),
     (Cosine(TOTAL, SPE, warmup_epochs=2), warm_cosine),
@@ -138,3 +138,15 @@ def test_milestones_and_warmup_in_steps() -> None:
 def test_the_shortest_runs_have_a_learning_rate(total: int) -> None:
     for schedule in (Cosine(total, 1), OneCycle(total, 1), Step(total, 1)):
         assert all(0 < schedule.factor(step) <= 1 for step in range(total))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "warmup_epochs"), [(10, 1), (200, 1), (5, 0.5), (1, 0.1)], ids=str
+)
+def test_the_default_warm_up_is_a_tenth_of_the_run_and_one_epoch_at_most(
+    epochs: int, warmup_epochs: float
+) -> None:
+    default, given = (Cosine(20 * epochs, 20, warmup_epochs=w) for w in (None, warmup_epochs))
+    factors = [default.factor(step) for step in range(20 * epochs)]
+    assert factors == [given.factor(step) for step in range(20 * epochs)]
+    assert factors.index(1.0) == 20 * warmup_epochs - 1
