@@ -15,7 +15,7 @@ from cnnlab.data.scan import scanned_once
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.naming import run_name
-from cnnlab.training.assemble import preflight, resolve_epochs
+from cnnlab.training.assemble import preflight
 
 
 @scanned_once()
@@ -37,8 +37,7 @@ def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
         checked = typed(composed)
         if checked.resume is not None:
             check_unchanged(checked)
-        config = resolve_epochs(checked)
-        cost = preflight(config)
+        config, cost = preflight(checked)
     except CnnlabError as error:
         raise as_chosen(error, choices) from error
     if checked.resume is not None:

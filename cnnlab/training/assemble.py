@@ -28,7 +28,7 @@ from cnnlab.training.limits import (
     refuse_large_model,
     refuse_uneven_batch,
 )
-from cnnlab.training.optim import HeadAndBackbone, Parameters
+from cnnlab.training.optim import HeadAndBackbone, Parameters, sgd_lr
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.transfer import find_head, freeze, start
 
@@ -39,6 +39,7 @@ ONE_VALUE = "Expected more than 1 value per channel"  # how torch's batch norm r
 class Assembly:
     """What a run is made of, before any image is read."""
 
+    config: RunConfig  # trainer.epochs and optim.lr as numbers
     dataset: ImageDataset
     model: nn.Module
     head: frozenset[str]  # names of the last layer's parameters, where an option asks for them
@@ -72,6 +73,7 @@ def assemble(
     total = int(min(config.epochs * per_epoch, config.trainer.max_steps or math.inf))
     with torch.device(device):
         model: nn.Module = build(MODELS, config.model, dataset.spec)
+        config = _with_lr(config, model)
         head = _head(config, model, dataset.spec)
         if config.init.freeze is not None:
             freeze(model, config.init.freeze, head if config.init.head == "new" else frozenset())
@@ -79,6 +81,7 @@ def assemble(
     schedule: Schedule = build(SCHEDULES, config.schedule, total, per_epoch)
     _check_length(config, schedule, per_epoch)
     return Assembly(
+        config,
         dataset,
         model,
         head,
@@ -91,24 +94,20 @@ def assemble(
     )
 
 
-def resolve_epochs(config: RunConfig) -> RunConfig:
-    """The config with ``trainer.epochs`` as a number: 10, or as many as ``max_steps`` needs.
-
-    Raises:
-        CnnlabError: the data set has fewer images than one step takes.
-    """
-    if config.trainer.epochs is not None:
-        return config
-    dataset: ImageDataset = build(DATASETS, config.data)
-    return _with_epochs(config, _steps(config, dataset.num_train))
-
-
 def _with_epochs(config: RunConfig, per_epoch: int) -> RunConfig:
+    """``trainer.epochs`` as a number: 10, or as many as ``max_steps`` needs."""
     trainer = config.trainer
     if trainer.epochs is not None:
         return config
     epochs = max(DEFAULT_EPOCHS, math.ceil((trainer.max_steps or 0) / per_epoch))
     return dataclasses.replace(config, trainer=dataclasses.replace(trainer, epochs=epochs))
+
+
+def _with_lr(config: RunConfig, network: nn.Module) -> RunConfig:
+    """SGD's ``optim.lr`` as a number."""
+    if config.optim["name"] != "sgd" or config.optim["lr"] is not None:
+        return config
+    return dataclasses.replace(config, optim={**config.optim, "lr": sgd_lr(network)})
 
 
 def _backbone_lr(config: RunConfig) -> float:
@@ -196,8 +195,11 @@ def _refuse_missing_device(accelerator: str, devices: int) -> None:
         raise CnnlabError(f"trainer.devices={devices}: there are {torch.cuda.device_count()} GPUs")
 
 
-def preflight(config: RunConfig) -> Cost:
+def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:
     """Assemble on the meta device and push one batch shape through: milliseconds, no download.
+
+    Returns:
+        The config with ``trainer.epochs`` and ``optim.lr`` as numbers, and the model's cost.
 
     Raises:
         CnnlabError: the run is impossible.
@@ -219,4 +221,4 @@ def preflight(config: RunConfig) -> Cost:
         )
     if config.init.from_ is not None and config.resume is None:
         start(parts.model, config.init, parts.head)
-    return count(parts.model, spec)
+    return parts.config, count(parts.model, spec)

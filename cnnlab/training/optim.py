@@ -18,6 +18,14 @@ Positive = Annotated[float, Range(above=0)]
 WeightDecay = Annotated[float, Range(at_least=0)]
 DecayRate = Annotated[float, Range(at_least=0, below=1)]
 
+# SGD's default rates, and the sweep that they were chosen by: experiments/defaults
+SGD_LR, SGD_LR_NORMALIZED = 0.02, 0.05
+NORMALIZATION = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+    *(nn.GroupNorm, nn.LayerNorm, nn.RMSNorm),
+)
+
 
 @dataclass(frozen=True)
 class HeadAndBackbone:
@@ -64,13 +72,19 @@ def _fill_momentum(optimizer: optim.Optimizer) -> None:
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
 
+def sgd_lr(network: nn.Module) -> float:
+    """SGD's default learning rate: higher where normalisation keeps the scale of activations."""
+    normalizes = any(isinstance(layer, NORMALIZATION) for layer in network.modules())
+    return SGD_LR_NORMALIZED if normalizes else SGD_LR
+
+
 @OPTIMIZERS.register(
     "sgd", paper="Sutskever et al. 2013, On the importance of initialization and momentum"
 )
 def sgd(
     params: Parameters,
     *,
-    lr: Positive = 0.05,
+    lr: Positive | None = None,
     backbone_lr: Positive = 1.0,
     momentum: DecayRate = 0.9,
     weight_decay: WeightDecay = 5e-4,
@@ -79,7 +93,8 @@ def sgd(
     """Stochastic gradient descent with momentum.
 
     Args:
-        lr: base learning rate; the schedule multiplies it.
+        lr: base learning rate; the schedule multiplies it. null: 0.05 for a network with batch,
+            layer, group or instance norm, 0.02 for any other.
         backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
             weights.
         momentum: decay of the velocity per optimiser step; 0 is off.
@@ -91,6 +106,8 @@ def sgd(
     """
     if nesterov and momentum == 0:
         raise ValueError("nesterov=true needs momentum above 0, such as momentum=0.9")
+    if lr is None:
+        lr = SGD_LR
     optimizer = optim.SGD(
         _groups(params, lr, backbone_lr),
         lr=lr,

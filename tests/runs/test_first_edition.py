@@ -18,7 +18,7 @@ from cnnlab.runs.first_edition import bytes_digest, defining_files, group_of, gr
 from cnnlab.runs.identity import identify
 from cnnlab.runs.locate import outdated, run_dir_for
 from cnnlab.runs.run_dir import RunDir
-from cnnlab.training.assemble import resolve_epochs
+from cnnlab.training.assemble import preflight
 
 # A run of the first edition: model=mlp model.hidden=[8] trainer.epochs=2 seed=0
 SOURCES = {"model": "b784f170e719", "data": "85333f5ed8f3"}
@@ -297,5 +297,5 @@ def test_the_old_digest_covered_the_files_that_a_model_shares():
 def test_a_run_that_steps_alone_ended_is_recognised(write, steps):
     run = write({"trainer.epochs": 10, "trainer.max_steps": steps})  # 9 steps an epoch
     now = changed({"trainer.epochs": None, "trainer.max_steps": steps})
-    identity = identify(resolve_epochs(parse(now)))
+    identity = identify(preflight(parse(now))[0])
     assert identity.differences(run.status()["identity"]) == []

@@ -57,7 +57,7 @@ OTHER_OPTIMIZERS = {
 SCHEDULE_OPTIONS: dict[str, list[dict[str, Any]]] = {
     "step": [{"every": 2}],
     "multistep": [{"milestones": [1, 3.5]}, {"milestones": [1], "warmup": 0.5}],
-    "cosine": [{}, {"warmup_epochs": 1, "final_factor": 0.1}],
+    "cosine": [{"warmup_epochs": 0}, {"warmup_epochs": 1, "final_factor": 0.1}],
     "plateau": [{"patience": 1}, {"patience": 0, "metric": "val_acc"}],
 }
 

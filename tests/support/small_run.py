@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -89,8 +90,8 @@ class Run:
     precision: Any = "auto"
     devices: int = 1
     loss: LossConfig = field(default_factory=LossConfig)
-    optimizer: Callable[[Any], Optimizer] = sgd
-    schedule: Callable[[int, int], Schedule] = Cosine
+    optimizer: Callable[[Any], Optimizer] = partial(sgd, lr=0.05)
+    schedule: Callable[[int, int], Schedule] = partial(Cosine, warmup_epochs=0)
     splits: Splits = SPLITS
     callbacks: tuple[pl.Callback, ...] = ()
     logger: tuple[str, ...] = ()
@@ -131,6 +132,7 @@ class Run:
         total = self.epochs * per_epoch
         self.model = network(self.seed)
         parts = Assembly(
+            config,
             SmallDataset(self.splits, self.augment),
             self.model,
             frozenset(),

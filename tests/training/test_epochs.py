@@ -6,7 +6,7 @@ from cnnlab.app.compose import compose
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.identity import identify
 from cnnlab.runs.run_dir import find_runs
-from cnnlab.training.assemble import assemble, resolve_epochs
+from cnnlab.training.assemble import assemble, preflight
 
 QUICK = ["model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=64", "data.size=8"]
 WORDS = [*QUICK, "batch_size=16"]  # 4 steps an epoch
@@ -35,7 +35,7 @@ def test_epochs_follow_from_steps(words: list[str], epochs: int, steps: int) -> 
     assert parts.total_steps == steps
     assert parts.epochs == -(-steps // parts.steps_per_epoch)
     unresolved = compose([*WORDS, *words], preflight=False)
-    assert resolve_epochs(unresolved) == config
+    assert preflight(unresolved)[0] == config
     assert assemble(unresolved, "meta").total_steps == steps
 
 

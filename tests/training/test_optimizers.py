@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.app.compose import compose
 from cnnlab.registry import OPTIMIZERS
 from cnnlab.training.optim import adam, adamw, rmsprop, sgd
 
@@ -31,7 +32,26 @@ def test_sgd_by_hand() -> None:
 
 
 def test_sgd_default_decay_by_hand() -> None:
-    assert step(sgd, [0.0]) == pytest.approx(1 - 0.05 * 5e-4)
+    assert step(sgd, [0.0]) == pytest.approx(1 - 0.02 * 5e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "lr"),
+    [
+        ("model=lenet5", 0.02),
+        ("model=alexnet model.norm=lrn", 0.02),  # it scales by neighbours, not to unit variance
+        ("model=alexnet model.norm=batch", 0.05),
+        ("model=mlp", 0.02),
+        ("model=mlp model.batch_norm=true", 0.05),
+        ("model=plain20", 0.05),
+        ("model=convnext_tiny", 0.05),  # layer norm
+        ("model=resnet20 optim.lr=0.1", 0.1),
+        ("model=resnet20 optim=adam", 1e-3),
+    ],
+)
+@pytest.mark.usefixtures("cnnlab")
+def test_the_default_rate_is_the_networks_own(words: str, lr: float) -> None:
+    assert compose(words.split()).optim["lr"] == lr
 
 
 def test_adam_by_hand() -> None:

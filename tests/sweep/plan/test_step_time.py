@@ -53,7 +53,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 def measured(*words: str, most_steps: int = 7, seconds: float = FOREVER) -> StepTime:
     config = compose([*SMALL, *words])
-    return measure_step(config, preflight(config).macs, seconds=seconds, most_steps=most_steps)
+    return measure_step(config, preflight(config)[1].macs, seconds=seconds, most_steps=most_steps)
 
 
 def test_takes_as_many_steps_as_it_is_given(watch):
@@ -105,14 +105,14 @@ def test_images_are_noise_and_no_data_set_is_read(watch, monkeypatch):
 
     monkeypatch.setattr("cnnlab.data.sets.cifar.CIFAR10.load", load)
     config = compose(["data=cifar10", *SMALL[2:]])
-    measure_step(config, preflight(config).macs, seconds=FOREVER, most_steps=2)
+    measure_step(config, preflight(config)[1].macs, seconds=FOREVER, most_steps=2)
     assert watch.pixels.shape[1:] == (3, 32, 32)
     assert watch.pixels.unique().numel() == 256
 
 
 def test_what_would_take_long_is_measured_in_part(watch, monkeypatch):
     config = compose([*SMALL, "trainer.accumulate=4"])
-    macs = preflight(config).macs
+    macs = preflight(config)[1].macs
     # Two images forth and back, on each thread.
     monkeypatch.setattr(step_time, "MAX_MACS", 2 * 3 * macs)
     monkeypatch.setattr(step_time.Clock, "mean", staticmethod(lambda _: (1.0, 1)))
@@ -129,7 +129,7 @@ def test_a_learning_rate_too_large_for_noise_does_not_matter(watch):
 @pytest.mark.parametrize("word", ["model=autoencoder", "loss.class_weights=balanced"])
 def test_other_tasks_and_losses_are_measured_too(word):
     config = compose(["data=digits", "model=mlp", "batch_size=16", word])
-    taken = measure_step(config, preflight(config).macs, seconds=FOREVER, most_steps=3)
+    taken = measure_step(config, preflight(config)[1].macs, seconds=FOREVER, most_steps=3)
     assert taken.measured == 2
 
 
