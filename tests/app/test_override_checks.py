@@ -18,7 +18,7 @@ REFUSED = [
     (["model=${oc.env:HOME}"], "it cannot be an interpolation"),
     (["+experiment=resnet20"], "+experiment=resnet20: without +, experiment=resnet20"),
     (["++model=mlp"], "++model=mlp: without +, model=mlp"),
-    (["+optim.lr=3"], "+optim.lr=...: without +, optim.lr=..."),
+    (["+optim.momentum=3"], "+optim.momentum=...: without +, optim.momentum=..."),
     (["+seed=1"], "+seed=...: without +, seed=..."),
     (["model@foo=mlp"], "model@foo=mlp: without @foo, model=mlp"),
     (["+model@foo=mlp"], "+model@foo=mlp: without @foo, model=mlp"),

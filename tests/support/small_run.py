@@ -26,6 +26,8 @@ from cnnlab.training.wiring import wire
 
 discover()
 SPEC = ImageSpec(1, 8, 8, 4, mean=(0.4,), std=(0.3,))
+SGD = partial(sgd, lr=0.05)
+COSINE = partial(Cosine, warmup_epochs=0)
 AUGMENT = Augment(crop=1, flip=True, cutout=2)
 
 
@@ -90,8 +92,8 @@ class Run:
     precision: Any = "auto"
     devices: int = 1
     loss: LossConfig = field(default_factory=LossConfig)
-    optimizer: Callable[[Any], Optimizer] = partial(sgd, lr=0.05)
-    schedule: Callable[[int, int], Schedule] = partial(Cosine, warmup_epochs=0)
+    optimizer: Callable[[Any], Optimizer] = SGD
+    schedule: Callable[[int, int], Schedule] = COSINE
     splits: Splits = SPLITS
     callbacks: tuple[pl.Callback, ...] = ()
     logger: tuple[str, ...] = ()
