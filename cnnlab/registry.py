@@ -85,6 +85,7 @@ class Entry:
     paper: str
     packages: tuple[str, ...]  # optional extras that must be installed
     version: int = 1  # of its behaviour, for components of this package
+    sgd_lr: float | None = None  # a model's default optim.lr with optim=sgd, where it has its own
 
 
 class Registry:
@@ -102,6 +103,7 @@ class Registry:
         paper: str = "",
         packages: Iterable[str] = (),
         version: int = 1,
+        sgd_lr: float | None = None,
     ) -> Callable[[Component], Component]:
         """Enter a class or function under ``name``. Its keyword-only arguments are its config.
 
@@ -109,6 +111,8 @@ class Registry:
             version: of the component's behaviour. Raise it with every change of results: a run
                 is trained again where the version is another. For components of this package,
                 whose files may be rewritten freely; of others the code itself is compared.
+            sgd_lr: default of ``optim.lr`` with ``optim=sgd`` for a model that the usual one does
+                not suit; None is the usual one.
 
         Raises:
             ValueError: the name is taken by another component.
@@ -118,7 +122,8 @@ class Registry:
             present = self._entries.get(name)
             if present is not None and _origin(present.component) != _origin(component):
                 raise ValueError(f"{self.kind} '{name}' is registered twice")
-            self._entries[name] = Entry(name, component, task, paper, tuple(packages), version)
+            extras = tuple(packages)
+            self._entries[name] = Entry(name, component, task, paper, extras, version, sgd_lr)
             return component
 
         return enter

@@ -70,6 +70,7 @@ def _print_options(registry: Registry, remark: Callable[[Entry], str] | None = N
         lines += [escape(text)] if (text := difference(entry.component)) else []
         lines += [remark(entry)] if remark is not None else []
         lines += [f"task: {entry.task}"] if entry.task != "classify" else []
+        lines += [f"default of optim.lr with sgd: {entry.sgd_lr:g}"] if entry.sgd_lr else []
         print_lines(console, lines)
         print_rows(console, list(component_rows(registry.kind, entry.component)))
         print_lines(console, [_variant_line(*variant) for variant in _variants_of(entry, registry)])

@@ -34,6 +34,7 @@ _DIGITS = """
 @MODELS.register(
     "lenet5_1998",
     paper="LeCun et al. 1998, Gradient-based learning applied to document recognition",
+    sgd_lr=0.005,
 )
 class LeNet51998(nn.Module):
     """C1, S2, C3, S4, C5, F6 and the RBF layer of section II-B, for ten digits on 32x32x1.

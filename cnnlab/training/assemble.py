@@ -107,7 +107,8 @@ def _with_lr(config: RunConfig, network: nn.Module) -> RunConfig:
     """SGD's ``optim.lr`` as a number."""
     if config.optim["name"] != "sgd" or config.optim["lr"] is not None:
         return config
-    return dataclasses.replace(config, optim={**config.optim, "lr": sgd_lr(network)})
+    lr = MODELS[config.model["name"]].sgd_lr or sgd_lr(network)
+    return dataclasses.replace(config, optim={**config.optim, "lr": lr})
 
 
 def _backbone_lr(config: RunConfig) -> float:

@@ -93,8 +93,8 @@ def sgd(
     """Stochastic gradient descent with momentum.
 
     Args:
-        lr: base learning rate; the schedule multiplies it. null: 0.05 for a network with batch,
-            layer, group or instance norm, 0.02 for any other.
+        lr: base learning rate; the schedule multiplies it. null: the model's own where it has one,
+            else 0.05 for a network with batch, layer, group or instance norm, 0.02 for any other.
         backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
             weights.
         momentum: decay of the velocity per optimiser step; 0 is off.

@@ -45,6 +45,7 @@ def test_sgd_default_decay_by_hand() -> None:
         ("model=mlp model.batch_norm=true", 0.05),
         ("model=plain20", 0.05),
         ("model=convnext_tiny", 0.05),  # layer norm
+        ("model=lenet5_1998", 0.005),  # its own
         ("model=resnet20 optim.lr=0.1", 0.1),
         ("model=resnet20 optim=adam", 1e-3),
     ],
