@@ -3,6 +3,7 @@
 Nothing heavy is imported up here, as in ``cli.py``, which registers them.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,7 +34,7 @@ def check_folder(flag: str, folder: str | None) -> Path | None:
 
     path = Path(folder).expanduser()
     for place in (path, *path.parents):
-        if place.exists() and not place.is_dir():
+        if os.path.exists(place) and not os.path.isdir(place):
             raise CnnlabError(f"{flag} {folder}: {place} is a file, not a folder")
     if not folder:
         raise CnnlabError(f"{flag} needs a value")

@@ -13,6 +13,7 @@ from cnnlab.config.schema import options
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_status
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.writable import refuse_long_name
 
 if TYPE_CHECKING:  # listings need nothing of Hydra
     from hydra.core.override_parser.types import Override
@@ -55,6 +56,9 @@ def _quote_value(word: str) -> str:
     path = value.strip("'\"")
     if flags(key).quote and path.startswith("~") and os.path.expanduser(path) == path:
         raise CnnlabError(f"{word}: there is no such home folder")
+    if flags(key).quote:
+        for text in path.split(",") if flags(key).quote == "each" else [path]:
+            refuse_long_name(text, key)
     if flags(key).quote == "whole" and value not in ("", "null") and value[0] not in "'\"":
         return f"{key}={quote(value)}"
     if flags(key).quote == "each" and value and value[0] not in "'\"":

@@ -1,5 +1,6 @@
 """One job: from Hydra's composition to a checked config, its identity and its folder."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 from hydra.core.hydra_config import HydraConfig
@@ -62,7 +63,8 @@ def typed(composed: DictConfig) -> RunConfig:
     """
     HydraConfig.instance().set_config(composed)  # for ${hydra:runtime.cwd} in a person's config
     try:
-        with plain_errors():
+        with plain_errors(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # OmegaConf's, of ${oc.deprecated:...}
             config = OmegaConf.to_container(composed, resolve=True)
     finally:
         HydraConfig.instance().cfg = None

@@ -52,9 +52,11 @@ class RunDir:
         """
         run = cls(Path(path).expanduser())
         if not is_file(run.config_file):
-            inside = find_runs([run.path]) if run.path.is_dir() else []
+            inside = find_runs([run.path]) if os.path.isdir(run.path) else []
             hint = f"; runs inside it: {', '.join(r.name for r in inside[:3])}" if inside else ""
-            kind = "not a run folder (no config.yaml)" if run.path.is_dir() else "no such folder"
+            kind = "no such folder"
+            if os.path.isdir(run.path):
+                kind = "not a run folder (no config.yaml)"
             raise CnnlabError(f"{path}: {kind}{hint}")
         return run
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import functools
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ def read_runs(top: str | Path) -> list[RunStatus]:
         CnnlabError: ``top`` is not a folder.
     """
     folder = Path(top).expanduser()
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # False for a name that is too long, too
         raise CnnlabError(f"{top}: no such folder; name one with runs in it: cnnlab runs FOLDER")
     return [read_run(run, folder) for run in find_runs([folder])]
 

@@ -21,8 +21,7 @@ def check_writable(folder: Path, option: str) -> None:
     """
     if not option.partition("=")[2] or "\0" in option:
         raise CnnlabError(f"{option!r} names no folder")
-    if any(len(os.fsencode(part)) > LONGEST_NAME for part in folder.parts):
-        raise CnnlabError(f"{option}: a name of more than {LONGEST_NAME} bytes: {folder.name}")
+    refuse_long_name(folder, option)
     try:
         place = next(
             p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink()
@@ -33,6 +32,20 @@ def check_writable(folder: Path, option: str) -> None:
         raise CnnlabError(f"{option}: {place} is a file, not a folder")
     if not os.access(place, os.W_OK | os.X_OK):
         raise CnnlabError(f"{option}: {place} cannot be written")
+
+
+def refuse_long_name(path: str | Path, option: str) -> None:
+    """Refuse a path that no file system takes, before anything looks there.
+
+    Args:
+        option: what a person gave, for the message.
+
+    Raises:
+        CnnlabError: a name in it is too long.
+    """
+    name = max(Path(path).parts, key=lambda part: len(os.fsencode(part)), default="")
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise CnnlabError(f"{option}: a name of more than {LONGEST_NAME} bytes: {name}")
 
 
 def make_folder(folder: Path) -> None:

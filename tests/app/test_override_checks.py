@@ -80,6 +80,11 @@ REFUSED = [
     (["++resume=nope"], "++resume=nope: without +, resume=nope"),
     (["resume=~nobody.here"], "resume=~nobody.here: there is no such home folder"),
     (["runs_dir="], "'runs_dir=' names no folder"),
+    *[
+        ([f"{key}={'é' * 200}"], f"{key}: a name of more than 255 bytes: éé")
+        for key in ("resume", "init.from", "runs_dir", "data.root")
+    ],
+    (["init.from=x.pth," + "é" * 200], "init.from: a name of more than 255 bytes"),
     # values as typed, and numbers that no C integer holds
     (["seed=null"], "seed=null must be a whole number"),
     (["seed='3'"], "seed='3' must be a whole number"),
@@ -101,6 +106,12 @@ def test_it_is_refused_in_our_words(cnnlab, tmp_path, words, message):
     assert answer.err.startswith("cnnlab: ")
     assert len(answer.err.strip().splitlines()) <= (3 if "-m" in words else 2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_warning_of_an_interpolation_reaches_a_person():
+    from cnnlab.app.compose import compose
+
+    assert compose(["batch_size=${oc.deprecated:trainer.accumulate}"]).batch_size == 1
 
 
 def test_a_component_of_a_list_can_be_removed():
