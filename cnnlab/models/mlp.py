@@ -10,7 +10,9 @@ from cnnlab.spec import ImageSpec
 
 
 @MODELS.register(
-    "mlp", paper="Rumelhart et al. 1986, Learning representations by back-propagating errors"
+    "mlp",
+    paper="Rumelhart et al. 1986, Learning representations by back-propagating errors",
+    sgd_lr=0.04,
 )
 class MLP(nn.Module):
     """Fully connected layers on the flattened pixels.
