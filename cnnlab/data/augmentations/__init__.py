@@ -1,0 +1,14 @@
+"""Registered augmentations of whole batches: ``augment=[randaugment, random_erasing]``.
+
+An own one is called with the ImageSpec and its options, and then with pixels, uint8 (N, C, H, W) on
+the training device, of which it returns as many. Read in this order:
+    random_erasing  the simplest; color_jitter
+    operations      colours and geometry, each image by a strength of its own; hue; warp
+    policies        RandAugment and TrivialAugment: which operation for which image
+"""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
