@@ -69,6 +69,7 @@ def assemble(
     """
     dataset = dataset or build(DATASETS, config.data)
     assert dataset is not None
+    _refuse_unfinished(dataset, config.data["name"])
     _refuse_color_of_grey(dataset.augment, dataset.spec)
     refuse_large_images(dataset.spec)
     refuse_augment_beyond(dataset.augment, dataset.spec)
@@ -180,6 +181,13 @@ def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None
         schedule.check_length(config.epochs * per_epoch)
     except ValueError as error:
         raise CnnlabError(f"schedule={config.schedule['name']}: {error}") from error
+
+
+def _refuse_unfinished(dataset: ImageDataset, name: str) -> None:
+    """Refuse a person's own data set that does not say what every one must."""
+    for attribute in ("spec", "num_train", "num_val"):
+        if not hasattr(dataset, attribute):
+            raise CnnlabError(f"data={name}: {type(dataset).__name__} has no {attribute}")
 
 
 def _refuse_color_of_grey(augment: Augment, spec: ImageSpec) -> None:

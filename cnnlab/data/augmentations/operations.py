@@ -121,9 +121,9 @@ def equalize(pixels: Tensor, _: Tensor) -> Tensor:
     """Make the histogram of each channel level."""
     flat = pixels.flatten(2).flatten(0, 1).int()  # (NC, HW)
     ordered = flat.sort(1).values
-    values = torch.arange(256, device=pixels.device, dtype=torch.int32).expand(len(flat), 256)
+    values = torch.arange(256, device=pixels.device, dtype=torch.int32).repeat(len(flat), 1)
     counts = torch.searchsorted(ordered, values, right=True)  # of pixels up to each value
-    below_lightest = torch.searchsorted(ordered, ordered[:, -1:])
+    below_lightest = torch.searchsorted(ordered, ordered[:, -1:].contiguous())
     step = below_lightest // 255
     table = (counts + step // 2) // step.clamp(min=1)
     table = F.pad(table, (1, 0))[:, :-1].clamp_(0, 255)
