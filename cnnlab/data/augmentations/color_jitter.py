@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cnnlab.data.augmentations import operations
 from cnnlab.data.augmentations.hue import hue as turn_hue
-from cnnlab.data.augmentations.operations import apply_chosen, refuse_other_channels
+from cnnlab.data.augmentations.operations import Operation, apply_chosen, refuse_other_channels
 from cnnlab.registry import AUGMENTATIONS, Range
 from cnnlab.spec import ImageSpec
 
@@ -42,16 +42,18 @@ class ColorJitter:
         hue: Annotated[float, Range(at_least=0, at_most=0.5)] = 0.1,
     ) -> None:
         refuse_other_channels(spec)
-        factors = {
+        factors: dict[Operation, float] = {
             operations.brightness: brightness,
             operations.contrast: contrast,
             operations.saturation: saturation,
         }
-        ranges = {op: (max(0.0, 1 - by), 1 + by) for op, by in factors.items() if by}
+        ranges: dict[Operation, tuple[float, float]] = {
+            op: (max(0.0, 1 - by), 1 + by) for op, by in factors.items() if by
+        }
         if hue:
             ranges[turn_hue] = (-hue, hue)
         self.operations = list(ranges)
-        self.low, self.high = torch.tensor(list(ranges.values())).double().view(-1, 2).T
+        self.low, self.high = torch.tensor(list(ranges.values())).double().view(len(ranges), 2).T
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 (N, C, H, W) -> the same."""

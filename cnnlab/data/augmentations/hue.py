@@ -29,7 +29,7 @@ def hue(pixels: Tensor, turns: Tensor) -> Tensor:
 
 def _hue(colors: Tensor, value: Tensor, chroma: Tensor) -> Tensor:
     """(N, 1, H, W), in turns of the circle; 0 of a grey pixel."""
-    red, green, blue = colors.split(1, dim=1)
+    red, green, blue = colors.chunk(3, dim=1)
     span = chroma.masked_fill(chroma == 0, 1)
     sixths = torch.where(
         value == red,

@@ -37,8 +37,8 @@ def apply_chosen(
     """
     order = chosen.argsort(stable=True)
     counts = chosen.bincount(minlength=len(operations)).tolist()
-    images = pixels.index_select(0, on_device(order, pixels)).split(counts)
-    strengths = strength[order].split(counts)
+    images = torch.split(pixels.index_select(0, on_device(order, pixels)), counts)
+    strengths = torch.split(strength[order], counts)
     changed = [
         operation(part, by)
         for operation, part, by in zip(operations, images, strengths, strict=True)
