@@ -14,8 +14,8 @@ from importlib.metadata import entry_points
 from cnnlab.registry import CnnlabError
 
 OURS = (
-    *("models", "data", "training.optim", "training.schedule", "training.plateau"),
-    *("training.tasks", "training.loggers"),
+    *("models", "data", "data.augmentations", "training.optim", "training.schedule"),
+    *("training.plateau", "training.tasks", "training.loggers"),
 )
 ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; workers read it too
 

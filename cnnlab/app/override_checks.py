@@ -30,7 +30,7 @@ INSTEAD = {  # of options of Hydra's, by how they begin
     "hydra.verbose.": "--verbose shows more; ",
 }
 ONE_NAME = (*GROUPS, "trainer")  # groups of which exactly one is chosen
-CHOSEN = (*ONE_NAME, *LISTS, "experiment")
+CHOSEN = (*ONE_NAME, *LISTS, "experiment", "debug")
 
 
 def is_hydras(override: Override) -> bool:

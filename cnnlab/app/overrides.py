@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -18,6 +18,7 @@ from cnnlab.runs.writable import refuse_long_name
 if TYPE_CHECKING:  # listings need nothing of Hydra
     from hydra.core.override_parser.types import Override
 
+QUOTED_KEY = re.compile(r"""(?<=[{,\s])(?P<mark>['"])(?P<key>[^'"]*)(?P=mark)\s*:""")
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 
@@ -29,12 +30,17 @@ def quote(value: Any) -> str:
         escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ("\\" + m[2] if m[2] else ""), value)
         return f'"{escaped}"'
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{quote(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{_key(key)}:{quote(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(quote, value)) + "]"
     return (
         "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     )
+
+
+def _key(text: str) -> str:
+    """A key of a mapping in Hydra's override grammar, which takes none in quotation marks."""
+    return re.sub(r"([\\\[\]{}():=, \t])", r"\\\1", text)
 
 
 def as_typed_word(override: "Override") -> str:
@@ -66,6 +72,8 @@ def _quote_value(word: str) -> str:
         return f"{key}={','.join(map(quote, texts))}"
     if takes_only_text(key) and not re.search(r"[\[\](){}'\"]", value):
         return f"{key}={','.join(_quote_number(item) for item in value.split(','))}"
+    if value.startswith("{"):
+        return f"{key}={QUOTED_KEY.sub(lambda match: _key(match['key']) + ':', value)}"
     if "=" in value and re.fullmatch(r"\[[^\[\]'\"]*\]", value):
         items = [item.strip() for item in value[1:-1].split(",")]
         return f"{key}=[{','.join(quote(item) if '=' in item else item for item in items)}]"
@@ -127,11 +135,12 @@ def expand_resume(words: Sequence[str]) -> list[str]:
             raise CnnlabError(
                 f"{key}={typed[key]}: resume continues with the weights of {run.name}"
             )
-    if typed.get("experiment", "null") != "null":
-        raise CnnlabError(
-            f"experiment={typed['experiment']}: resume continues with the config of {run.name}; "
-            "give the options that change themselves"
-        )
+    for kind in ("experiment", "debug"):
+        if typed.get(kind, "null") != "null":
+            raise CnnlabError(
+                f"{kind}={typed[kind]}: resume continues with the config of {run.name}; "
+                "give the options that change themselves"
+            )
     base = [f"{kind}={choices.get(kind, config[kind]['name'])}" for kind in GROUPS]
     for kind in LISTS:  # an older config has neither, and keeps the defaults
         if kind in config and kind not in typed:
@@ -139,7 +148,7 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     location = {"runs_dir": str(run.path.parent.parent), "sweep.name": run.path.parent.name}
     settings = {
         key: value
-        for key, value in _leaves(config)
+        for key, value in _leaves(config, whole=mappings())
         if not (key.endswith(".name") or flags(key).location or key.split(".")[0] in LISTS)
     }
     if "trainer.max_steps" in typed and settings.get("trainer.max_steps") is not None:
@@ -174,9 +183,26 @@ def _resumed(path: str) -> RunDir:
         raise CnnlabError(f"resume={error}{one}") from error
 
 
-def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def mappings() -> set[str]:
+    """The options whose values are mappings, such as ``optim.lr_factors``."""
+
+    def is_mapping(annotation: Any) -> bool:
+        return get_origin(annotation) is dict or any(map(is_mapping, get_args(annotation)))
+
+    return {
+        f"{kind}.{name}"
+        for kind, registry in GROUPS.items()
+        for entry in registry
+        for name, option in options(entry.component).items()
+        if is_mapping(option.annotation)
+    }
+
+
+def _leaves(
+    config: Mapping[str, Any], prefix: str = "", whole: Collection[str] = ()
+) -> Iterator[tuple[str, Any]]:
     for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
+        if isinstance(value, Mapping) and value and f"{prefix}{key}" not in whole:
+            yield from _leaves(value, f"{prefix}{key}.", whole)
         else:
             yield f"{prefix}{key}", value

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
 from cnnlab.registry import (
+    AUGMENTATIONS,
     CALLBACKS,
     DATASETS,
     LOGGERS,
@@ -26,7 +27,7 @@ LOCATION = Flags(identity=False, name="", column="never", location=True)
 DATA_FLAGS = {"root": Flags(name="", column="last resort", quote="whole")}
 GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES)}
 # Groups of which several may be chosen, or none: logger=[tensorboard,csv]
-LISTS: dict[str, Registry] = {r.kind: r for r in (LOGGERS, CALLBACKS)}
+LISTS: dict[str, Registry] = {r.kind: r for r in (LOGGERS, CALLBACKS, AUGMENTATIONS)}
 DEFAULT_EPOCHS = 10  # where neither trainer.epochs nor trainer.max_steps says how long to train
 
 
@@ -68,6 +69,13 @@ class TrainerConfig:
         max_eval_steps: batches of an evaluation, on a stratified sample that is always the same;
             null reads the whole set.
         test: read the test set at the end; a search reads it for the chosen run alone.
+        val_every: epochs between validations; the last epoch has one always. The epochs without
+            are never the best, and early_stopping and the plateau schedule wait for the next one.
+        overfit: so many batches are all that is trained on, in every step of every epoch, without
+            augmentation, and are the validation images too: a network that cannot learn them by
+            heart has a fault. The test set is not read. null is off.
+        profile: write torch's profile of a few steps into the run's folder: profile.txt, a table,
+            and profile_trace.json, a timeline.
     """
 
     epochs: PositiveInt | None = None
@@ -85,6 +93,10 @@ class TrainerConfig:
     checkpoint_every: Annotated[int | str | None, Flags(identity=False)] = None
     max_eval_steps: PositiveInt | None = None
     test: Annotated[bool, Flags(name="")] = True
+    val_every: Annotated[PositiveInt, Flags(neutral=1)] = 1
+    overfit: Annotated[PositiveInt | None, Flags(neutral=None)] = None
+    # Part of the identity, or a finished run would not be profiled.
+    profile: Annotated[bool, Flags(neutral=False)] = False
 
     def __post_init__(self) -> None:
         seconds(self.max_time)
@@ -166,6 +178,8 @@ class RunConfig:
         resume: a run's folder to continue from, with its config and its last checkpoint.
         logger: where metrics are written besides metrics.csv: tensorboard, csv, wandb, mlflow.
         callbacks: additional callbacks of the trainer, registered under these names.
+        augment: random changes of the training images, whole batches at a time and in this order,
+            beside those of data.augment: randaugment, trivialaugment, color_jitter, random_erasing.
     """
 
     model: dict[str, Any]
@@ -187,6 +201,7 @@ class RunConfig:
         field(default_factory=lambda: {"tensorboard": {}})
     )
     callbacks: Annotated[Chosen, Flags(neutral={})] = field(default_factory=dict)
+    augment: Annotated[Chosen, Flags(neutral={})] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The config as config.yaml holds it."""

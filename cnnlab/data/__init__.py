@@ -7,7 +7,7 @@ A new file in sets/ with a registered class is exported automatically. Read in t
     scan      files below a folder: names and fingerprints; notes: what is said of them
     picture   decoding picture files; decode: all of a data set's
     free_memory  how much there is
-    loading/  from images in memory to the batches of a training step
+    loading/  from images in memory to batches of a step; augmentations/: random changes of these
 """
 
 import importlib

@@ -4,7 +4,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
@@ -67,7 +67,7 @@ class ImageDataset(ABC):
         num_test: number of test images, 0 where only ``load`` tells.
         num_loaded: number of images that ``load`` holds before it selects those of ``subset``; 0
             where it reads no others.
-        augment: augmentation of training images.
+        augment: augmentation of training images; off where a set has no such option.
     """
 
     fixed_images: ClassVar[bool] = False
@@ -78,7 +78,7 @@ class ImageDataset(ABC):
     num_val: int
     num_test: int = 0
     num_loaded: int = 0
-    augment: Augment
+    augment: Augment = NO_AUGMENT
 
     def ensure_files(self, *, write: bool = True) -> None:  # noqa: B027  (most sets have none)
         """Check the files that ``load`` reads; unpack or download what is missing.
@@ -180,6 +180,12 @@ def split(pool: Images, *, num_train: int, num_val: int, test: Images | int) -> 
     digests |= {"train": _hash(*train.tolist()), "val": _hash(*val.tolist())}
     listing = digest(train.tolist(), val.tolist())
     return Splits(pool.select(train), pool.select(val), test, listing, digests)
+
+
+def overfit_splits(splits: Splits, count: int) -> Splits:
+    """The first ``count`` training images of a stratified order, for training and validation."""
+    few = splits.train.select(stratified_order(splits.train.labels)[:count])
+    return replace(splits, train=few, val=few)
 
 
 def digest(train: Sequence[int | str], val: Sequence[int | str]) -> str:

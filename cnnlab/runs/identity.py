@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnlab.config.flags import component_flags
 from cnnlab.config.options import GROUPS, RunConfig
-from cnnlab.registry import CALLBACKS, TASKS, Flags
+from cnnlab.registry import AUGMENTATIONS, CALLBACKS, TASKS, Flags
 from cnnlab.runs.essential import digest, essential, without_seed
 from cnnlab.runs.first_edition import (
     FIRST_VERSION,
@@ -93,6 +93,7 @@ def identify(config: RunConfig) -> Identity:
     entries = {kind: GROUPS[kind][getattr(config, kind)["name"]] for kind in GROUPS}
     entries["task"] = TASKS[entries["model"].task]
     entries |= {f"callbacks.{name}": CALLBACKS[name] for name in config.callbacks}
+    entries |= {f"augment.{name}": AUGMENTATIONS[name] for name in config.augment}
     flags = {kind: component_flags(entry.component) for kind, entry in entries.items()}
     resumed = None if config.resume is None else RunDir(Path(config.resume).expanduser())
     # Weights to start from are what they are wherever they lie; a resumed run brings its own.
@@ -104,8 +105,8 @@ def identify(config: RunConfig) -> Identity:
     def contents(flags: Mapping[str, Mapping[str, Flags]]) -> tuple[dict[str, Any], dict[str, Any]]:
         content = essential(config.to_dict(), flags)
         content["init"]["from"] = whole
-        if "callbacks" in content:  # they are called in their order
-            content["callbacks"] = list(content["callbacks"].items())
+        for kind in {"callbacks", "augment"} & set(content):  # they are called in their order
+            content[kind] = list(content[kind].items())
         if resumed is not None:
             content["resume"] = resumed.name
         return content, without_seed(content, start=group, resumed=resumed_group)

@@ -35,6 +35,8 @@ class RunDir:
         self.metrics_file = self.path / "metrics.csv"
         self.result_file = self.path / "result.json"
         self.log_file = self.path / "log.txt"
+        self.profile_file = self.path / "profile.txt"
+        self.trace_file = self.path / "profile_trace.json"
         self.claim_file = self.path / "claim.json"
         self.tensorboard_dir = self.path / "tb"
         self.checkpoint_dir = self.path / "checkpoints"

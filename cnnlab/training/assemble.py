@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from cnnlab.config.options import DEFAULT_EPOCHS, RunConfig
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
-from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.augment import Augment, BatchAugmentation
 from cnnlab.data.loading.chunks import steps_per_epoch
 from cnnlab.explain.cost import Cost, count
 from cnnlab.explain.impossible_size import refuse_impossible_size
@@ -21,14 +21,18 @@ from cnnlab.registry import DATASETS, MODELS, OPTIMIZERS, SCHEDULES, CnnlabError
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
 from cnnlab.text import first_line, plural
+from cnnlab.training.augmentations import check_augmentations, make_augmentations
 from cnnlab.training.limits import (
     images_at_a_time,
     refuse_augment_beyond,
     refuse_large_images,
     refuse_large_model,
+    refuse_overfit_beyond,
+    refuse_short_profile,
     refuse_uneven_batch,
 )
-from cnnlab.training.optim import HeadAndBackbone, Parameters, sgd_lr
+from cnnlab.training.optim import sgd_lr
+from cnnlab.training.param_groups import NamedParameters, trained_parameters
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.transfer import find_head, freeze, start
 
@@ -39,7 +43,7 @@ ONE_VALUE = "Expected more than 1 value per channel"  # how torch's batch norm r
 class Assembly:
     """What a run is made of, before any image is read."""
 
-    config: RunConfig  # trainer.epochs and optim.lr as numbers
+    config: RunConfig  # trainer.epochs and optim.lr as numbers, trainer.test without overfit
     dataset: ImageDataset
     model: nn.Module
     head: frozenset[str]  # names of the last layer's parameters, where an option asks for them
@@ -49,6 +53,7 @@ class Assembly:
     steps_per_epoch: int  # optimiser steps
     total_steps: int
     epochs: int  # the last one may be cut short by max_steps
+    augmentations: tuple[BatchAugmentation, ...] = ()  # of ``augment=[...]``, in their order
 
 
 def assemble(
@@ -64,13 +69,16 @@ def assemble(
     """
     dataset = dataset or build(DATASETS, config.data)
     assert dataset is not None
+    _refuse_unfinished(dataset, config.data["name"])
     _refuse_color_of_grey(dataset.augment, dataset.spec)
     refuse_large_images(dataset.spec)
     refuse_augment_beyond(dataset.augment, dataset.spec)
     refuse_uneven_batch(config)
     per_epoch = _steps(config, dataset.num_train)
-    config = _with_epochs(config, per_epoch)
+    refuse_overfit_beyond(config, dataset.num_train)
+    config = _resolve_trainer(config, per_epoch)
     total = int(min(config.epochs * per_epoch, config.trainer.max_steps or math.inf))
+    refuse_short_profile(config, total)
     with torch.device(device):
         model: nn.Module = build(MODELS, config.model, dataset.spec)
         config = _with_lr(config, model)
@@ -91,16 +99,20 @@ def assemble(
         per_epoch,
         total,
         math.ceil(total / per_epoch),
+        tuple(make_augmentations(config, dataset.spec)),
     )
 
 
-def _with_epochs(config: RunConfig, per_epoch: int) -> RunConfig:
-    """``trainer.epochs`` as a number: 10, or as many as ``max_steps`` needs."""
+def _resolve_trainer(config: RunConfig, per_epoch: int) -> RunConfig:
+    """``trainer.epochs`` as a number: 10, as many as ``max_steps`` needs; no test of overfit."""
     trainer = config.trainer
-    if trainer.epochs is not None:
-        return config
-    epochs = max(DEFAULT_EPOCHS, math.ceil((trainer.max_steps or 0) / per_epoch))
-    return dataclasses.replace(config, trainer=dataclasses.replace(trainer, epochs=epochs))
+    epochs = trainer.epochs
+    if epochs is None:
+        epochs = max(DEFAULT_EPOCHS, math.ceil((trainer.max_steps or 0) / per_epoch))
+    test = trainer.test and trainer.overfit is None
+    return dataclasses.replace(
+        config, trainer=dataclasses.replace(trainer, epochs=epochs, test=test)
+    )
 
 
 def _with_lr(config: RunConfig, network: nn.Module) -> RunConfig:
@@ -122,19 +134,14 @@ def _head(config: RunConfig, model: nn.Module, spec: ImageSpec) -> frozenset[str
         return find_head(model, spec)
 
 
-def _trained(config: RunConfig, model: nn.Module, head: frozenset[str]) -> Parameters:
+def _trained(config: RunConfig, model: nn.Module, head: frozenset[str]) -> NamedParameters:
     """What the optimiser changes: whatever is not frozen."""
-    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if _backbone_lr(config) == 1:
-        return named.values()
-    parts = HeadAndBackbone(
-        [p for name, p in named.items() if name in head],
-        [p for name, p in named.items() if name not in head],
-    )
-    if not parts.head or not parts.backbone:
-        frozen = "all but the last layer" if parts.head else "the last layer"
+    trained = trained_parameters(model, head)
+    in_head = head & trained.named.keys()
+    if _backbone_lr(config) != 1 and (not in_head or len(in_head) == len(trained.named)):
+        frozen = "all but the last layer" if in_head else "the last layer"
         raise CnnlabError(f"optim.backbone_lr={_backbone_lr(config):g}: {frozen} is frozen")
-    return parts
+    return trained
 
 
 @contextmanager
@@ -177,6 +184,13 @@ def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None
         raise CnnlabError(f"schedule={config.schedule['name']}: {error}") from error
 
 
+def _refuse_unfinished(dataset: ImageDataset, name: str) -> None:
+    """Refuse a person's own data set that does not say what every one must."""
+    for attribute in ("spec", "num_train", "num_val"):
+        if not hasattr(dataset, attribute):
+            raise CnnlabError(f"data={name}: {type(dataset).__name__} has no {attribute}")
+
+
 def _refuse_color_of_grey(augment: Augment, spec: ImageSpec) -> None:
     if augment.color and spec.channels != 3:
         raise CnnlabError(
@@ -210,6 +224,7 @@ def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:
     with refuse_impossible_size(name):
         parts = assemble(config, "meta")
         spec = parts.dataset.spec
+        check_augmentations(config, parts.augmentations, spec)
         refuse_large_model(name, sum(p.numel() for p in parts.model.parameters()))
         batch = torch.empty(images_at_a_time(config), *spec.shape, device="meta")
         with _refuse_unfit_images(config, spec):

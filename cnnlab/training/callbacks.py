@@ -22,7 +22,8 @@ Lightning sees chunks of optimiser steps (at most 50, about half a second), not 
 - ``trainer.global_step`` counts optimiser steps, ``trainer.current_epoch`` epochs from 0.
 - ``pl_module.model`` is the network, ``pl_module.optimizer`` the optimiser, ``pl_module.position``
   the state of training; ``pl_module.row`` is the epoch's row of metrics.csv, from
-  ``on_validation_end`` on. ``trainer.default_root_dir`` is the run's folder.
+  ``on_validation_end`` on, or from ``on_train_epoch_end`` on where ``pl_module.is_validated`` is
+  False: its validation columns are NaN then. ``trainer.default_root_dir`` is the run's folder.
 - Callbacks are part of a run's identity, loggers are not. What ``state_dict`` gives is saved, and
   comes back to ``load_state_dict`` in a resumed run.
 """
@@ -37,7 +38,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
-from cnnlab.metrics import metric_of_column
+from cnnlab.metrics import metric_of_column, split_of
 from cnnlab.runs.claim import HEARTBEAT, ensure_claimed
 from cnnlab.runs.durable import replacing
 from cnnlab.runs.run_dir import RunDir
@@ -113,6 +114,7 @@ class LogScalars(Callback):
             name.replace("train_", "train/").replace("val_", "val/"): value
             for name, value in row.items()
             if name not in ("epoch", "step", "seconds")
+            if pl_module.is_validated or split_of(name) != "val"
         }
         for logger in trainer.loggers:
             logger.log_metrics(scalars, step=int(row["epoch"]))
@@ -120,11 +122,16 @@ class LogScalars(Callback):
 
 
 class EarlyStop(Callback):
-    """Stops after ``patience`` epochs in a row without a better ``metric``, such as ``val_acc``."""
+    """Stops after ``patience`` epochs in a row without a better ``metric``, such as ``val_acc``.
 
-    def __init__(self, metric: str, patience: int) -> None:
+    Args:
+        every: epochs between validations, after each of which it is decided.
+    """
+
+    def __init__(self, metric: str, patience: int, every: int = 1) -> None:
         self.metric = metric
         self.patience = patience
+        self.every = every
         self.best: float | None = None
         self.waited = 0
 
@@ -135,11 +142,13 @@ class EarlyStop(Callback):
         assert isinstance(pl_module, TrainingModule)
         if pl_module.position.step < pl_module.position.steps_per_epoch:
             return  # cut short; a longer run will end this epoch and judge it then
+        if not pl_module.is_validated:
+            return
         value = pl_module.row[self.metric]
         if metric_of_column(self.metric).is_better(value, self.best):
             self.best, self.waited = value, 0
         else:
-            self.waited += 1
+            self.waited += self.every
         self._stop_if_due(trainer)
 
     def _stop_if_due(self, trainer: pl.Trainer) -> None:

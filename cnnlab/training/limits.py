@@ -7,6 +7,8 @@ from cnnlab.spec import ImageSpec
 
 FLOAT = 4  # bytes
 MAX_NUMBERS = 2**30  # in one image: 4 GB of input
+PROFILER_WARMUP, PROFILED = 2, 5  # optimiser steps: with the profiler unrecorded, recorded
+PROFILER_STEPS = 1 + PROFILER_WARMUP + PROFILED  # in all; the first fills caches
 MAX_WEIGHTS = 2**40  # bytes: a terabyte of weights, besides their gradients, is no lab's network
 
 
@@ -52,6 +54,33 @@ def refuse_uneven_batch(config: RunConfig) -> None:
         nearest = f"{below} or {above}" if below else f"{above}"
         raise CnnlabError(
             f"batch_size={size} does not divide among trainer.devices={devices}; give {nearest}"
+        )
+
+
+def refuse_overfit_beyond(config: RunConfig, num_train: int) -> None:
+    """Refuse more batches to overfit than there are.
+
+    Raises:
+        CnnlabError: they need more images than the training set has.
+    """
+    batches, most = config.trainer.overfit or 0, num_train // config.batch_size
+    if batches > most:
+        raise CnnlabError(
+            f"trainer.overfit={batches}: the {num_train:,} training images are {most} batches of "
+            f"batch_size={config.batch_size}; give {most} or less"
+        )
+
+
+def refuse_short_profile(config: RunConfig, total_steps: int) -> None:
+    """Refuse to profile a run that ends before it has warmed up.
+
+    Raises:
+        CnnlabError: it has too few steps.
+    """
+    if config.trainer.profile and total_steps < PROFILER_STEPS:
+        raise CnnlabError(
+            f"trainer.profile=true takes {PROFILER_STEPS} optimiser steps, and the run has "
+            f"{total_steps}; give trainer.max_steps={PROFILER_STEPS} or more"
         )
 
 

@@ -37,6 +37,7 @@ class TrainingModule(pl.LightningModule):
 
     Attributes:
         row: the last epoch's row of metrics.csv.
+        is_validated: whether that epoch is validated: not all are, by ``trainer.val_every``.
         running: means of the epoch so far, ``train_loss`` and so on.
         test_metrics: ``test_loss`` and so on, after testing.
         num_tested: images, after testing.
@@ -67,6 +68,7 @@ class TrainingModule(pl.LightningModule):
         self.seed = seed
         self.gradient_clip = gradient_clip
         self.row: dict[str, float] = {}
+        self.is_validated = True
         self.test_metrics: dict[str, float] = {}
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
@@ -133,9 +135,11 @@ class TrainingModule(pl.LightningModule):
         lightning_bridge.set_optimizer_steps(self.trainer, done, logged=done - 1)
 
     def on_validation_epoch_end(self) -> None:
-        if not lightning_bridge.is_fitting(self.trainer):
-            return
-        validation = self._evaluation("val")
+        if lightning_bridge.is_fitting(self.trainer):
+            self.set_row(self._evaluation("val"))
+
+    def set_row(self, validation: dict[str, float]) -> None:
+        """Enter the row of the epoch that ends, with these validation columns."""
         self._tick()
         row = {
             "epoch": self.position.epoch + 1,
@@ -152,7 +156,8 @@ class TrainingModule(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         # An epoch cut short by max_steps or max_time stays open, for a longer run to go on with.
         if self.position.step == self.position.steps_per_epoch:
-            self.schedule.epoch_end(self.row)
+            if self.is_validated:
+                self.schedule.epoch_end(self.row)
             self.position.epoch += 1
             self.position.step = 0
             self._means = self._new_means()
@@ -213,16 +218,13 @@ class TrainingModule(pl.LightningModule):
             )
         for name, value in saved.items():
             setattr(self.position, name, value)
-        self._means = RunningMeans(
-            **{**checkpoint[SUMS], "names": tuple(checkpoint[SUMS]["names"])}
-        )
+        sums = checkpoint[SUMS]
+        self._means = RunningMeans(**{**sums, "names": tuple(sums["names"])})
         self.schedule.load_state_dict(checkpoint["schedule"])
         optimizer_state.adapt(checkpoint, self.optimizer, self.model, self._optimizer_options)
         lightning_bridge.set_epochs_done(self.trainer, self.position.epoch)
         steps = self.position.global_step
         lightning_bridge.set_optimizer_steps(self.trainer, steps, logged=steps)
-
-    # The rest
 
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs: Tensor = self.model(inputs)

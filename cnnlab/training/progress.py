@@ -65,7 +65,9 @@ class Progress(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         row = pl_module.row
-        train, validation = _numbers(row, "train"), "  " + _numbers(row, "val")
+        train, validation = _numbers(row, "train"), ""
+        if pl_module.is_validated:
+            validation = "  " + _numbers(row, "val")
         self._validation = validation
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], numbers=train + validation, refresh=True)

@@ -5,6 +5,7 @@ import sys
 import lightning.pytorch as pl
 import torch
 
+from cnnlab.data.dataset import overfit_splits
 from cnnlab.data.loading.load import accelerator_device, load_images
 from cnnlab.runs.data_record import check_unchanged
 from cnnlab.runs.job import Job
@@ -35,6 +36,8 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
         pl.seed_everything(config.seed, workers=False, verbose=False)
         parts = assemble(config, dataset=parts.dataset)
     data_record = check_unchanged(run_dir, parts.dataset, splits, job.data)
+    if config.trainer.overfit is not None:
+        splits = overfit_splits(splits, config.trainer.overfit * config.batch_size)
     if config.trainer.compile:
         torch.compiler.reset()  # else the ninth model of one class in a process runs uncompiled
         parts.model.compile()

@@ -26,9 +26,11 @@ from cnnlab.training.callbacks import (
 from cnnlab.training.checkpoint import RunCheckpoint
 from cnnlab.training.lightning_bridge import leave_signals
 from cnnlab.training.module import TrainingModule
+from cnnlab.training.profile import Profile
 from cnnlab.training.progress import Progress
 from cnnlab.training.stopping import StopRequest
 from cnnlab.training.trainer import make_trainer
+from cnnlab.training.validation import ValidateSome
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ def wire(
         progress = Progress(epochs=parts.epochs, title=title, stream=stream)
         own = [*_callbacks(config, run_dir), progress, checkpoint]
         callbacks = [*own, *make_callbacks(config), *callbacks]
+    chunk_steps = 1 if needs_every_batch(callbacks) else chunk_steps
+    if run_dir is not None and config.trainer.profile:
+        callbacks, chunk_steps = [*callbacks, Profile(run_dir, chunk_steps)], 1
+    overfits = config.trainer.overfit is not None
     data = ImageData(
         splits,
         parts.dataset.spec,
@@ -85,10 +91,12 @@ def wire(
         batch_size=config.batch_size,
         seed=config.seed,
         accumulate=config.trainer.accumulate,
-        augment=parts.dataset.augment,
+        augment=None if overfits else parts.dataset.augment,
+        registered=() if overfits else parts.augmentations,
+        shuffle=not overfits,
         max_eval_steps=config.trainer.max_eval_steps,
         checkpoint_every=config.trainer.save_every[0],
-        chunk_steps=1 if needs_every_batch(callbacks) else chunk_steps,
+        chunk_steps=chunk_steps,
         chunk_seconds=chunk_seconds,
     )
     trainer = make_trainer(
@@ -140,8 +148,11 @@ def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
     """Early stopping, if configured, and the callbacks that write each epoch's row."""
     writers = [MetricsFile(run_dir.metrics_file), LogScalars()]
     callbacks: list[Callback] = [ClaimCheck(run_dir), *writers]
+    if config.trainer.val_every > 1:
+        callbacks.insert(0, ValidateSome(config.trainer.val_every))
     if config.trainer.early_stopping is not None and config.metric != "last":
-        callbacks.insert(0, EarlyStop(config.metric, config.trainer.early_stopping))
+        patience, every = config.trainer.early_stopping, config.trainer.val_every
+        callbacks.insert(0, EarlyStop(config.metric, patience, every))
     return callbacks
 
 

@@ -16,7 +16,8 @@ from cnnlab.config.options import GROUPS
 from cnnlab.config.parse import parse
 from cnnlab.discovery import discover
 
-NUM_YAMLS = 74  # below conf/; a search that finds fewer proves nothing
+GLOBAL = ("experiment", "debug")  # groups whose files set options of any group
+NUM_YAMLS = 77  # below conf/; a search that finds fewer proves nothing
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def without(root: Path, file: Path) -> dict[str, Any]:
     """The config as it would be with the file's choices, and nothing that the file itself says."""
     defaults, _ = read(file)
     group = group_of(file, root)
-    if group == "experiment":
+    if group in GLOBAL:
         return compose(root, *[f"{key}={name}" for key, name in choices_of(defaults).items()])
     (base,) = (base for base in defaults if isinstance(base, str) and base != "_self_")
     return compose(root, f"{group}={base}")
@@ -84,7 +85,7 @@ def without(root: Path, file: Path) -> dict[str, Any]:
 def delta(root: Path, file: Path) -> dict[str, Any]:
     """What the file itself says, by its whole keys: ``model.depth``."""
     group = group_of(file, root)
-    return dict(leaves(read(file)[1], "" if group == "experiment" else group))
+    return dict(leaves(read(file)[1], "" if group in GLOBAL else group))
 
 
 def that_do_not_compose(root: Path) -> list[str]:

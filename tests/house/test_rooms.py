@@ -81,6 +81,7 @@ MAY_IMPORT_BY_NAME = {
     "discovery.py",
     "models/__init__.py",
     "data/__init__.py",
+    "data/augmentations/__init__.py",
     "training/tasks/__init__.py",
 }
 

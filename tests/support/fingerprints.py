@@ -26,7 +26,7 @@ from cnnlab.config.schema import build, options, to_dict
 from cnnlab.data.dataset import Images
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.discovery import discover
-from cnnlab.registry import MODELS, TASKS, CnnlabError, Entry
+from cnnlab.registry import AUGMENTATIONS, MODELS, TASKS, CnnlabError, Entry
 from cnnlab.runs.essential import digest
 from cnnlab.spec import ImageSpec
 
@@ -70,6 +70,7 @@ def fingerprint(kind: str, entry: Entry) -> Fingerprint:
         "optim": _optimizer,
         "schedule": _schedule,
         "task": _task,
+        "augment": _augmentation,
     }
     return {"version": entry.version, **make[kind](entry)}
 
@@ -77,7 +78,7 @@ def fingerprint(kind: str, entry: Entry) -> Fingerprint:
 def entries() -> Iterator[tuple[str, Entry]]:
     """Every component of this package whose extra is installed, and its group."""
     discover()
-    for kind, registry in {**GROUPS, "task": TASKS}.items():
+    for kind, registry in {**GROUPS, "task": TASKS, "augment": AUGMENTATIONS}.items():
         for entry in registry:
             ours = entry.component.__module__.startswith("cnnlab.")
             if ours and all(map(importlib.util.find_spec, entry.packages)):
@@ -290,6 +291,18 @@ def _task(entry: Entry) -> Fingerprint:
         numbers = [float(value) for mean, counts in sums for value in (mean, *counts)]
         found[_words(to_dict(loss))] = _rounded(torch.tensor(numbers, dtype=torch.float64))
     return found
+
+
+# Augmentations
+
+
+def _augmentation(entry: Entry) -> Fingerprint:
+    """What becomes of 64 images under one seed, on the CPU."""
+    spec = ImageSpec(3, 24, 24, 10)
+    pixels = (_wave((64, *spec.shape), 0.7) * 127 + 128).to(torch.uint8)
+    torch.manual_seed(0)
+    changed = entry.component(spec)(pixels).double() / 255
+    return {"images": [_summary(part) for part in changed.split(16)]}
 
 
 # Numbers

@@ -21,7 +21,7 @@ LIGHT = {  # a list is checked in a moment: a network of 200 layers takes second
     "model": ("mlp", "lenet5", "lenet5_1998", "resnet20", "conv_stack", "autoencoder", "alexnet"),
     "data": ("digits", "mnist", "cifar10", "synthetic", "folder"),
 }
-RUN_LEVEL_GROUPS = ("trainer", "experiment")
+RUN_LEVEL_GROUPS = ("trainer", "experiment", "debug")
 HYDRAS = (
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.job.chdir", "hydra.verbose", "hydra.searchpath"),
     *("hydra.launcher.n_jobs", "hydra.sweeper.n_trials", "hydra.sweeper.sampler", "hydra.job.name"),

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.config.options import LossConfig, RunConfig, TrainerConfig
-from cnnlab.data.dataset import ImageDataset, Images, Splits
-from cnnlab.data.loading.augment import NO_AUGMENT, Augment
+from cnnlab.data.dataset import ImageDataset, Images, Splits, overfit_splits
+from cnnlab.data.loading.augment import NO_AUGMENT, Augment, BatchAugmentation
 from cnnlab.data.loading.chunks import steps_per_epoch
 from cnnlab.discovery import discover
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.optim import sgd
+from cnnlab.training.param_groups import trained_parameters
 from cnnlab.training.schedule import Cosine, Schedule
 from cnnlab.training.wiring import wire
 
@@ -88,6 +89,11 @@ class Run:
     max_steps: int | None = None
     max_seconds: float | None = None
     max_eval_steps: int | None = None
+    val_every: int = 1
+    overfit: int | None = None
+    profile: bool = False
+    early_stopping: int | None = None
+    registered: tuple[BatchAugmentation, ...] = ()
     seed: int = 0
     precision: Any = "auto"
     devices: int = 1
@@ -115,6 +121,10 @@ class Run:
             checkpoint=self.keep,
             checkpoint_every=self.every,
             max_eval_steps=self.max_eval_steps,
+            val_every=self.val_every,
+            overfit=self.overfit,
+            profile=self.profile,
+            early_stopping=self.early_stopping,
         )
         return RunConfig(
             model={"name": "mlp"},
@@ -133,23 +143,28 @@ class Run:
         per_epoch = steps_per_epoch(len(self.splits.train), self.batch_size, self.accumulate)
         total = self.epochs * per_epoch
         self.model = network(self.seed)
+        splits = self.splits
+        if self.overfit is not None:
+            splits = overfit_splits(splits, self.overfit * self.batch_size)
         parts = Assembly(
             config,
             SmallDataset(self.splits, self.augment),
             self.model,
             frozenset(),
-            self.optimizer(self.model.parameters()),
+            self.optimizer(trained_parameters(self.model)),
             self.schedule(total, per_epoch),
             config.task,
             per_epoch,
             total,
             self.epochs,
+            self.registered,
         )
         run_dir = RunDir(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         wiring = wire(
             config,
             parts,
-            self.splits,
+            splits,
             run_dir=run_dir,
             callbacks=self.callbacks,
             title=self.title,
@@ -159,7 +174,6 @@ class Run:
         )
         self.module, self.data, self.trainer = wiring.module, wiring.data, wiring.trainer
         self.checkpoint, self.position = wiring.checkpoint, wiring.module.position
-        self.folder.mkdir(parents=True, exist_ok=True)
         last = run_dir.last_checkpoint
         start = last if last.exists() else None
         self.trainer.fit(self.module, self.data, ckpt_path=start, weights_only=True)

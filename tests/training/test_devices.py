@@ -26,6 +26,8 @@ sys.path.insert(0, {here!r})
 import small_run
 from cnnlab.config.options import LossConfig
 from cnnlab.data.dataset import Splits
+from functools import partial
+from cnnlab.data.augmentations.policies import RandAugment
 from cnnlab.training.optim import adam
 
 def plain(seed):
@@ -50,6 +52,7 @@ class Thaw(pl.Callback):
 train = small_run.SPLITS.train
 few = train.select(((train.labels > 0) | (torch.arange(len(train)) % 8 == 0)).nonzero()[:, 0])
 unbalanced = Splits(few, small_run.SPLITS.val, small_run.SPLITS.test, "1" * 12)
+GROUPS = partial(adam, weight_decay=0.1, no_decay=("bias",), lr_factors={{"1.*": 0.5}})
 clipped = dict(every=6, accumulate=2, gradient_clip=0.5)
 weighted = dict(splits=unbalanced, loss=LossConfig(0.1, "balanced"))
 FITS = {{
@@ -59,7 +62,8 @@ FITS = {{
     "weighted_accumulated": (plain, weighted | clipped),
     "unused": (Unused, clipped),
     "thawed": (plain, dict(callbacks=(Thaw(),), optimizer=adam)),
-    "batch_norm": (small_run.network, {{}}),
+    "options": (plain, dict(optimizer=GROUPS, overfit=2, accumulate=2, val_every=2)),
+    "batch_norm": (small_run.network, dict(registered=(RandAugment(small_run.SPEC),))),
 }}
 
 if __name__ == "__main__":
@@ -90,7 +94,8 @@ def last(folder: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["plain", "adam", "weighted", "weighted_accumulated", "unused", "thawed"]
+    "name",
+    ["plain", "adam", "weighted", "weighted_accumulated", "unused", "thawed", "options"],
 )
 def test_two_devices_equal_one(fits, name) -> None:
     """Without batch norm and dropout, which differ between devices by nature."""

@@ -9,7 +9,8 @@ from torch import nn
 from cnnlab.registry import CnnlabError
 from cnnlab.training import optimizer_state
 from cnnlab.training.callbacks import EarlyStop
-from cnnlab.training.optim import HeadAndBackbone, adam, rmsprop, sgd
+from cnnlab.training.optim import adam, rmsprop, sgd
+from cnnlab.training.param_groups import NamedParameters
 from cnnlab.training.plateau import Plateau
 from cnnlab.training.schedule import Constant
 
@@ -87,9 +88,9 @@ def test_what_an_optimizer_counts_in_its_options_is_kept(run) -> None:
 
 def test_each_parameter_keeps_its_momentum_in_other_groups() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
-    head, backbone = list(model[1].parameters()), list(model[0].parameters())
+    named = NamedParameters(dict(model.named_parameters()), head=frozenset({"1.weight", "1.bias"}))
     alone = sgd(model.parameters(), lr=0.1)
-    apart = sgd(HeadAndBackbone(head, backbone), lr=0.1, backbone_lr=0.01)
+    apart = sgd(named, lr=0.1, backbone_lr=0.01)
     for optimizer, other in ((alone, apart), (apart, alone)):
         for number, parameter in enumerate(model.parameters()):
             optimizer.state[parameter]["momentum_buffer"] = torch.full_like(parameter, number)

@@ -1,9 +1,11 @@
 """Random augmentation of training images, whole batches at a time on the training device.
 
 All random numbers come from torch's global generator of that device, so that seeding it per step
-makes the augmentation a function of the step. Nothing here synchronises with the device.
+makes the augmentation a function of the step. Nothing here synchronises with the device. Registered
+augmentations (``augment=[...]``) are in data/augmentations; they may draw on the CPU as well.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
@@ -17,6 +19,7 @@ from cnnlab.data.loading.normalise import Normalise
 from cnnlab.registry import Flags, Range
 
 Padding = Literal["black", "reflect"]
+BatchAugmentation = Callable[[Tensor], Tensor]  # uint8 (N, C, H, W) -> the same; may change it
 
 MAX_ALPHA = 1000  # of Beta(alpha, alpha), which is 0.5 from then on
 
@@ -76,8 +79,9 @@ def augment_batch(
     augment: Augment,
     normalise: Normalise,
     num_classes: int,
+    registered: Sequence[BatchAugmentation] = (),
 ) -> tuple[Tensor, Tensor]:
-    """Crop and flip pixels, normalise them, then shift colours, cut out and mix.
+    """Crop and flip pixels, apply what is registered, normalise, shift colours, cut out and mix.
 
     Args:
         pixels: uint8 (N, C, H, W).
@@ -96,6 +100,8 @@ def augment_batch(
     elif mirrored is not None:
         both = torch.cat([pixels, pixels.flip(3)])  # copying twice is faster than torch.where
         pixels = both.index_select(0, torch.arange(count, device=device) + count * mirrored)
+    for augmentation in registered:
+        pixels = augmentation(pixels)
     inputs = normalise(pixels)
     if augment.color:
         drawn = augment.color * torch.randn(count, 3, device=device)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from cnnlab.data.loading.memory import MemoryBatches, epoch_order
@@ -84,7 +85,8 @@ class ChunkLoader:
     It has no length, because Lightning would fix the number of chunks once. A chunk lasts about
     ``chunk_seconds`` (None: no limit) and at most ``chunk_steps``, so that the progress bar, time
     limits and Ctrl-C react soon; no chunk runs past a multiple of ``cut_every`` global steps.
-    With several devices each takes its ``rank``-th part of every batch.
+    With several devices each takes its ``rank``-th part of every batch. Without ``shuffle`` an
+    epoch is the images in their order, over and over.
     """
 
     batches: MemoryBatches
@@ -92,6 +94,7 @@ class ChunkLoader:
     batch_size: int
     seed: int
     accumulate: int = 1
+    shuffle: bool = True
     chunk_steps: int = CHUNK_STEPS
     chunk_seconds: float | None = CHUNK_SECONDS
     cut_every: int | None = None
@@ -124,8 +127,11 @@ class ChunkLoader:
     def _order(self, epoch: int) -> Tensor:
         """Image indices of a whole epoch, int64 (steps, accumulate, N)."""
         steps = self.position.steps_per_epoch
-        order = epoch_order(len(self.batches), self.seed, epoch)
-        order = order[: steps * self.accumulate * self.batch_size]
+        count = steps * self.accumulate * self.batch_size
+        if self.shuffle:
+            order = epoch_order(len(self.batches), self.seed, epoch)[:count]
+        else:
+            order = torch.arange(count) % len(self.batches)
         order = order.view(steps, self.accumulate, self.batch_size)
         return order[..., self.rank :: self.world_size].to(self.batches.labels.device)
 

@@ -1,13 +1,13 @@
 """The LightningDataModule: a loaded data set as chunks of training steps and evaluation passes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
 from cnnlab.data.dataset import Images, Splits, stratified_order
-from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.augment import Augment, BatchAugmentation
 from cnnlab.data.loading.chunks import CHUNK_SECONDS, CHUNK_STEPS, ChunkLoader, Position
 from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.spec import ImageSpec
@@ -42,6 +42,8 @@ class ImageData(pl.LightningDataModule):
     """Feeds a training module from memory, on the device that trains.
 
     ``position`` is the module's own, and the training loader continues from there.
+    ``registered`` are the augmentations of ``augment=[...]``. With ``shuffle=False`` every epoch
+    repeats the training images in their order, as often as it has steps for.
     ``max_eval_steps`` limits each evaluation to a sample of that many times ``batch_size`` images.
     ``checkpoint_every`` names the global steps that chunks must not run past.
     """
@@ -56,6 +58,8 @@ class ImageData(pl.LightningDataModule):
         seed: int,
         accumulate: int = 1,
         augment: Augment | None = None,
+        registered: Sequence[BatchAugmentation] = (),
+        shuffle: bool = True,
         max_eval_steps: int | None = None,
         checkpoint_every: int | None = None,
         chunk_steps: int = CHUNK_STEPS,
@@ -69,6 +73,8 @@ class ImageData(pl.LightningDataModule):
         self.seed = seed
         self.accumulate = accumulate
         self.augment = augment
+        self.registered = registered
+        self.shuffle = shuffle
         self.max_eval_steps = max_eval_steps
         self.checkpoint_every = checkpoint_every
         self.chunk_steps = chunk_steps
@@ -78,11 +84,12 @@ class ImageData(pl.LightningDataModule):
         """Chunks of optimiser steps, from the module's position on."""
         assert self.trainer is not None
         return ChunkLoader(
-            self._batches(self.splits.train, self.augment),
+            self._batches(self.splits.train, self.augment, self.registered),
             self.position,
             self.batch_size,
             self.seed,
             accumulate=self.accumulate,
+            shuffle=self.shuffle,
             chunk_steps=self.chunk_steps,
             chunk_seconds=self.chunk_seconds,
             cut_every=self.checkpoint_every,
@@ -113,8 +120,14 @@ class ImageData(pl.LightningDataModule):
     def _evaluation(self, images: Images) -> EvalLoader:
         images = self.evaluated(images)
         batch_size = eval_batch_size(self.spec, self.batch_size)
-        return EvalLoader(self._batches(images, None), batch_size)
+        return EvalLoader(self._batches(images), batch_size)
 
-    def _batches(self, images: Images, augment: Augment | None) -> MemoryBatches:
+    def _batches(
+        self,
+        images: Images,
+        augment: Augment | None = None,
+        registered: Sequence[BatchAugmentation] = (),
+    ) -> MemoryBatches:
         assert self.trainer is not None
-        return MemoryBatches(images, self.spec, self.trainer.strategy.root_device, augment)
+        device = self.trainer.strategy.root_device
+        return MemoryBatches(images, self.spec, device, augment, registered)

@@ -40,7 +40,8 @@ class Work:
 
     def seconds(self, taken: StepTime) -> float:
         """An estimate, by what its configuration takes."""
-        passes = self.epochs + self.job.config.trainer.test  # the test set counts as large
+        trainer = self.job.config.trainer
+        passes = math.ceil(self.epochs / trainer.val_every) + trainer.test  # a test counts as large
         saving = CHECKPOINT_BYTES * self.job.cost.params / CHECKPOINT_SPEED
         training = (
             self.steps * taken.step
@@ -59,6 +60,8 @@ def work_left(job: Job, dataset: ImageDataset, position: Position) -> Work:
     steps = 0 if position.out_of_time else max(0, total - position.global_step)
     most = trainer.max_eval_steps
     evaluated = dataset.num_val
+    if trainer.overfit is not None:
+        evaluated = trainer.overfit * job.config.batch_size
     return Work(
         job,
         steps,
@@ -151,9 +154,12 @@ def configuration(config: RunConfig) -> str:
     trainer = config.trainer
     optimizer = {key: value for key, value in config.optim.items() if not _is_number(value)}
     parts = (config.model, config.data, optimizer, config.batch_size)
+    augmentation = (config.augment, trainer.overfit is None)
     freezing = (config.init.freeze, config.init.head)
     device = (trainer.accelerator, trainer.devices, trainer.precision, trainer.deterministic)
-    return repr((parts, freezing, device, trainer.accumulate, trainer.gradient_clip is None))
+    return repr(
+        (parts, augmentation, freezing, device, trainer.accumulate, trainer.gradient_clip is None)
+    )
 
 
 def _is_number(value: Any) -> bool:

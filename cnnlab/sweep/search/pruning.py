@@ -48,6 +48,8 @@ class Pruning(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
+        if not pl_module.is_validated:
+            return
         epoch = int(pl_module.row["epoch"])
         if epoch not in self.reported:  # a resumed run repeats epochs that were reported before
             self.reported[epoch] = pl_module.row[self.metric]
