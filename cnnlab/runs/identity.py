@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnlab.config.flags import component_flags
 from cnnlab.config.options import GROUPS, RunConfig
-from cnnlab.registry import CALLBACKS, TASKS, Flags
+from cnnlab.registry import CALLBACKS, EXTRA_METRICS, TASKS, Flags
 from cnnlab.runs.essential import digest, essential, without_seed
 from cnnlab.runs.first_edition import (
     FIRST_VERSION,
@@ -93,6 +93,7 @@ def identify(config: RunConfig) -> Identity:
     entries = {kind: GROUPS[kind][getattr(config, kind)["name"]] for kind in GROUPS}
     entries["task"] = TASKS[entries["model"].task]
     entries |= {f"callbacks.{name}": CALLBACKS[name] for name in config.callbacks}
+    entries |= {f"metrics.{name}": EXTRA_METRICS[name] for name in config.metrics}
     flags = {kind: component_flags(entry.component) for kind, entry in entries.items()}
     resumed = None if config.resume is None else RunDir(Path(config.resume).expanduser())
     # Weights to start from are what they are wherever they lie; a resumed run brings its own.
@@ -104,6 +105,8 @@ def identify(config: RunConfig) -> Identity:
     def contents(flags: Mapping[str, Mapping[str, Flags]]) -> tuple[dict[str, Any], dict[str, Any]]:
         content = essential(config.to_dict(), flags)
         content["init"]["from"] = whole
+        if content["loss"]["name"] == config.task.loss:  # earlier configs do not name it
+            del content["loss"]["name"]
         if "callbacks" in content:  # they are called in their order
             content["callbacks"] = list(content["callbacks"].items())
         if resumed is not None:
@@ -132,4 +135,6 @@ def identify(config: RunConfig) -> Identity:
 def _loss_version(config: RunConfig) -> dict[str, str]:
     """Version 2 of a weighted loss whose batch is shared out: the mean is that of the whole."""
     is_shared = config.trainer.accumulate > 1 or config.trainer.devices > 1
-    return {"loss": "v2"} if is_shared and config.loss.class_weights != "none" else {}
+    is_weighted = config.loss.get("class_weights", "none") != "none"
+    named = config.loss["name"] == config.task.loss
+    return {"loss": "v2"} if is_shared and is_weighted and named else {}

@@ -15,17 +15,20 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cnnlab.config.extra_metrics import ExtraMetrics
 from cnnlab.data.loading.chunks import Chunk, Position
 from cnnlab.data.loading.datamodule import EvalLoader
 from cnnlab.registry import CnnlabError
 from cnnlab.task import Task
 from cnnlab.training import lightning_bridge, optimizer_state
 from cnnlab.training.data_parallel import DataParallel
-from cnnlab.training.loop import train_steps
+from cnnlab.training.loop import GradientHook, train_steps
 from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.stopping import TrainingDivergedError
 
+TRAINED = "trained_state_dict"  # in checkpoints whose weights are an average: those that train on
+AVERAGED = "averaged_state_dict"  # in place of it, while such a checkpoint is loaded to train on
 SUMS = "tally"  # the key of RunningMeans in checkpoints, also of the first edition
 
 
@@ -34,8 +37,11 @@ class TrainingModule(pl.LightningModule):
 
     Args:
         criterion: the task's own; gives the loss and what is counted beside it.
+        metrics: what else is measured in validation and test.
 
     Attributes:
+        gradient_hooks: called with the trained parameters at every optimiser step, once their
+            gradients are complete and before they are clipped.
         row: the last epoch's row of metrics.csv.
         running: means of the epoch so far, ``train_loss`` and so on.
         test_metrics: ``test_loss`` and so on, after testing.
@@ -55,6 +61,7 @@ class TrainingModule(pl.LightningModule):
         *,
         seed: int,
         gradient_clip: float | None = None,
+        metrics: ExtraMetrics | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -66,6 +73,8 @@ class TrainingModule(pl.LightningModule):
         self.position = position
         self.seed = seed
         self.gradient_clip = gradient_clip
+        self.gradient_hooks: list[GradientHook] = []
+        self.metrics = metrics or ExtraMetrics()
         self.row: dict[str, float] = {}
         self.test_metrics: dict[str, float] = {}
         for group in optimizer.param_groups:
@@ -118,6 +127,7 @@ class TrainingModule(pl.LightningModule):
             [self.schedule.factor(step) for step in range(first, first + steps)],
             seed=self.seed,
             gradient_clip=self.gradient_clip,
+            gradient_hooks=self.gradient_hooks,
             scaler=lightning_bridge.grad_scaler(self.trainer),
             image_weights=getattr(self.criterion, "image_weights", None),
             parallel=self._parallel,
@@ -166,17 +176,19 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated.clear()
+        self.metrics.reset()
 
     def on_test_epoch_start(self) -> None:
         self._evaluated.clear()
+        self.metrics.reset()
         self._kept.clear()
         loader = self.trainer.test_dataloaders
         assert isinstance(loader, EvalLoader)
         self.num_tested = len(loader.batches)
         self.test_indices = self.task.kept_indices(self.num_tested)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        self._evaluate(*batch)
+    def validation_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return self._evaluate(*batch)  # for callbacks
 
     def test_step(self, batch: tuple[Tensor, Tensor]) -> None:
         first = sum(images for _, images in self._evaluated)
@@ -205,6 +217,9 @@ class TrainingModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if not lightning_bridge.is_fitting(self.trainer):  # testing takes the weights alone
             return
+        if TRAINED in checkpoint:  # beside an average of the weights
+            averaged, trained = checkpoint["state_dict"], checkpoint[TRAINED]
+            checkpoint |= {"state_dict": trained, AVERAGED: averaged}
         saved = checkpoint["position"]
         if saved["steps_per_epoch"] != self.position.steps_per_epoch:
             raise CnnlabError(
@@ -228,13 +243,14 @@ class TrainingModule(pl.LightningModule):
         outputs: Tensor = self.model(inputs)
         loss, counts = self.criterion(outputs, inputs, targets)
         self._evaluated.append((torch.stack([loss, *counts]), len(inputs)))
+        self.metrics.update(outputs, targets)
         return outputs
 
     def _evaluation(self, prefix: str) -> dict[str, float]:
         means = self._new_means()
         for values, images in self._evaluated:
             means.add(values.tolist(), images)
-        return means.means(prefix)
+        return means.means(prefix) | self.metrics.columns(prefix)
 
     def _new_means(self) -> RunningMeans:
         return RunningMeans(("loss", *self.task.counts), began=self.position.seconds)

@@ -24,7 +24,6 @@ import torch
 from torch import nn
 sys.path.insert(0, {here!r})
 import small_run
-from cnnlab.config.options import LossConfig
 from cnnlab.data.dataset import Splits
 from cnnlab.training.optim import adam
 
@@ -51,7 +50,8 @@ train = small_run.SPLITS.train
 few = train.select(((train.labels > 0) | (torch.arange(len(train)) % 8 == 0)).nonzero()[:, 0])
 unbalanced = Splits(few, small_run.SPLITS.val, small_run.SPLITS.test, "1" * 12)
 clipped = dict(every=6, accumulate=2, gradient_clip=0.5)
-weighted = dict(splits=unbalanced, loss=LossConfig(0.1, "balanced"))
+balanced = small_run.cross_entropy(label_smoothing=0.1, class_weights="balanced")
+weighted = dict(splits=unbalanced, loss=balanced)
 FITS = {{
     "plain": (plain, clipped),
     "adam": (plain, dict(optimizer=adam)),
