@@ -188,6 +188,22 @@ class Run:
         return [{name: row[name] for name in row if name not in timed} for row in rows]
 
 
+class AccidentError(Exception):
+    pass
+
+
+class CrashAt(pl.Callback):
+    """Raises in the hook of that name, once training has done so many steps."""
+
+    def __init__(self, hook: str, step: int) -> None:
+        self.step = step
+        setattr(self, hook, self._crash)
+
+    def _crash(self, trainer, *_) -> None:
+        if trainer.global_step >= self.step:
+            raise AccidentError
+
+
 def assert_same(first: Any, second: Any) -> None:
     """Equal to the last bit, through dictionaries and lists of tensors."""
     assert type(first) is type(second)
