@@ -106,7 +106,7 @@ class MacroF1(ClassCounter):
     def compute(self) -> float:
         right, answers, images = self.totals()
         f1 = 2 * right / (answers + images)  # NaN for a class that has neither
-        return f1[answers + images > 0].mean().item()
+        return float(f1[answers + images > 0].mean())
 
 
 @EXTRA_METRICS.register("per_class")

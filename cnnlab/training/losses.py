@@ -124,10 +124,10 @@ class Focal(WeightedLoss):
 
 @LOSSES.register("mse")
 class MeanSquaredError(WeightedLoss):
-    """Mean squared error: of softmax probabilities and one-hot targets, or of pixels in 0..1.
+    """Squared error of softmax probabilities and one-hot targets; of an autoencoder's pixels.
 
-    The mean over images and classes is the Brier score (Brier 1950) by the number of classes.
-    logits (N, K), targets -> ()
+    Summed over the classes, the Brier score (Brier 1950), and the mean over images; of pixels in
+    0..1 the mean over all of them.  logits (N, K), targets -> ()
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class MeanSquaredError(WeightedLoss):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         shares = self.shares(targets, logits.shape[1])
-        losses = (logits.float().softmax(1) - shares).square().mean(1)
+        losses = (logits.float().softmax(1) - shares).square().sum(1)
         if self.class_weights is not None:
             is_mixed = targets.is_floating_point()
             weights = targets @ self.class_weights if is_mixed else self.class_weights[targets]

@@ -113,7 +113,8 @@ class ExponentialAverage(WeightAverage):
         return min(self.decay, (1 + steps) / (10 + steps)) if self.warmup else self.decay
 
     def update(self, averaged: list[Tensor], current: list[Tensor]) -> None:
-        get_ema_multi_avg_fn(self.decay_now())(averaged, current, self.num_averaged)
+        average = get_ema_multi_avg_fn(self.decay_now())  # type: ignore[no-untyped-call]
+        average(averaged, current, self.num_averaged)
 
     def on_train_start(self, _: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
@@ -137,7 +138,8 @@ class EpochAverage(WeightAverage):
         self.start = start
 
     def update(self, averaged: list[Tensor], current: list[Tensor]) -> None:
-        get_swa_multi_avg_fn()(averaged, current, self.num_averaged)
+        average = get_swa_multi_avg_fn()  # type: ignore[no-untyped-call]
+        average(averaged, current, self.num_averaged)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
@@ -170,7 +172,7 @@ class EpochAverage(WeightAverage):
         seed_generators(step_seed(module.seed, position.epoch, position.step), module.device)
         try:
             for layer in layers:
-                layer.num_batches_tracked = torch.zeros_like(layer.num_batches_tracked)
+                layer.num_batches_tracked = torch.tensor(0, device=module.device)
                 layer.momentum = None  # the mean over all batches
             with torch.no_grad():
                 for inputs, _ in data.statistics_dataloader():

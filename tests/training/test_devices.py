@@ -25,6 +25,7 @@ from torch import nn
 sys.path.insert(0, {here!r})
 import small_run
 from cnnlab.data.dataset import Splits
+from cnnlab.training.callback_options import ema, grad_norm
 from cnnlab.training.optim import adam
 
 def plain(seed):
@@ -52,6 +53,7 @@ unbalanced = Splits(few, small_run.SPLITS.val, small_run.SPLITS.test, "1" * 12)
 clipped = dict(every=6, accumulate=2, gradient_clip=0.5)
 balanced = small_run.cross_entropy(label_smoothing=0.1, class_weights="balanced")
 weighted = dict(splits=unbalanced, loss=balanced)
+averaged = dict(weighted, callbacks=(ema(decay=0.9), grad_norm()), metrics={{"top_k": {{"k": 2}}}})
 FITS = {{
     "plain": (plain, clipped),
     "adam": (plain, dict(optimizer=adam)),
@@ -59,6 +61,7 @@ FITS = {{
     "weighted_accumulated": (plain, weighted | clipped),
     "unused": (Unused, clipped),
     "thawed": (plain, dict(callbacks=(Thaw(),), optimizer=adam)),
+    "averaged": (plain, averaged | clipped),
     "batch_norm": (small_run.network, {{}}),
 }}
 
@@ -90,7 +93,7 @@ def last(folder: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["plain", "adam", "weighted", "weighted_accumulated", "unused", "thawed"]
+    "name", ["plain", "adam", "weighted", "weighted_accumulated", "unused", "thawed", "averaged"]
 )
 def test_two_devices_equal_one(fits, name) -> None:
     """Without batch norm and dropout, which differ between devices by nature."""

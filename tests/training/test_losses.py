@@ -47,21 +47,18 @@ def test_focal_has_a_gradient_where_the_answer_is_certain(gamma: float) -> None:
 
 
 def test_mean_squared_error_by_torch() -> None:
+    """Summed over the four classes, where torch takes the mean."""
     p, one_hot = LOGITS.softmax(1), F.one_hot(LABELS, 4).float()
     loss = MeanSquaredError(SPEC, LABELS)
-    assert loss(LOGITS, LABELS).item() == pytest.approx(F.mse_loss(p, one_hot).item())
-    assert loss(LOGITS, SHARES).item() == pytest.approx(F.mse_loss(p, SHARES).item())
+    assert loss(LOGITS, LABELS).item() == pytest.approx(4 * F.mse_loss(p, one_hot).item())
+    assert loss(LOGITS, SHARES).item() == pytest.approx(4 * F.mse_loss(p, SHARES).item())
     smooth = MeanSquaredError(SPEC, LABELS, label_smoothing=0.2)(LOGITS, LABELS)
-    assert smooth.item() == pytest.approx(F.mse_loss(p, 0.8 * one_hot + 0.05).item())
-    errors, weights = (p - one_hot).square().mean(1), WEIGHTS[LABELS]
+    assert smooth.item() == pytest.approx(4 * F.mse_loss(p, 0.8 * one_hot + 0.05).item())
+    errors, weights = (p - one_hot).square().sum(1), WEIGHTS[LABELS]
     balanced = MeanSquaredError(SPEC, LABELS, class_weights="balanced")
     expected = (weights * errors).sum() / weights.sum()
     assert balanced(LOGITS, LABELS).item() == pytest.approx(expected.item())
     assert balanced.image_weights is not None
     assert torch.equal(balanced.image_weights(LABELS), weights)
-    mixed = (errors_of(p, SHARES) * (SHARES @ WEIGHTS)).mean()
+    mixed = ((p - SHARES).square().sum(1) * (SHARES @ WEIGHTS)).mean()
     assert balanced(LOGITS, SHARES).item() == pytest.approx(mixed.item())
-
-
-def errors_of(p, shares):
-    return (p - shares).square().mean(1)
