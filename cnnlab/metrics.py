@@ -4,7 +4,6 @@ Whatever ranks, stops, searches, prints or draws reads this table. A task of ano
 primary metric, a row of ``METRICS``, which the task's own file may add.
 """
 
-import functools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -243,11 +242,6 @@ def show_scores(result: Mapping[str, Any], split: str) -> str:
 
 def _by_column(column: str) -> Metric | None:
     if top := re.fullmatch(r"top([1-9]\d{0,4})", column):
-        return _top_k(top[1])
+        name = f"top-{top[1]} accuracy"
+        return _fraction(name, column, heading=f"top-{top[1]} %", is_primary=False)
     return next((metric for metric in METRICS.values() if metric.column == column), None)
-
-
-@functools.cache
-def _top_k(k: str) -> Metric:
-    label = f"top-{k} accuracy"
-    return _fraction(label, f"top{k}", heading=f"top-{k} %", label=label, is_primary=False)

@@ -2,7 +2,7 @@
 
 Lightning sees one training step per chunk; ``loop.train_steps`` does the work. A checkpoint holds
 the weights, the optimiser and the position with the sums of the unfinished epoch. Lightning's own
-counters are not restored but set from the position, so its rules for restarting never come in.
+counters are set from the position, so its rules for restarting never come in.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from cnnlab.config.extra_metrics import ExtraMetrics
 from cnnlab.data.loading.chunks import Chunk, Position
 from cnnlab.data.loading.datamodule import EvalLoader
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.checkpoint_file import use_trained_weights
 from cnnlab.task import Task
 from cnnlab.training import lightning_bridge, optimizer_state
 from cnnlab.training.data_parallel import DataParallel
@@ -27,8 +28,6 @@ from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.stopping import TrainingDivergedError
 
-TRAINED = "trained_state_dict"  # in checkpoints whose weights are an average: those that train on
-AVERAGED = "averaged_state_dict"  # in place of it, while such a checkpoint is loaded to train on
 SUMS = "tally"  # the key of RunningMeans in checkpoints, also of the first edition
 
 
@@ -40,8 +39,7 @@ class TrainingModule(pl.LightningModule):
         metrics: what else is measured in validation and test.
 
     Attributes:
-        gradient_hooks: called with the trained parameters at every optimiser step, once their
-            gradients are complete and before they are clipped.
+        gradient_hooks: called with the parameters at every step, before gradients are clipped.
         row: the last epoch's row of metrics.csv.
         running: means of the epoch so far, ``train_loss`` and so on.
         test_metrics: ``test_loss`` and so on, after testing.
@@ -65,14 +63,9 @@ class TrainingModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.task = task
-        self.criterion = criterion
-        self.model = model
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.position = position
-        self.seed = seed
-        self.gradient_clip = gradient_clip
+        self.task, self.criterion, self.model = task, criterion, model
+        self.optimizer, self.schedule, self.position = optimizer, schedule, position
+        self.seed, self.gradient_clip = seed, gradient_clip
         self.gradient_hooks: list[GradientHook] = []
         self.metrics = metrics or ExtraMetrics()
         self.row: dict[str, float] = {}
@@ -85,11 +78,10 @@ class TrainingModule(pl.LightningModule):
         self._kept: list[Tensor] = []
         self._parallel: DataParallel | None = None  # with several devices, while training
 
-    def loss_and_counts(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def loss_and_counts(self, inputs: Tensor, targets: Tensor) -> Any:
         """The mean loss () of a batch, and each of the task's counts summed over it."""
         network = self._parallel or self.model
-        measured: tuple[Tensor, list[Tensor]] = self.criterion(network(inputs), inputs, targets)
-        return measured
+        return self.criterion(network(inputs), inputs, targets)
 
     def configure_optimizers(self) -> Optimizer:
         return self.optimizer
@@ -179,8 +171,7 @@ class TrainingModule(pl.LightningModule):
         self.metrics.reset()
 
     def on_test_epoch_start(self) -> None:
-        self._evaluated.clear()
-        self.metrics.reset()
+        self.on_validation_epoch_start()
         self._kept.clear()
         loader = self.trainer.test_dataloaders
         assert isinstance(loader, EvalLoader)
@@ -217,9 +208,7 @@ class TrainingModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if not lightning_bridge.is_fitting(self.trainer):  # testing takes the weights alone
             return
-        if TRAINED in checkpoint:  # beside an average of the weights
-            averaged, trained = checkpoint["state_dict"], checkpoint[TRAINED]
-            checkpoint |= {"state_dict": trained, AVERAGED: averaged}
+        use_trained_weights(checkpoint)
         saved = checkpoint["position"]
         if saved["steps_per_epoch"] != self.position.steps_per_epoch:
             raise CnnlabError(
@@ -228,16 +217,13 @@ class TrainingModule(pl.LightningModule):
             )
         for name, value in saved.items():
             setattr(self.position, name, value)
-        self._means = RunningMeans(
-            **{**checkpoint[SUMS], "names": tuple(checkpoint[SUMS]["names"])}
-        )
+        sums = checkpoint[SUMS]
+        self._means = RunningMeans(**{**sums, "names": tuple(sums["names"])})
         self.schedule.load_state_dict(checkpoint["schedule"])
         optimizer_state.adapt(checkpoint, self.optimizer, self.model, self._optimizer_options)
         lightning_bridge.set_epochs_done(self.trainer, self.position.epoch)
         steps = self.position.global_step
         lightning_bridge.set_optimizer_steps(self.trainer, steps, logged=steps)
-
-    # The rest
 
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs: Tensor = self.model(inputs)

@@ -17,8 +17,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn
 
 from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.data.loading.memory import seed_generators, step_seed
+from cnnlab.runs.checkpoint_file import AVERAGED, TRAINED
 from cnnlab.training.lightning_bridge import is_fitting
-from cnnlab.training.module import AVERAGED, TRAINED, TrainingModule
+from cnnlab.training.module import TrainingModule
 
 PREFIX = "model."  # of the network's tensors in a checkpoint's state_dict
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
