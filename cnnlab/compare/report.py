@@ -183,7 +183,8 @@ def _columns(comparison: Comparison) -> list[_Column]:
 
 def _extra_metrics(comparison: Comparison) -> list[Metric]:
     """What all runs were asked to measure beside the primary metric: in validation and test."""
-    measured = [c.removeprefix("val_") for c in comparison.curves if c.startswith("val_")]
+    names = map(str, comparison.curves)
+    measured = [name.removeprefix("val_") for name in names if name.startswith("val_")]
     metrics = [find_metric(column) for column in measured if f"test_{column}" in comparison.table]
     return [m for m in metrics if m is not None and m != comparison.metric]
 
