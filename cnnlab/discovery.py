@@ -15,7 +15,8 @@ from cnnlab.registry import CnnlabError
 
 OURS = (
     *("models", "data", "data.augmentations", "training.optim", "training.schedule"),
-    *("training.plateau", "training.tasks", "training.loggers"),
+    *("training.plateau", "training.tasks", "training.losses", "training.extra_metrics"),
+    *("training.loggers", "training.callback_options"),
 )
 ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; workers read it too
 

@@ -5,6 +5,7 @@ primary metric, a row of ``METRICS``, which the task's own file may add.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -240,4 +241,7 @@ def show_scores(result: Mapping[str, Any], split: str) -> str:
 
 
 def _by_column(column: str) -> Metric | None:
+    if top := re.fullmatch(r"top([1-9]\d{0,4})", column):
+        name = f"top-{top[1]} accuracy"
+        return _fraction(name, column, heading=f"top-{top[1]} %", is_primary=False)
     return next((metric for metric in METRICS.values() if metric.column == column), None)

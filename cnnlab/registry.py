@@ -81,7 +81,7 @@ class Entry:
 
     name: str
     component: Callable[..., Any]
-    task: str  # what a model is for: a name in TASKS
+    task: str  # what a model, a loss or a metric is for: a name in TASKS
     paper: str
     packages: tuple[str, ...]  # optional extras that must be installed
     version: int = 1  # of its behaviour, for components of this package
@@ -186,6 +186,8 @@ DATASETS = Registry("data")
 OPTIMIZERS = Registry("optim")
 SCHEDULES = Registry("schedule")
 TASKS = Registry("task")
+LOSSES = Registry("loss")
+EXTRA_METRICS = Registry("metrics")  # beside those that every run of a task has
 AUGMENTATIONS = Registry("augment")
 CALLBACKS = Registry("callbacks")
 LOGGERS = Registry("logger")

@@ -25,6 +25,7 @@ class Task(ABC):
         counts: what is summed beside the loss, such as the right answers (``acc``). Each gives a
             column ``train_``, ``val_`` and ``test_``: the sum, divided by the number of images.
             ``METRICS`` must hold each of these columns; a task's file adds its own metric to it.
+        loss: the loss that is minimised where none is chosen: a name in ``LOSSES``.
         metric: the column that the best epoch is chosen by, ``val_acc`` or ``val_loss``.
         output: the plural noun for what the network gives, such as ``logits``.
         max_kept: so many test images' outputs are kept for ``scores`` and ``draw``, at even
@@ -34,6 +35,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     counts: ClassVar[tuple[str, ...]] = ()
+    loss: ClassVar[str] = "cross_entropy"
     metric: ClassVar[str] = "val_loss"
     output: ClassVar[str] = "outputs"
     max_kept: ClassVar[int | None] = None
@@ -69,7 +71,7 @@ class Task(ABC):
         What it keeps in buffers stays out of checkpoints with ``persistent=False``.
 
         Args:
-            loss: the options ``loss.*``.
+            loss: the name and the options of the chosen loss.
             labels: of the training images, int64 (N,).
         """
 
@@ -96,7 +98,7 @@ class Task(ABC):
         pixels: "Tensor",  # noqa: ARG002
         labels: "Tensor",  # noqa: ARG002
         spec: ImageSpec,  # noqa: ARG002
-        run: str,  # noqa: ARG002
+        title: str,  # noqa: ARG002
     ) -> "Figure | None":
         """A picture of what was kept of the test, or None.
 
@@ -104,7 +106,7 @@ class Task(ABC):
             outputs: float32 (N, ...), on the CPU.
             pixels: uint8 (N, C, H, W).
             labels: int64 (N,).
-            run: the run's name, for the title.
+            title: the run and which of its images these are.
         """
         return None
 

@@ -14,6 +14,7 @@ from cnnlab.app.cli_listing import (
     Imports,
     check_folder,
     completion,
+    components,
     data_sets,
     discover_named,
     layers,
@@ -181,6 +182,7 @@ app.command()(tensorboard)
 app.command()(models)
 app.command()(layers)
 app.command("data")(data_sets)
+app.command()(components)
 app.command()(completion)
 
 

@@ -101,6 +101,20 @@ def data_sets(imports: Imports = None) -> None:
     listing.print_data()
 
 
+def components(
+    kind: Annotated[
+        str | None, typer.Argument(help="loss, metrics, callbacks, optim, schedule or logger.")
+    ] = None,
+    imports: Imports = None,
+) -> None:
+    """List losses, metrics, callbacks, optimisers, schedules and loggers: options and defaults."""
+    from cnnlab.app import listing
+    from cnnlab.discovery import discover
+
+    discover(imports or [])
+    listing.print_components(kind)
+
+
 def list_runs(
     folder: Annotated[Path, typer.Argument(help="A folder that holds runs.")] = Path("runs"),
     where: Annotated[

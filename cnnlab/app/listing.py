@@ -1,4 +1,4 @@
-"""The listings of `cnnlab models` and `cnnlab data`: options, papers, variants, costs."""
+"""The listings of `cnnlab models`, `data` and `components`: options, papers, variants, costs."""
 
 import functools
 import sys
@@ -23,8 +23,9 @@ from cnnlab.app.option_table import (
 from cnnlab.app.overrides import CONF
 from cnnlab.config import schema
 from cnnlab.config.docs import difference, first_paragraph, summary
+from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.explain.cost import count
-from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry
+from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry, nearest
 from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.spec import ImageSpec
 
@@ -53,6 +54,21 @@ def print_data() -> None:
     _print_options(DATASETS, _size)
 
 
+def print_components(kind: str | None) -> None:
+    """Every component of a group, or of all groups that have no listing of their own.
+
+    Raises:
+        CnnlabError: there is no such group.
+    """
+    registries = {k: r for k, r in (GROUPS | LISTS).items() if k not in ("model", "data")}
+    if kind is not None and kind not in registries:
+        raise CnnlabError(f"no kind of component '{kind}'{nearest(kind, registries)}")
+    for name in [kind] if kind is not None else registries:
+        is_list = name in LISTS
+        print_heading(Console(highlight=False), f"{name}=[...]" if is_list else f"{name}=...", "")
+        _print_options(registries[name])
+
+
 def _size(entry: Entry) -> str:
     spec = getattr(entry.component, "spec", None)
     try:
@@ -72,7 +88,8 @@ def _print_options(registry: Registry, remark: Callable[[Entry], str] | None = N
         lines += [f"task: {entry.task}"] if entry.task != "classify" else []
         lines += [f"default of optim.lr with sgd: {entry.sgd_lr:g}"] if entry.sgd_lr else []
         print_lines(console, lines)
-        print_rows(console, list(component_rows(registry.kind, entry.component)))
+        group = f"{registry.kind}.{entry.name}" if registry.kind in LISTS else registry.kind
+        print_rows(console, list(component_rows(group, entry.component)))
         print_lines(console, [_variant_line(*variant) for variant in _variants_of(entry, registry)])
         console.print()
     nested = dict(pair for entry in registry for pair in nested_options(entry.component))

@@ -16,6 +16,7 @@ from cnnlab.data.scan import scanned_once
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.job import Job
 from cnnlab.runs.naming import run_name
+from cnnlab.task import Task
 from cnnlab.training.assemble import preflight
 
 
@@ -36,6 +37,7 @@ def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
     }
     try:
         checked = typed(composed)
+        _name_loss(choices, checked.loss["name"], key_values(overrides))
         if checked.resume is not None:
             check_unchanged(checked)
         config, cost = preflight(checked)
@@ -47,6 +49,18 @@ def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
         overrides = [o for o in overrides if str(o.input_line) not in implied]
     name = run_name(choices, key_values(overrides))
     return Job.of(config, choices, name, cost)
+
+
+def _name_loss(choices: dict[str, str], name: str, typed: list[tuple[str, str]]) -> None:
+    """Note the task's own loss as chosen, where the default's is not for the model.
+
+    Raises:
+        CnnlabError: somebody typed the default's name for such a model.
+    """
+    if choices["loss"] == Task.loss != name:
+        if ("loss", Task.loss) in typed:
+            raise CnnlabError(f"loss={Task.loss}: the model has {name}")
+        choices["loss"] = name
 
 
 def implied_words(overrides: Iterable[Override]) -> set[str]:

@@ -19,7 +19,7 @@ from cnnlab.compare.finished import (
 from cnnlab.compare.statistics import summarize
 from cnnlab.compare.test_set import caveats_on_data, distinct, first_difference
 from cnnlab.compare.verdict import caveats, left_out, verdict
-from cnnlab.metrics import METRICS, Metric
+from cnnlab.metrics import LOSS, METRICS, Metric, find_metric, split_of
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.flat import Flat
 from cnnlab.runs.run_dir import RunDir, find_runs
@@ -153,7 +153,7 @@ def _row(group: list[FinishedRun], shown: Flat, keys: list[str], metric: Metric)
     test_column, val_column = f"test_{metric.column}", f"val_{metric.column}"
     test = summarize(_values(group, test_column))
     validation = summarize(_values(group, val_column))
-    secondary = [f"test_{other.column}" for other in METRICS.values() if other.column != "loss"]
+    measured = (c for c in group[0].result if split_of(c) == "test" and find_metric(c) != LOSS)
     cells = {key: shown.get(key, ABSENT) for key in keys}
     # null as it is typed: pandas would make NaN of it
     return {key: "null" if value is None else value for key, value in cells.items()} | {
@@ -168,7 +168,7 @@ def _row(group: list[FinishedRun], shown: Flat, keys: list[str], metric: Metric)
         f"{val_column}_sd": validation.sd,
         **{
             column: _mean(group, column)
-            for column in secondary
+            for column in measured
             if column != test_column and all(column in run.result for run in group)
         },
         "params": int(group[0].result["params"]),

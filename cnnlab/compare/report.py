@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnlab.compare.compare import Comparison
-from cnnlab.metrics import METRICS, Metric
+from cnnlab.metrics import METRICS, Metric, find_metric
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.durable import write_text
 from cnnlab.runs.essential import digest
@@ -127,8 +127,9 @@ def _table(comparison: Comparison, *, separator: str, paired: bool = False) -> T
     if paired:
         names = [column for column in columns if column.is_name]
         n, test, val, *small = [column for column in columns if not column.is_name]
+        extra, small = small[: -len(COSTS)], small[-len(COSTS) :]
         pairs = [_pair(*small[i : i + 2]) for i in range(0, len(small), 2)]
-        columns = [*names, n, test, val, *pairs]
+        columns = [*names, n, test, val, *extra, *pairs]
     table = Table(
         box=SIMPLE_HEAD, padding=(0, 0 if paired else 1, 0, 1), pad_edge=False, show_edge=False
     )
@@ -172,8 +173,20 @@ def _columns(comparison: Comparison) -> list[_Column]:
         ),
         _Column((f"test {metric.heading}",), tested),
         single(f"val {metric.heading}", [metric.cell(v) for v in table[f"val_{metric.column}"]]),
+        *(
+            single(f"test {extra.heading}", [extra.cell(v) for v in table[f"test_{extra.column}"]])
+            for extra in _extra_metrics(comparison)
+        ),
         *(single(cost.heading, [cost.cell(v) for v in table[cost.column]]) for cost in costs),
     ]
+
+
+def _extra_metrics(comparison: Comparison) -> list[Metric]:
+    """What all runs were asked to measure beside the primary metric: in validation and test."""
+    names = map(str, comparison.curves)
+    measured = [name.removeprefix("val_") for name in names if name.startswith("val_")]
+    metrics = [find_metric(column) for column in measured if f"test_{column}" in comparison.table]
+    return [m for m in metrics if m is not None and m != comparison.metric]
 
 
 def _tested(row: dict[Any, Any], metric: Metric) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from cnnlab.registry import (
     AUGMENTATIONS,
     CALLBACKS,
     DATASETS,
+    EXTRA_METRICS,
     LOGGERS,
+    LOSSES,
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
@@ -25,24 +27,10 @@ Chosen = dict[str, dict[str, Any]]  # components by name, each with its options
 LOCATION = Flags(identity=False, name="", column="never", location=True)
 # Of data sets' options: those that a command has to know of before any data set is loaded.
 DATA_FLAGS = {"root": Flags(name="", column="last resort", quote="whole")}
-GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES)}
+GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES, LOSSES)}
 # Groups of which several may be chosen, or none: logger=[tensorboard,csv]
-LISTS: dict[str, Registry] = {r.kind: r for r in (LOGGERS, CALLBACKS, AUGMENTATIONS)}
+LISTS: dict[str, Registry] = {r.kind: r for r in (LOGGERS, CALLBACKS, EXTRA_METRICS, AUGMENTATIONS)}
 DEFAULT_EPOCHS = 10  # where neither trainer.epochs nor trainer.max_steps says how long to train
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """What is minimised.
-
-    Args:
-        label_smoothing: share of the target, 0 to 1, spread evenly over all classes.
-        class_weights: balanced: each class weighs n / (K * n_class) in the loss, where n_class of
-            the n training images belong to it.
-    """
-
-    label_smoothing: Annotated[float, Range(at_least=0, below=1)] = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
 
 
 @dataclass(frozen=True)
@@ -166,8 +154,8 @@ class RunConfig:
         data: the data set and its options.
         optim: the optimiser and its options.
         schedule: how the learning rate changes over the run.
+        loss: what is minimised, and its options.
         init: trained weights to start from.
-        loss: what is minimised.
         trainer: how long, on what and how exactly to train.
         seed: of the initial weights, the order of the images, augmentation and dropout; the split
             into training and validation images is the same for every seed.
@@ -177,7 +165,9 @@ class RunConfig:
         rerun: train again beside a finished run.
         resume: a run's folder to continue from, with its config and its last checkpoint.
         logger: where metrics are written besides metrics.csv: tensorboard, csv, wandb, mlflow.
-        callbacks: additional callbacks of the trainer, registered under these names.
+        callbacks: additional callbacks of the trainer: ema, swa, grad_norm, pictures or your own.
+        metrics: what is measured in validation and test beside the task's own metrics: top5,
+            macro_f1, per_class or your own.
         augment: random changes of the training images, whole batches at a time and in this order,
             beside those of data.augment: randaugment, trivialaugment, color_jitter, random_erasing.
     """
@@ -186,8 +176,8 @@ class RunConfig:
     data: Annotated[dict[str, Any], DATA_FLAGS]
     optim: dict[str, Any]
     schedule: dict[str, Any]
+    loss: dict[str, Any]
     init: InitConfig = field(default_factory=InitConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     seed: Annotated[int, Range(at_least=0), Flags(column="never")] = 0
     batch_size: PositiveInt = 128
@@ -201,6 +191,7 @@ class RunConfig:
         field(default_factory=lambda: {"tensorboard": {}})
     )
     callbacks: Annotated[Chosen, Flags(neutral={})] = field(default_factory=dict)
+    metrics: Annotated[Chosen, Flags(neutral={})] = field(default_factory=dict)
     augment: Annotated[Chosen, Flags(neutral={})] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

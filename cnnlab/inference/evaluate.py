@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cnnlab.config.schema import to_dict
+from cnnlab.config.extra_metrics import ExtraMetrics
 from cnnlab.data.dataset import Splits
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.load import load_images
@@ -54,16 +54,18 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     batches = MemoryBatches(images, spec, device)
     batch_size = eval_batch_size(spec, run.config.batch_size)  # as in training
     model = run.model.to(device)
-    criterion = task.criterion(to_dict(run.config.loss), spec, splits.train.labels)
+    criterion = task.criterion(run.config.loss, spec, splits.train.labels)
     criterion = criterion.to(device).eval()
     kept, sums = [], torch.zeros(1 + len(task.counts), dtype=torch.float64)
-    indices = task.kept_indices(len(images))
+    indices, metrics = task.kept_indices(len(images)), ExtraMetrics.of(run.config.metrics, spec)
+    metrics.reset()
     with torch.inference_mode():
         for first in range(0, len(images), batch_size):
             part = torch.arange(first, min(first + batch_size, len(images)), device=device)
             inputs, targets = batches(part)
             outputs = model(inputs)
             loss, counts = criterion(outputs, inputs, targets)
+            metrics.update(outputs, targets)
             sums += torch.stack([loss * len(part), *counts]).cpu()
             here = indices[(indices >= first) & (indices < first + batch_size)] - first
             kept.append(outputs.float().cpu()[here])
@@ -71,6 +73,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     return {
         "run": folder,
         **{f"test_{name}": mean for name, mean in zip(("loss", *task.counts), means, strict=True)},
+        **metrics.columns("test"),
         **task.scores(torch.cat(kept), images.labels[indices]),
         "num_test": len(images),
         "best_epoch": best_epoch,

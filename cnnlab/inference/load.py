@@ -17,7 +17,7 @@ from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.sets.earlier_folder import as_version_1
 from cnnlab.data.sets.folder import Folder
 from cnnlab.discovery import discover
-from cnnlab.registry import DATASETS, MODELS, CnnlabError
+from cnnlab.registry import DATASETS, EXTRA_METRICS, LOSSES, MODELS, CnnlabError
 from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.read_file import DamagedFileError, reason
 from cnnlab.runs.run_dir import RunDir
@@ -36,7 +36,8 @@ class Run:
 
 
 def load_run(path: str | Path | RunDir, *, same_test_set: bool = False) -> Run:
-    """Load a run from its folder alone; ``config`` has no callbacks and the default loggers.
+    """Load a run from its folder alone; ``config`` has no callbacks, the default loggers, and
+    the run's metrics where all of them are registered here.
 
     Args:
         same_test_set: refuse data of which it is known, before they are loaded, that other images
@@ -51,7 +52,10 @@ def load_run(path: str | Path | RunDir, *, same_test_set: bool = False) -> Run:
     _require_components(folder, saved)
     weights = best_weights(folder)
     with naming(folder.config_file):
-        config = parse({key: value for key, value in saved.items() if key not in LISTS})
+        kept = {key: value for key, value in saved.items() if key not in LISTS}
+        if all(name in EXTRA_METRICS for name in saved.get("metrics", ())):
+            kept["metrics"] = saved.get("metrics", {})
+        config = parse(kept)
         dataset = _dataset(folder, config, saved, same_test_set=same_test_set)
         with torch.device("meta"):  # nothing is allocated for a config that was edited by hand
             shapes = build(MODELS, config.model, dataset.spec).state_dict()
@@ -111,7 +115,7 @@ def _dataset(
 def _require_components(folder: RunDir, config: dict[str, Any]) -> None:
     """Refuse unregistered names: a config from disk must not decide which module is imported."""
     imports = folder.status().get("imports") or []
-    for registry in (MODELS, DATASETS):
+    for registry in (MODELS, DATASETS, LOSSES):
         name = (config.get(registry.kind) or {}).get("name")
         if imports and name not in registry:
             flags = " ".join(f"--import {module}" for module in imports)

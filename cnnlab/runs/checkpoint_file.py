@@ -16,6 +16,8 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.text import first_line
 
 PARTS = {"state_dict", "optimizer_states", "position"}  # of a run's checkpoint, among others
+TRAINED = "trained_state_dict"  # the weights that train on, where "state_dict" is their average
+AVERAGED = "averaged_state_dict"  # that average, while training takes the others
 KEEPER = "RunCheckpoint"  # the callback in whose state the best epoch is
 
 
@@ -61,6 +63,15 @@ def try_checkpoint(path: Path, *, mapped: bool = False) -> tuple[dict[str, Any] 
         except Exception as error:  # of another kind of archive it raises nearly anything
             reason = first_line(error)
     return None, f"cannot be read as a checkpoint: {reason}"
+
+
+def use_trained_weights(state: dict[str, Any]) -> None:
+    """Make ``state_dict`` of a checkpoint the weights that were trained, where it has an average.
+
+    The average is then under ``AVERAGED``.
+    """
+    if TRAINED in state:
+        state[AVERAGED], state["state_dict"] = state["state_dict"], state[TRAINED]
 
 
 def misfit(state: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> str:

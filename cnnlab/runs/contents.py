@@ -25,6 +25,7 @@ from cnnlab.runs.read_file import (
 if TYPE_CHECKING:
     import pandas as pd
 
+EARLIER_LOSS = {"autoencoder": "mse", "conv_autoencoder": "mse"}  # of runs whose configs name none
 LARGEST = 1e18  # of any number that a run reports: sums of squares stay finite
 MOST_VALUES = 100_000  # of a config; aliases can make a small file endless
 TEXTS = ("name", "sweep", "model", "data", "task", "metric", "precision", "accelerator", "split")
@@ -64,6 +65,9 @@ def read_config(file: Path) -> dict[str, Any]:
     config = read_mapping(file, parse_yaml, _config_fault)
     if config is None:
         raise DamagedFileError(f"{file}: no such file")
+    if isinstance(loss := config.get("loss"), dict) and "name" not in loss:
+        model = config.get("model", {}).get("name")
+        config["loss"] = {"name": EARLIER_LOSS.get(model, "cross_entropy"), **loss}
     return config
 
 
@@ -139,7 +143,7 @@ def _config_fault(config: dict[str, Any]) -> str:
             return "is nested too deeply"
     if waiting:
         return "holds too many values for a config"
-    chosen = {kind: config[kind] for kind in GROUPS if kind in config}
+    chosen = {kind: config[kind] for kind in GROUPS if kind in config and kind != "loss"}
     lists = {kind: config[kind] for kind in LISTS if kind in config}
     others = {key: config[key] for key in ("trainer", "init", "loss", "sweep") if key in config}
     return (

@@ -120,6 +120,8 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[
 
     Once with ``data.root`` and once without: only the data set's class tells which.
     """
+    loss = {key: value for key, value in config["loss"].items() if key != "name"}  # it had none
+    config = {**config, "loss": loss}
     init, resume = config["init"]["from"], config["resume"]
     resumed = None if resume is None else RunDir(Path(resume).expanduser())
     group = (resumed.status().get("identity") or {}).get("group") if resumed else None

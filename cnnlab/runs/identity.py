@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnlab.config.flags import component_flags
 from cnnlab.config.options import GROUPS, RunConfig
-from cnnlab.registry import AUGMENTATIONS, CALLBACKS, TASKS, Flags
+from cnnlab.registry import AUGMENTATIONS, CALLBACKS, EXTRA_METRICS, TASKS, Flags
 from cnnlab.runs.essential import digest, essential, without_seed
 from cnnlab.runs.first_edition import (
     FIRST_VERSION,
@@ -94,6 +94,7 @@ def identify(config: RunConfig) -> Identity:
     entries["task"] = TASKS[entries["model"].task]
     entries |= {f"callbacks.{name}": CALLBACKS[name] for name in config.callbacks}
     entries |= {f"augment.{name}": AUGMENTATIONS[name] for name in config.augment}
+    entries |= {f"metrics.{name}": EXTRA_METRICS[name] for name in config.metrics}
     flags = {kind: component_flags(entry.component) for kind, entry in entries.items()}
     resumed = None if config.resume is None else RunDir(Path(config.resume).expanduser())
     # Weights to start from are what they are wherever they lie; a resumed run brings its own.
@@ -105,6 +106,8 @@ def identify(config: RunConfig) -> Identity:
     def contents(flags: Mapping[str, Mapping[str, Flags]]) -> tuple[dict[str, Any], dict[str, Any]]:
         content = essential(config.to_dict(), flags)
         content["init"]["from"] = whole
+        if content["loss"]["name"] == config.task.loss:  # earlier configs do not name it
+            del content["loss"]["name"]
         for kind in {"callbacks", "augment"} & set(content):  # they are called in their order
             content[kind] = list(content[kind].items())
         if resumed is not None:
@@ -133,4 +136,6 @@ def identify(config: RunConfig) -> Identity:
 def _loss_version(config: RunConfig) -> dict[str, str]:
     """Version 2 of a weighted loss whose batch is shared out: the mean is that of the whole."""
     is_shared = config.trainer.accumulate > 1 or config.trainer.devices > 1
-    return {"loss": "v2"} if is_shared and config.loss.class_weights != "none" else {}
+    is_weighted = config.loss.get("class_weights", "none") != "none"
+    named = config.loss["name"] == config.task.loss
+    return {"loss": "v2"} if is_shared and is_weighted and named else {}

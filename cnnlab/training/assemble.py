@@ -35,6 +35,7 @@ from cnnlab.training.optim import sgd_lr
 from cnnlab.training.param_groups import NamedParameters, trained_parameters
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.transfer import find_head, freeze, start
+from cnnlab.training.try_criterion import try_criterion
 
 ONE_VALUE = "Expected more than 1 value per channel"  # how torch's batch norm refuses one image
 
@@ -235,6 +236,7 @@ def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:
             f"model={name} gives {tuple(outputs.shape)} for {plural(len(batch), 'image')}; "
             f"{parts.task.output} must be {required}"
         )
+    try_criterion(config, parts.dataset)
     if config.init.from_ is not None and config.resume is None:
         start(parts.model, config.init, parts.head)
     return parts.config, count(parts.model, spec)

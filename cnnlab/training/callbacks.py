@@ -17,8 +17,10 @@ Lightning sees chunks of optimiser steps (at most 50, about half a second), not 
   ``every_batch = True`` all chunks of the run are single steps: the weights are the same to the
   last bit, and a step costs about a millisecond more.
 - Hooks within a step (``on_before_backward``, ``on_before_optimizer_step`` and their like) are not
-  called. Those of epochs, validation, test, checkpoints and errors are, as usual; a batch of
-  validation or test is one batch.
+  called. A function in ``pl_module.gradient_hooks`` is called with the parameters once a step's
+  gradients are complete, one given to ``pl_module.optimizer.register_step_post_hook`` after it.
+- Hooks of epochs, validation, test, checkpoints and errors are called as usual; a batch of
+  validation or test is one batch, whose outputs ``on_validation_batch_end`` gets.
 - ``trainer.global_step`` counts optimiser steps, ``trainer.current_epoch`` epochs from 0.
 - ``pl_module.model`` is the network, ``pl_module.optimizer`` the optimiser, ``pl_module.position``
   the state of training; ``pl_module.row`` is the epoch's row of metrics.csv, from

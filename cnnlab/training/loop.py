@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
@@ -13,6 +13,7 @@ from cnnlab.training.data_parallel import SYNCHRONISED, DataParallel
 
 # inputs (N, C, H, W) and targets -> mean loss (), and counts over the batch such as right answers
 LossAndCounts = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor]]]
+GradientHook = Callable[[list[nn.Parameter]], None]
 ImageWeights = Callable[[Tensor], Tensor]  # labels (N,) -> the weight of each in the loss (N,)
 
 
@@ -24,6 +25,7 @@ def train_steps(
     *,
     seed: int,
     gradient_clip: float | None = None,
+    gradient_hooks: Sequence[GradientHook] = (),
     scaler: torch.amp.GradScaler | None = None,
     image_weights: ImageWeights | None = None,
     parallel: DataParallel | None = None,
@@ -35,6 +37,7 @@ def train_steps(
     Args:
         learning_rates: factor on each group's ``initial_lr``, one per step.
         gradient_clip: largest norm of the gradient of all parameters together.
+        gradient_hooks: called with all parameters once a step's gradients are complete.
         scaler: scales the loss of float16 training.
         image_weights: what each image weighs in the mean loss; None where all weigh alike.
         parallel: the network, where several processes share each batch.
@@ -65,9 +68,11 @@ def train_steps(
                     part = loss / accumulate if accumulate > 1 else loss
                 torch.autograd.backward(scaler.scale(part) if scaler else part)
             measured.append(torch.stack([part.detach(), *counts]))
+        if scaler and (gradient_hooks or gradient_clip is not None):
+            scaler.unscale_(optimizer)
+        for hook in gradient_hooks:
+            hook(parameters)
         if gradient_clip is not None:
-            if scaler:
-                scaler.unscale_(optimizer)
             clip_grad_norm_(parameters, gradient_clip)
         if scaler:
             scaler.step(optimizer)

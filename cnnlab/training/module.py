@@ -2,7 +2,7 @@
 
 Lightning sees one training step per chunk; ``loop.train_steps`` does the work. A checkpoint holds
 the weights, the optimiser and the position with the sums of the unfinished epoch. Lightning's own
-counters are not restored but set from the position, so its rules for restarting never come in.
+counters are set from the position, so its rules for restarting never come in.
 """
 
 import dataclasses
@@ -15,13 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cnnlab.config.extra_metrics import ExtraMetrics
 from cnnlab.data.loading.chunks import Chunk, Position
 from cnnlab.data.loading.datamodule import EvalLoader
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.checkpoint_file import use_trained_weights
 from cnnlab.task import Task
 from cnnlab.training import lightning_bridge, optimizer_state
 from cnnlab.training.data_parallel import DataParallel
-from cnnlab.training.loop import train_steps
+from cnnlab.training.loop import GradientHook, train_steps
 from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.stopping import TrainingDivergedError
@@ -34,8 +36,10 @@ class TrainingModule(pl.LightningModule):
 
     Args:
         criterion: the task's own; gives the loss and what is counted beside it.
+        metrics: what else is measured in validation and test.
 
     Attributes:
+        gradient_hooks: called with the parameters at every step, before gradients are clipped.
         row: the last epoch's row of metrics.csv.
         is_validated: whether that epoch is validated: not all are, by ``trainer.val_every``.
         running: means of the epoch so far, ``train_loss`` and so on.
@@ -56,17 +60,15 @@ class TrainingModule(pl.LightningModule):
         *,
         seed: int,
         gradient_clip: float | None = None,
+        metrics: ExtraMetrics | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.task = task
-        self.criterion = criterion
-        self.model = model
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.position = position
-        self.seed = seed
-        self.gradient_clip = gradient_clip
+        self.task, self.criterion, self.model = task, criterion, model
+        self.optimizer, self.schedule, self.position = optimizer, schedule, position
+        self.seed, self.gradient_clip = seed, gradient_clip
+        self.gradient_hooks: list[GradientHook] = []
+        self.metrics = metrics or ExtraMetrics()
         self.row: dict[str, float] = {}
         self.is_validated = True
         self.test_metrics: dict[str, float] = {}
@@ -78,11 +80,10 @@ class TrainingModule(pl.LightningModule):
         self._kept: list[Tensor] = []
         self._parallel: DataParallel | None = None  # with several devices, while training
 
-    def loss_and_counts(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def loss_and_counts(self, inputs: Tensor, targets: Tensor) -> Any:
         """The mean loss () of a batch, and each of the task's counts summed over it."""
         network = self._parallel or self.model
-        measured: tuple[Tensor, list[Tensor]] = self.criterion(network(inputs), inputs, targets)
-        return measured
+        return self.criterion(network(inputs), inputs, targets)
 
     def configure_optimizers(self) -> Optimizer:
         return self.optimizer
@@ -120,6 +121,7 @@ class TrainingModule(pl.LightningModule):
             [self.schedule.factor(step) for step in range(first, first + steps)],
             seed=self.seed,
             gradient_clip=self.gradient_clip,
+            gradient_hooks=self.gradient_hooks,
             scaler=lightning_bridge.grad_scaler(self.trainer),
             image_weights=getattr(self.criterion, "image_weights", None),
             parallel=self._parallel,
@@ -171,17 +173,18 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated.clear()
+        self.metrics.reset()
 
     def on_test_epoch_start(self) -> None:
-        self._evaluated.clear()
+        self.on_validation_epoch_start()
         self._kept.clear()
         loader = self.trainer.test_dataloaders
         assert isinstance(loader, EvalLoader)
         self.num_tested = len(loader.batches)
         self.test_indices = self.task.kept_indices(self.num_tested)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        self._evaluate(*batch)
+    def validation_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return self._evaluate(*batch)  # for callbacks
 
     def test_step(self, batch: tuple[Tensor, Tensor]) -> None:
         first = sum(images for _, images in self._evaluated)
@@ -210,6 +213,7 @@ class TrainingModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if not lightning_bridge.is_fitting(self.trainer):  # testing takes the weights alone
             return
+        use_trained_weights(checkpoint)
         saved = checkpoint["position"]
         if saved["steps_per_epoch"] != self.position.steps_per_epoch:
             raise CnnlabError(
@@ -230,13 +234,14 @@ class TrainingModule(pl.LightningModule):
         outputs: Tensor = self.model(inputs)
         loss, counts = self.criterion(outputs, inputs, targets)
         self._evaluated.append((torch.stack([loss, *counts]), len(inputs)))
+        self.metrics.update(outputs, targets)
         return outputs
 
     def _evaluation(self, prefix: str) -> dict[str, float]:
         means = self._new_means()
         for values, images in self._evaluated:
             means.add(values.tolist(), images)
-        return means.means(prefix)
+        return means.means(prefix) | self.metrics.columns(prefix)
 
     def _new_means(self) -> RunningMeans:
         return RunningMeans(("loss", *self.task.counts), began=self.position.seconds)

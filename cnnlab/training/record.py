@@ -2,15 +2,10 @@
 
 import json
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from cnnlab.data.dataset import Images, Splits
 from cnnlab.runs.job import Job
@@ -18,6 +13,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
 from cnnlab.training.assemble import Assembly
+from cnnlab.training.epoch_pictures import show
 from cnnlab.training.wiring import Wiring
 
 
@@ -28,7 +24,7 @@ def record(job: Job, parts: Assembly, splits: Splits, wiring: Wiring) -> None:
         test = wiring.data.evaluated(splits.test)
         scores = _test_report(job.run_dir, parts.dataset.spec, test, wiring)
     result = _result(job, splits, wiring, scores)
-    options, final = _hyperparameters(job), _final_metrics(result, parts.task)
+    options, final = _hyperparameters(job), _final_metrics(result)
     for logger in wiring.trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.log_hyperparams(options, final)
@@ -49,23 +45,12 @@ def _test_report(run_dir: RunDir, spec: ImageSpec, test: Images, wiring: Wiring)
         np.savez(run_dir.outputs_file(task.output), **arrays)  # type: ignore[arg-type]
     else:
         kept = test.select(module.test_indices)
-    figure = task.draw(outputs, kept.pixels, kept.labels, spec, run_dir.name)
+    title = f"{run_dir.name}: test set"
+    figure = task.draw(outputs, kept.pixels, kept.labels, spec, title)
     if figure is not None:
-        _show(figure, run_dir.picture_file(task.picture), wiring.trainer.loggers)
+        file = run_dir.picture_file(task.picture)
+        show(figure, file, wiring.trainer.loggers, f"test/{file.stem}")
     return {**task.scores(outputs, kept.labels), "num_test": module.num_tested}
-
-
-def _show(figure: Figure, file: Path, loggers: Sequence[Logger]) -> None:
-    """Draw once, for the folder and for the loggers that take pictures."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    picture = np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
-    Image.fromarray(picture).save(file)
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(f"test/{file.stem}", picture, dataformats="HWC")
-        elif hasattr(logger, "log_image"):
-            logger.log_image(f"test/{file.stem}", [picture])
 
 
 def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +94,8 @@ def _validation(
     rows: dict[str, list[float]], best: dict[str, float], job: Job, task: Task
 ) -> dict[str, float]:
     """The validation columns of the best epoch; NaN where a damaged metrics.csv has lost them."""
-    found: dict[str, float] = dict.fromkeys(task.val_columns, math.nan)
+    columns = [*task.val_columns, *(name for name in rows if name.startswith("val_"))]
+    found: dict[str, float] = dict.fromkeys(columns, math.nan)
     kept = task.metric if job.config.metric == "last" else job.config.metric
     if kept in found:
         found[kept] = best["value"]
@@ -130,8 +116,7 @@ def _hyperparameters(job: Job) -> dict[str, Any]:
     return {**flat, "model": job.choices["model"]}
 
 
-def _final_metrics(result: dict[str, Any], task: Task) -> dict[str, float]:
-    columns = [name.removeprefix("val_") for name in task.val_columns]
-    names = [*(f"val_{c}" for c in columns), *(f"test_{c}" for c in columns)]
+def _final_metrics(result: dict[str, Any]) -> dict[str, float]:
+    names = [name for name in result if name.startswith(("val_", "test_"))]
     names += ["params", "macs", "train_seconds"]
-    return {f"final/{name}": float(result[name]) for name in names if name in result}
+    return {f"final/{name}": float(result[name]) for name in names}

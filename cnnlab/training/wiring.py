@@ -8,8 +8,9 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
+from cnnlab.config.extra_metrics import ExtraMetrics
 from cnnlab.config.options import RunConfig, seconds
-from cnnlab.config.schema import build, to_dict
+from cnnlab.config.schema import build
 from cnnlab.data.dataset import Splits
 from cnnlab.data.loading.chunks import CHUNK_SECONDS, CHUNK_STEPS, Position
 from cnnlab.data.loading.datamodule import ImageData
@@ -119,13 +120,14 @@ def make_module(
     labels = splits.train.labels
     return TrainingModule(
         parts.task,
-        parts.task.criterion(to_dict(config.loss), parts.dataset.spec, labels),
+        parts.task.criterion(config.loss, parts.dataset.spec, labels),
         parts.model,
         parts.optimizer,
         parts.schedule,
         position,
         seed=config.seed,
         gradient_clip=config.trainer.gradient_clip,
+        metrics=ExtraMetrics.of(config.metrics, parts.dataset.spec),
     )
 
 

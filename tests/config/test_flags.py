@@ -38,7 +38,7 @@ def test_an_option_has_the_flags_of_its_group():
 
 
 def test_every_flag_is_on_an_option_that_exists():
-    config = RunConfig({}, {"root": None}, {}, {}).to_dict()
+    config = RunConfig({}, {"root": None}, {}, {}, {}).to_dict()
     for key in run_flags():
         node = config
         for part in key.split("."):

@@ -68,8 +68,9 @@ def first_edition_identity(config: dict[str, Any], sources: dict[str, str]) -> d
     essential = copy.deepcopy(config)
     for key in ("runs_dir", "sweep", "rerun"):
         essential.pop(key)
-    for key in ("logger", "callbacks"):  # options of the second edition
+    for key in ("logger", "callbacks", "metrics"):  # options of the second edition
         essential.pop(key, None)
+    essential["loss"].pop("name", None)
     essential["trainer"].pop("checkpoint_every")
     root = schema.options(DATASETS[config["data"]["name"]].component).get("root")
     if root is not None and not root.required:

@@ -185,7 +185,14 @@ def test_the_same_at_the_run_level(monkeypatch):
 def test_what_of_a_config_is_essential():
     config = parse({**PLAIN, "trainer": {"checkpoint_every": 5}}).to_dict()
     kept = essential(config, {"model": {"dropout": Flags(neutral=0.0)}})
-    assert set(config) - set(kept) == {"runs_dir", "sweep", "rerun", "logger", "callbacks"}
+    assert set(config) - set(kept) == {
+        "runs_dir",
+        "sweep",
+        "rerun",
+        "logger",
+        "callbacks",
+        "metrics",
+    }
     assert set(config["trainer"]) - set(kept["trainer"]) == {"checkpoint_every"}
     assert set(config["model"]) - set(kept["model"]) == {"dropout"}
     assert kept["resume"] is None

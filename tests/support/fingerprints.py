@@ -21,12 +21,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cnnlab.app.listing import variants
-from cnnlab.config.options import GROUPS, LossConfig
-from cnnlab.config.schema import build, options, to_dict
+from cnnlab.config.options import GROUPS
+from cnnlab.config.schema import build, options, resolve
 from cnnlab.data.dataset import Images
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.discovery import discover
-from cnnlab.registry import AUGMENTATIONS, MODELS, TASKS, CnnlabError, Entry
+from cnnlab.registry import AUGMENTATIONS, LOSSES, MODELS, TASKS, CnnlabError, Entry
 from cnnlab.runs.essential import digest
 from cnnlab.spec import ImageSpec
 
@@ -69,6 +69,7 @@ def fingerprint(kind: str, entry: Entry) -> Fingerprint:
         "data": _dataset,
         "optim": _optimizer,
         "schedule": _schedule,
+        "loss": _loss,
         "task": _task,
         "augment": _augmentation,
     }
@@ -276,7 +277,26 @@ def _factors(schedule: Any) -> Numbers:
     return _rounded(torch.tensor(factors[::3], dtype=torch.float64))
 
 
-# Tasks
+# Losses and tasks
+
+WEIGHTED = ({}, {"label_smoothing": 0.1}, {"class_weights": "balanced"})
+
+
+def _loss(entry: Entry) -> Fingerprint:
+    """The loss of four images, and along its gradient, of classes and of mixed images."""
+    spec, labels = ImageSpec(1, 3, 3, 4), torch.tensor([0, 1, 1, 3])
+    mixed = 0.7 * F.one_hot(labels, 4).double() + 0.3 * F.one_hot(labels.flip(0), 4)
+    found: Fingerprint = {}
+    for changed in WEIGHTED:
+        loss = build(LOSSES, {"name": entry.name, **changed}, spec, labels).double()
+        numbers = []
+        for targets in (labels, mixed):
+            logits = _wave((4, 4), 0.7).requires_grad_()
+            value = loss(logits, targets)
+            (gradient,) = torch.autograd.grad(value, logits)
+            numbers += [value.detach(), *_summary_of(gradient)]
+        found[_words(changed)] = _rounded(torch.stack(numbers).double())
+    return found
 
 
 def _task(entry: Entry) -> Fingerprint:
@@ -285,11 +305,13 @@ def _task(entry: Entry) -> Fingerprint:
     outputs = _wave(task.output_shape(spec, 4), 0.7).sigmoid()
     images = _wave((4, *spec.shape), 1.3).sigmoid()
     found: Fingerprint = {}
-    for loss in (LossConfig(), LossConfig(0.1), LossConfig(class_weights="balanced")):
-        criterion = task.criterion(to_dict(loss), spec, labels).double()
+    for changed in WEIGHTED:
+        loss = resolve(LOSSES, {"name": task.loss, **changed})
+        criterion = task.criterion(loss, spec, labels).double()
         sums = [criterion.train(mode)(outputs, images, labels) for mode in (True, False)]
         numbers = [float(value) for mean, counts in sums for value in (mean, *counts)]
-        found[_words(to_dict(loss))] = _rounded(torch.tensor(numbers, dtype=torch.float64))
+        words = _words({key: value for key, value in loss.items() if key != "name"})
+        found[words] = _rounded(torch.tensor(numbers, dtype=torch.float64))
     return found
 
 

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnnlab.config.options import LossConfig, RunConfig, TrainerConfig
+from cnnlab.config import schema
+from cnnlab.config.options import RunConfig, TrainerConfig
 from cnnlab.data.dataset import ImageDataset, Images, Splits, overfit_splits
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment, BatchAugmentation
 from cnnlab.data.loading.chunks import steps_per_epoch
 from cnnlab.discovery import discover
+from cnnlab.registry import LOSSES
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
 from cnnlab.training.assemble import Assembly
@@ -72,6 +74,11 @@ class SmallDataset(ImageDataset):
         return self.splits
 
 
+def cross_entropy(**options: Any) -> dict[str, Any]:
+    """The default loss, complete, with these options."""
+    return schema.resolve(LOSSES, {"name": "cross_entropy", **options})
+
+
 @dataclass
 class Run:
     """One training run in a folder; calling ``fit`` again goes on from its last.ckpt."""
@@ -97,11 +104,12 @@ class Run:
     seed: int = 0
     precision: Any = "auto"
     devices: int = 1
-    loss: LossConfig = field(default_factory=LossConfig)
+    loss: dict[str, Any] = field(default_factory=cross_entropy)
     optimizer: Callable[[Any], Optimizer] = SGD
     schedule: Callable[[int, int], Schedule] = COSINE
     splits: Splits = SPLITS
     callbacks: tuple[pl.Callback, ...] = ()
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     logger: tuple[str, ...] = ()
     stream: TextIO = field(default_factory=io.StringIO)  # of its progress
     title: str = ""
@@ -136,6 +144,7 @@ class Run:
             seed=self.seed,
             batch_size=self.batch_size,
             logger={name: {} for name in self.logger},
+            metrics=self.metrics,
         )
 
     def fit(self) -> "Run":
@@ -191,6 +200,22 @@ class Run:
         ]
         timed = ("seconds", "images_per_second")
         return [{name: row[name] for name in row if name not in timed} for row in rows]
+
+
+class AccidentError(Exception):
+    pass
+
+
+class CrashAt(pl.Callback):
+    """Raises in the hook of that name, once training has done so many steps."""
+
+    def __init__(self, hook: str, step: int) -> None:
+        self.step = step
+        setattr(self, hook, self._crash)
+
+    def _crash(self, trainer, *_) -> None:
+        if trainer.global_step >= self.step:
+            raise AccidentError
 
 
 def assert_same(first: Any, second: Any) -> None:

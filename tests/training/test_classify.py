@@ -11,17 +11,26 @@ from small_run import SPEC, SPLITS
 from cnnlab.data.dataset import stratified_order
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.memory import MemoryBatches
+from cnnlab.training.losses import balanced_weights
 from cnnlab.training.optim import sgd
 from cnnlab.training.schedule import Constant
 from cnnlab.training.stopping import TrainingDivergedError
-from cnnlab.training.tasks.classify import ClassifyLoss, balanced_weights
+from cnnlab.training.tasks.classify import Classify
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.1, 0.2, 0.3, 0.4], [1.0, 3.0, 0.0, 0.0]])
 LABELS = torch.tensor([0, 1, 1])
 
 
-def measured(logits=LOGITS, targets=LABELS, training: bool = True, **options) -> list[float]:
-    criterion = ClassifyLoss(**options).train(training)
+def measured(
+    logits=LOGITS,
+    targets=LABELS,
+    training: bool = True,
+    class_weights=None,
+    name="cross_entropy",
+    **options,
+) -> list[float]:
+    criterion = Classify().criterion({"name": name, **options}, SPEC, LABELS).train(training)
+    criterion.loss.class_weights = class_weights
     loss, (right,) = criterion(logits, torch.empty(0), targets)
     return [loss.item(), right.item()]
 

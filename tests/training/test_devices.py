@@ -24,10 +24,10 @@ import torch
 from torch import nn
 sys.path.insert(0, {here!r})
 import small_run
-from cnnlab.config.options import LossConfig
 from cnnlab.data.dataset import Splits
 from functools import partial
 from cnnlab.data.augmentations.policies import RandAugment
+from cnnlab.training.callback_options import ema, grad_norm
 from cnnlab.training.optim import adam
 
 def plain(seed):
@@ -54,7 +54,9 @@ few = train.select(((train.labels > 0) | (torch.arange(len(train)) % 8 == 0)).no
 unbalanced = Splits(few, small_run.SPLITS.val, small_run.SPLITS.test, "1" * 12)
 GROUPS = partial(adam, weight_decay=0.1, no_decay=("bias",), lr_factors={{"1.*": 0.5}})
 clipped = dict(every=6, accumulate=2, gradient_clip=0.5)
-weighted = dict(splits=unbalanced, loss=LossConfig(0.1, "balanced"))
+balanced = small_run.cross_entropy(label_smoothing=0.1, class_weights="balanced")
+weighted = dict(splits=unbalanced, loss=balanced)
+averaged = dict(weighted, callbacks=(ema(decay=0.9), grad_norm()), metrics={{"top_k": {{"k": 2}}}})
 FITS = {{
     "plain": (plain, clipped),
     "adam": (plain, dict(optimizer=adam)),
@@ -63,6 +65,7 @@ FITS = {{
     "unused": (Unused, clipped),
     "thawed": (plain, dict(callbacks=(Thaw(),), optimizer=adam)),
     "options": (plain, dict(optimizer=GROUPS, overfit=2, accumulate=2, val_every=2)),
+    "averaged": (plain, averaged | clipped),
     "batch_norm": (small_run.network, dict(registered=(RandAugment(small_run.SPEC),))),
 }}
 
@@ -95,7 +98,10 @@ def last(folder: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["plain", "adam", "weighted", "weighted_accumulated", "unused", "thawed", "options"],
+    [
+        *("plain", "adam", "weighted", "weighted_accumulated"),
+        *("unused", "thawed", "options", "averaged"),
+    ],
 )
 def test_two_devices_equal_one(fits, name) -> None:
     """Without batch norm and dropout, which differ between devices by nature."""

@@ -8,14 +8,23 @@ import small_run
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import Callback
-from small_run import AUGMENT, SPEC, SPLITS, Run, assert_same, assert_same_run, network
+from small_run import (
+    AUGMENT,
+    SPEC,
+    SPLITS,
+    Run,
+    assert_same,
+    assert_same_run,
+    cross_entropy,
+    network,
+)
 from torch import nn
 
-from cnnlab.config.options import LossConfig
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.loading.chunks import ChunkLoader, Position
 from cnnlab.data.loading.memory import MemoryBatches, epoch_order, step_seed
 from cnnlab.training.loop import train_steps
+from cnnlab.training.losses import CrossEntropy
 from cnnlab.training.optim import adam, sgd
 from cnnlab.training.schedule import Cosine
 from cnnlab.training.tasks.classify import ClassifyLoss
@@ -120,7 +129,7 @@ def test_a_weighted_mean_is_that_of_the_whole_batch(
     rare = (labels > 0) | (torch.arange(len(labels)) % 8 == 0)
     splits = replace(SPLITS, train=SPLITS.train.select(rare.nonzero()[:, 0]))
     options = {"epochs": 2, "augment": None, "splits": splits}
-    options["loss"] = LossConfig(smoothing, "balanced")
+    options["loss"] = cross_entropy(label_smoothing=smoothing, class_weights="balanced")
     large = run("large", batch_size=16, **options).fit()
     parts = run("parts", batch_size=4, accumulate=4, **options).fit()
     assert torch.allclose(large.model[1].weight, parts.model[1].weight, rtol=0, atol=1e-6)
@@ -179,7 +188,9 @@ def test_the_loss_of_mixed_images_is_divided_by_their_number() -> None:
         model = network().train()
         optimizer = sgd(model.parameters())
         optimizer.param_groups[0]["initial_lr"] = 0.05
-        criterion = ClassifyLoss(0.0, torch.tensor([8.0, 1.0, 1.0, 1.0]))
+        loss = CrossEntropy(SPEC, SPLITS.train.labels)
+        loss.class_weights = torch.tensor([8.0, 1.0, 1.0, 1.0])
+        criterion = ClassifyLoss(loss)
 
         def measure(inputs, targets, model=model, criterion=criterion):
             return criterion(model(inputs), inputs, targets)

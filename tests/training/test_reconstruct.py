@@ -42,7 +42,7 @@ def test_pixels_said_again_cost_nothing_whatever_they_were_normalised_by():
 def test_a_weight_file_holds_the_model_alone():
     optimizer = sgd([nn.Parameter(torch.zeros(1))])
     task, model = Reconstruct(), nn.Linear(1, 1)
-    criterion = task.criterion({}, SPEC, torch.empty(0))
+    criterion = task.criterion({"name": "mse"}, SPEC, torch.empty(0))
     parts = (task, criterion, model, optimizer, Constant(1, 1), Position(1))
     module = TrainingModule(*parts, seed=0)
     assert list(module.state_dict()) == ["model.weight", "model.bias"]

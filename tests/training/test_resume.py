@@ -10,30 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import Callback
-from small_run import assert_same_run
+from small_run import AccidentError, CrashAt, assert_same_run
 
 from cnnlab.registry import CnnlabError
 from cnnlab.training.callbacks import EarlyStop
 from cnnlab.training.optim import adam
 from cnnlab.training.plateau import Plateau
-
-
-class AccidentError(Exception):
-    pass
-
-
-class CrashAt(Callback):
-    """Raises in the hook of that name, once training has done so many steps."""
-
-    def __init__(self, hook: str, step: int) -> None:
-        self.step = step
-        setattr(self, hook, self._crash)
-
-    def _crash(self, trainer, *_) -> None:
-        if trainer.global_step >= self.step:
-            raise AccidentError
-
 
 CRASHES = [
     ("on_train_batch_end", 3),  # before any checkpoint: from the start again

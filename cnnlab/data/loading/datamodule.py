@@ -101,6 +101,10 @@ class ImageData(pl.LightningDataModule):
         """The validation images in large batches."""
         return self._evaluation(self.splits.val)
 
+    def statistics_dataloader(self) -> EvalLoader:
+        """The training images in large batches, in their order and not augmented."""
+        return self._evaluation(self.splits.train)
+
     def test_dataloader(self) -> EvalLoader:
         """The test images in large batches."""
         return self._evaluation(self.splits.test)

@@ -1,13 +1,13 @@
-"""Which of K classes an image belongs to, by cross entropy."""
+"""Which of K classes an image belongs to."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnlab.registry import TASKS
+from cnnlab.config.schema import build
+from cnnlab.registry import LOSSES, TASKS
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
 
@@ -32,9 +32,7 @@ class Classify(Task):
         return n, spec.num_classes
 
     def criterion(self, loss: Mapping[str, Any], spec: ImageSpec, labels: Tensor) -> nn.Module:
-        balanced = loss["class_weights"] == "balanced"
-        weights = balanced_weights(labels, spec.num_classes) if balanced else None
-        return ClassifyLoss(loss["label_smoothing"], weights)
+        return ClassifyLoss(build(LOSSES, loss, spec, labels))
 
     def scores(self, outputs: Tensor, labels: Tensor) -> dict[str, float]:
         from sklearn.metrics import f1_score
@@ -49,37 +47,33 @@ class Classify(Task):
         pixels: Tensor,  # noqa: ARG002
         labels: Tensor,
         spec: ImageSpec,
-        run: str,
+        title: str,
     ) -> "Figure":
         from cnnlab.training.pictures.confusion import confusion_figure
 
         predicted = outputs.argmax(1).numpy()
-        title = f"{run}: test set"
         return confusion_figure(labels.numpy(), predicted, spec.class_names, title=title)
 
 
 class ClassifyLoss(nn.Module):
-    """Cross entropy of logits (N, K), and the number of right answers.
+    """The chosen loss of logits (N, K), and the number of right answers.
 
-    Label smoothing and class weights shape what is minimised (``train_loss``). Validation and
-    test losses are the plain cross entropy, so that runs with different losses compare.
+    The loss is what is minimised (``train_loss``). Validation and test losses are the plain cross
+    entropy, so that runs with different losses compare.
 
     Args:
-        class_weights: float32 (K,), see ``balanced_weights``.
+        loss: a component of ``LOSSES``.
     """
 
-    class_weights: Tensor | None
-
-    def __init__(self, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> None:
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
-        self.label_smoothing = label_smoothing
-        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.loss = loss
 
     @property
     def image_weights(self) -> Callable[[Tensor], Tensor] | None:
-        """Gives the weight of each image (N,) from labels (N,); None where all weigh alike."""
-        weights = self.class_weights
-        return None if weights is None else lambda labels: weights[labels]
+        """The loss's own; None where all images weigh alike."""
+        weights: Callable[[Tensor], Tensor] | None = getattr(self.loss, "image_weights", None)
+        return weights
 
     def forward(
         self,
@@ -94,16 +88,4 @@ class ClassifyLoss(nn.Module):
         right = (outputs.argmax(1) == classes).sum()
         if not self.training:
             return F.cross_entropy(outputs.float(), targets), [right]
-        loss = F.cross_entropy(
-            outputs, targets, self.class_weights, label_smoothing=self.label_smoothing
-        )
-        return loss, [right]
-
-
-def balanced_weights(labels: Tensor, num_classes: int) -> Tensor:
-    """Weight of each class, N / (K * images of the class): float32 (K,) from labels (N,).
-
-    A class without training images weighs as if it had one.
-    """
-    images = torch.bincount(labels, minlength=num_classes).clamp(min=1)
-    return len(labels) / (num_classes * images.float())
+        return self.loss(outputs, targets), [right]

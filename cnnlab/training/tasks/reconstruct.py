@@ -1,6 +1,6 @@
 """Learning without labels: the pixels themselves are the answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnlab.registry import TASKS, CnnlabError
+from cnnlab.config.schema import build
+from cnnlab.registry import LOSSES, TASKS, CnnlabError
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
 
@@ -21,6 +22,7 @@ class Reconstruct(Task):
     """Pixels (N, C, H, W) in 0..1; the best epoch errs least. The picture: some test images."""
 
     name = "reconstruct"
+    loss = "mse"
     output = "pixels"
     max_kept = 20
     picture = "reconstructions"
@@ -33,8 +35,8 @@ class Reconstruct(Task):
         """
         augment = config["data"].get("augment") or {}
         values = {
-            "loss.label_smoothing": config["loss"]["label_smoothing"],
-            "loss.class_weights": config["loss"]["class_weights"],
+            "loss.label_smoothing": config["loss"].get("label_smoothing"),
+            "loss.class_weights": config["loss"].get("class_weights"),
             "data.augment.mixup": augment.get("mixup"),
             "data.augment.cutmix": augment.get("cutmix"),
             "trainer.checkpoint": config["trainer"]["checkpoint"],
@@ -52,11 +54,13 @@ class Reconstruct(Task):
 
     def criterion(
         self,
-        loss: Mapping[str, Any],  # noqa: ARG002
+        loss: Mapping[str, Any],
         spec: ImageSpec,
-        labels: Tensor,  # noqa: ARG002
+        labels: Tensor,
     ) -> nn.Module:
-        return ReconstructLoss(spec)
+        if loss["name"] == self.loss:
+            return ReconstructLoss(spec)
+        return ReconstructLoss(spec, build(LOSSES, loss, spec, labels))
 
     def draw(
         self,
@@ -64,28 +68,33 @@ class Reconstruct(Task):
         pixels: Tensor,
         labels: Tensor,  # noqa: ARG002
         spec: ImageSpec,  # noqa: ARG002
-        run: str,
+        title: str,
     ) -> "Figure":
         from cnnlab.training.pictures.reconstructions import reconstruction_figure
 
-        return reconstruction_figure(pixels.numpy() / np.float32(255), outputs.numpy(), run)
+        return reconstruction_figure(pixels.numpy() / np.float32(255), outputs.numpy(), title)
 
 
 class ReconstructLoss(nn.Module):
-    """Mean squared error, per pixel and channel, of pixels in 0..1.
+    """Mean squared error, per pixel and channel, of pixels in 0..1, or another loss of them.
 
     The network sees normalised images, as every other, and answers in pixels. Augmented training
-    images are to be reconstructed as augmented.
+    images are to be reconstructed as augmented. Validation and test losses are the mean squared
+    error, whatever is minimised.
 
     Args:
         spec: whose ``mean`` and ``std`` the inputs were normalised by.
+        loss: what is minimised of outputs and pixels; None: the mean squared error.
     """
 
     mean: Tensor  # (C, 1, 1)
     std: Tensor
 
-    def __init__(self, spec: ImageSpec) -> None:
+    def __init__(
+        self, spec: ImageSpec, loss: Callable[[Tensor, Tensor], Tensor] | None = None
+    ) -> None:
         super().__init__()
+        self.loss = loss
         for name, values in zip(("mean", "std"), spec.normalisation(), strict=True):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
 
@@ -97,4 +106,6 @@ class ReconstructLoss(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """The error of outputs (N, C, H, W) in 0..1 against normalised inputs (N, C, H, W)."""
         pixels = inputs * self.std + self.mean
+        if self.loss is not None and self.training:
+            return self.loss(outputs.float(), pixels), []
         return F.mse_loss(outputs.float(), pixels), []
