@@ -14,7 +14,8 @@ from rich.text import Text
 from cnnlab.metrics import METRICS, metric_of_column, split_of
 from cnnlab.training.module import TrainingModule
 
-BAR, TIME_LEFT, NARROWEST = 24, 8, 6  # columns of the bar's parts; the least of a number's
+BAR, TIME_LEFT = 24, 8  # columns of the parts of the bar
+NARROWEST = {"epoch": 0, "lr": 8}  # columns of the table, where not 6
 COSTS = ("lr", "time", "images/s")  # what a narrow terminal does without, the last first
 
 
@@ -135,7 +136,10 @@ def _fitting(cells: Mapping[str, str], room: int) -> dict[str, int]:
 
     The order: epoch, train, val and costs.
     """
-    widths = {heading: max(len(heading), len(cell), NARROWEST) for heading, cell in cells.items()}
+    widths = {
+        heading: max(len(heading), len(cell), NARROWEST.get(heading, 6))
+        for heading, cell in cells.items()
+    }
     scores = [heading for heading in widths if heading not in ("epoch", *COSTS)]
     spare = [*reversed(COSTS), *sorted(scores, key=lambda heading: heading.startswith("val "))]
     while spare and sum(widths.values()) + 2 * (len(widths) - 1) > room:

@@ -1,4 +1,4 @@
-"""Runs put to use where their data are not, or that were started in another folder; many at once."""
+"""Runs put to use away from their data or from where they were started, and many at once."""
 
 import shutil
 from pathlib import Path
@@ -44,7 +44,9 @@ def test_several_runs_and_sweeps_from_another_folder(cnnlab, runs, tmp_path: Pat
         answer = cnnlab("test", *words)
         assert (answer.code, answer.err) == (0, "")
         lines = answer.out.splitlines()
-        assert [line[: len(score)] for line, score in zip(lines[::2], scores, strict=True)] == scores
+        assert [
+            line[: len(score)] for line, score in zip(lines[::2], scores, strict=True)
+        ] == scores
         assert lines[1::2] == [f"moved/runs/pets/{run.name}" for run in runs]
 
 
