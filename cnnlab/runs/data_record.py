@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,13 @@ class DataRecord:
     Attributes:
         classes: their names, in the order of the labels.
         parts: train, val and test.
-        spec: what the model was built for; None in records made before it was recorded.
+        spec: what the model was built for; no matter for what the data are. None in records made
+            before it was recorded.
     """
 
     classes: tuple[str, ...]
     parts: Mapping[str, Part]
-    spec: ImageSpec | None = None
+    spec: ImageSpec | None = field(default=None, compare=False)
 
     def write(self, folder: str | Path | RunDir) -> None:
         """Write data.json into a run folder."""

@@ -71,12 +71,16 @@ def summary(runs: Sequence[RunStatus]) -> Text:
 
 
 def as_page(runs: Sequence[RunStatus], out: Console) -> Group:
-    """The table with all columns that the console has room for; errors in full in any case."""
-    foldable = max([0, *(len(run.name) - NAME for run in runs)])
-    foldable_too = max([0, *(len(first_line(run.error)) - ERROR for run in runs)])
-    for without in WITHOUT:
+    """The table with the columns that the console has room for; errors in full in any case.
+
+    A name is folded only where no column that is left out would give it a line.
+    """
+    names = max([0, *(len(run.name) - NAME for run in runs)])
+    errors = max([0, *(len(first_line(run.error)) - ERROR for run in runs)])
+    forms = [(foldable, without) for foldable in (0, names) for without in WITHOUT]
+    for foldable, without in forms:
         table = as_table(runs, without)
-        folded = foldable + (0 if "error" in without else foldable_too)
+        folded = foldable + (0 if "error" in without else errors)
         if natural_width(out, table) - folded <= out.width:
             break
     listed = [Text(f"{run.name}: {first_line(run.error)}") for run in runs if run.error]
