@@ -30,8 +30,8 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
         out.print("not done:")
         for run in failed:
             state, status = state_of(run)
-            error = first_line(status.get("error") or "")
-            said = Text.assemble(run.name, "  ", (state, "red"), f"  {error}".rstrip())
+            reason = first_line(status.get("error") or "")
+            said = Text.assemble(run.name, "  ", (state, "red"), f"  {reason}".rstrip())
             out.print(Padding(said, (0, 0, 0, 2), expand=False))
         print(f"each folder holds status.json and log.txt: {failed[0]}")
     for folder in dict.fromkeys(run.path.parent for run in runs):
