@@ -76,7 +76,9 @@ def compare(
 
 
 def load_run(path: "str | Path | RunDir") -> "Run":
-    """A run's config, result and trained model in eval mode.
+    """A run's config, result, trained model in eval mode, and spec with the names of its classes.
+
+    None of them needs the run's data, which ``.dataset`` looks for when it is used.
 
     Raises:
         CnnlabError: no run there, no checkpoint yet, or a component that is not registered.

@@ -110,15 +110,17 @@ def train(
 
 
 @app.command("test")
-def evaluate_run(
-    run: Annotated[Path, typer.Argument(help="A finished run's folder.")], imports: Imports = None
+def evaluate_runs(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
+    imports: Imports = None,
 ) -> None:
-    """Evaluate a run on the test set, with its best-validation checkpoint."""
+    """Evaluate finished runs on the test set, with their best-validation checkpoints."""
     from cnnlab.discovery import discover
-    from cnnlab.inference.evaluate import evaluate, print_evaluation
+    from cnnlab.inference.evaluate import evaluate_all
 
     discover(imports or [])
-    print_evaluation(evaluate(run))
+    if not evaluate_all(runs):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -135,13 +137,13 @@ def compare(
     """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
     discover_named(imports)
     chosen = check_folder("--out", out)
-    from rich.console import Console
-
     from cnnlab.compare.compare import compare as compare_runs
-    from cnnlab.compare.report import print_report, report_folder, write_report
+    from cnnlab.compare.report import report_folder, write_report
+    from cnnlab.compare.terminal_table import print_report
+    from cnnlab.terminal import console
 
     comparison = compare_runs(runs)
-    print_report(comparison, Console())
+    print_report(comparison, console())
     folder = chosen or report_folder(runs)
     write_report(comparison, folder)
     print(folder)

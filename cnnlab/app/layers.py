@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 
 import torch
-from rich.console import Console
 from torch import nn
 
 from cnnlab.app.errors import as_chosen
@@ -17,6 +16,7 @@ from cnnlab.explain.layers.text import as_csv, as_json, as_markdown
 from cnnlab.models.stack.conv_stack import ConvStack
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
 from cnnlab.spec import ImageSpec
+from cnnlab.terminal import console
 from cnnlab.text import first_line
 
 _FORMATS = {"markdown": as_markdown, "csv": as_csv, "json": as_json}
@@ -108,6 +108,6 @@ def _spec(image: str) -> ImageSpec:
 
 def _print(table: LayerTable, form: str | None) -> None:
     if form is None:
-        print_layer_table(table, Console(highlight=False))
+        print_layer_table(table, console())
     else:
         print(_FORMATS[form](table))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cnnlab import terminal
 from cnnlab.app.option_table import (
     brief,
     component_rows,
@@ -46,7 +46,7 @@ def print_models(data: str | None) -> None:
         source = entry.paper.partition(",")[0]
         for name, config in [(entry.name, {"name": entry.name}), *_variants_of(entry, MODELS)]:
             table.add_row(name, *_costs(config, spec, source))
-    Console().print(table)
+    terminal.console().print(table)
 
 
 def print_data() -> None:
@@ -79,7 +79,7 @@ def _size(entry: Entry) -> str:
 
 
 def _print_options(registry: Registry, remark: Callable[[Entry], str] | None = None) -> None:
-    console = Console(highlight=False)
+    console = terminal.console()
     for entry in registry:
         print_heading(console, entry.name, first_paragraph(entry.component))
         lines = [f"[dim]{escape(entry.paper)}[/dim]"] if entry.paper else []

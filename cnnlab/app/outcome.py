@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from cnnlab.metrics import metric_of, show_scores
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import state_of
+from cnnlab.terminal import console
 from cnnlab.text import first_line
 
 PARTIAL = "; measured on a sample of the images (trainer.max_eval_steps)"
@@ -17,28 +18,29 @@ PARTIAL = "; measured on a sample of the images (trainer.max_eval_steps)"
 def print_outcome(runs: Sequence[RunDir]) -> bool:
     """Print it; whether every run is done."""
     failed = [run for run in runs if not run.is_done]
-    console = Console()
+    out = console()
     if len(runs) == 1 and not failed:
         try:
-            _print_one(runs[0], console)
+            _print_one(runs[0], out)
         except KeyError as error:  # of a result that was edited by hand
             print(f"{runs[0].result_file}: has no {error}")
     elif runs:
-        console.print(f"{len(runs) - len(failed)} of {len(runs)} runs done")
+        out.print(f"{len(runs) - len(failed)} of {len(runs)} runs done")
     if failed:
-        table = Table("run", "state", "error", title="not done", title_justify="left")
+        out.print("not done:")
         for run in failed:
             state, status = state_of(run)
-            table.add_row(run.name, state, Text(first_line(status.get("error") or "")))
-        console.print(table)
-        console.print(f"each folder holds status.json and log.txt: {failed[0]}", soft_wrap=True)
+            reason = first_line(status.get("error") or "")
+            said = Text.assemble(run.name, "  ", (state, "red"), f"  {reason}".rstrip())
+            out.print(Padding(said, (0, 0, 0, 2), expand=False))
+        print(f"each folder holds status.json and log.txt: {failed[0]}")
     for folder in dict.fromkeys(run.path.parent for run in runs):
         if len(runs) > 1:
             print(f"cnnlab compare {folder}")
     return not failed
 
 
-def _print_one(run: RunDir, console: Console) -> None:
+def _print_one(run: RunDir, out: Console) -> None:
     result = run.result()
     metric = metric_of(result)
     validation = f"validation {metric.label} {metric.show(result[f'val_{metric.column}'])}"
@@ -47,9 +49,9 @@ def _print_one(run: RunDir, console: Console) -> None:
         scores = f"test {show_scores(result, 'test')} {images} with {validation}"
     else:  # trainer.test=false
         scores = f"not tested; {validation} at epoch {result['best_epoch']}"
-    console.print(
+    out.print(
         f"{scores}; {result['train_seconds']:.1f} s of training in {result['precision']} "
         f"on {result['accelerator']}{PARTIAL if result.get('partial') else ''}",
-        highlight=False,
+        markup=False,
     )
     print(run.path)

@@ -1,8 +1,8 @@
 """Comparing run folders: one table, its statistics, a verdict and figures.
 
 Read ``compare.py`` first, then ``configurations.py`` (the columns that distinguish rows),
-``statistics.py`` and ``verdict.py`` (which differences are significant), ``report.py`` (table and
-files), ``figures.py`` and ``label_placement.py``.
+``statistics.py`` and ``verdict.py`` (which differences are significant), ``report.py`` (columns and
+files), ``terminal_table.py``, ``figures.py`` and ``label_placement.py``.
 """
 
 import os

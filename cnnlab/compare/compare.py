@@ -22,13 +22,12 @@ from cnnlab.compare.verdict import caveats, left_out, verdict
 from cnnlab.metrics import LOSS, METRICS, Metric, find_metric, split_of
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.flat import Flat
-from cnnlab.runs.run_dir import RunDir, find_runs
+from cnnlab.runs.run_dir import BESIDE_RUNS, RunDir, find_runs
 from cnnlab.text import plural
 
 EXPECTED = (
     "expected run folders (config.yaml, status.json, result.json) or folders with runs in them"
 )
-REPORTS = ("comparison", "comparisons")  # the folders of earlier reports
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _find(paths: list[str | Path | RunDir]) -> list[RunDir]:
     if not paths:
         raise CnnlabError(f"nothing to compare: no folder named; {EXPECTED}")
     empty = [str(path) for path in paths if not find_runs([path])]
-    reports = [path for path in empty if Path(path).name in REPORTS]  # as of runs/*
+    reports = [path for path in empty if Path(path).name in BESIDE_RUNS]
     if len(reports) < len(empty) or len(empty) == len(paths):
         raise CnnlabError(f"nothing to compare: no run in {', '.join(empty)}; {EXPECTED}")
     return find_runs(paths)

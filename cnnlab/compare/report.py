@@ -1,4 +1,4 @@
-"""The report of a comparison: a table on the terminal, and a folder of files."""
+"""The report of a comparison: its columns, and a folder of files."""
 
 import os
 import re
@@ -6,12 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
 from cnnlab.compare.compare import Comparison
 from cnnlab.metrics import METRICS, Metric, find_metric
@@ -28,29 +22,12 @@ COSTS = ("parameters", "MACs", "training time", "throughput")
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """One column of the table. ``cells`` of more than one part can be stacked."""
 
     heading: tuple[str, ...]
     cells: list[tuple[str, ...]]
     is_name: bool = False
-
-
-def print_report(comparison: Comparison, console: Console) -> None:
-    """Print the table in the widest form that fits the console, then notes and verdict."""
-    # Each narrower: intervals under their means, then small columns in pairs.
-    forms = [
-        _table(comparison, separator=" "),
-        _table(comparison, separator="\n"),
-        _table(comparison, separator="\n", paired=True),
-    ]
-    widths = [Measurement.get(console, console.options, table).maximum for table in forms]
-    fitting = [table for table, width in zip(forms, widths, strict=True) if width < console.width]
-    notes = [Text(f"Note: {note}.", style="yellow") for note in comparison.notes]
-    title = Text(f"\n{_title(comparison)}", style="bold")
-    table = fitting[0] if fitting else forms[-1]
-    caption = Text(_caption(comparison), style="dim")
-    console.print(Group(title, table, caption, *notes, Text(comparison.verdict)))
 
 
 def write_report(comparison: Comparison, folder: Path) -> list[Path]:
@@ -94,24 +71,26 @@ def report_folder(paths: Sequence[Path]) -> Path:
 
 def as_markdown(comparison: Comparison) -> str:
     """The table, notes and verdict as a markdown page."""
-    columns = _columns(comparison)
-    headings = [" ".join(column.heading) for column in columns]
+    shown = columns(comparison)
+    headings = [" ".join(column.heading) for column in shown]
     rows = [
         [" ".join(part for part in cell if part).replace("|", r"\|") for cell in row]
-        for row in zip(*(column.cells for column in columns), strict=True)
+        for row in zip(*(column.cells for column in shown), strict=True)
     ]
-    rule = ["---" if column.is_name else "---:" for column in columns]
+    rule = ["---" if column.is_name else "---:" for column in shown]
     lines = [f"| {' | '.join(row)} |" for row in (headings, rule, *rows)]
     notes = [f"- Note: {note}." for note in comparison.notes]
-    blocks = [f"# {_title(comparison)}", "\n".join(lines), _caption(comparison), "\n".join(notes)]
+    blocks = [f"# {title(comparison)}", "\n".join(lines), caption(comparison), "\n".join(notes)]
     return "\n\n".join([block for block in blocks if block] + [comparison.verdict]) + "\n"
 
 
-def _title(comparison: Comparison) -> str:
+def title(comparison: Comparison) -> str:
+    """``Comparison: 4 models on digits``."""
     return f"Comparison: {comparison.title}"
 
 
-def _caption(comparison: Comparison) -> str:
+def caption(comparison: Comparison) -> str:
+    """What the numbers are."""
     sample = " * measured on a sample of the images." if any(_on_samples(comparison)) else ""
     return f"{comparison.metric.caption}: {CAPTION}{sample}"
 
@@ -122,42 +101,12 @@ def _on_samples(comparison: Comparison) -> list[bool]:
     return [cell in (True,) for cell in table.get("partial", [False] * len(table))]
 
 
-def _table(comparison: Comparison, *, separator: str, paired: bool = False) -> Table:
-    columns = _columns(comparison)
-    if paired:
-        names = [column for column in columns if column.is_name]
-        n, test, val, *small = [column for column in columns if not column.is_name]
-        extra, small = small[: -len(COSTS)], small[-len(COSTS) :]
-        pairs = [_pair(*small[i : i + 2]) for i in range(0, len(small), 2)]
-        columns = [*names, n, test, val, *extra, *pairs]
-    table = Table(
-        box=SIMPLE_HEAD, padding=(0, 0 if paired else 1, 0, 1), pad_edge=False, show_edge=False
-    )
-    for column in columns:
-        heading = separator.join(column.heading)
-        if separator == "\n":  # optim.weight_decay takes two lines
-            heading = heading.replace(".", ".\n")
-        table.add_column(
-            heading,
-            justify="left" if column.is_name else "right",
-            overflow="fold",
-            no_wrap=not column.is_name,
-        )
-    for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*(Text(separator.join(part for part in cell if part)) for cell in row))
-    return table
-
-
-def _pair(first: _Column, second: _Column) -> _Column:
-    cells = [a + b for a, b in zip(first.cells, second.cells, strict=True)]
-    return _Column(first.heading + second.heading, cells)
-
-
-def _columns(comparison: Comparison) -> list[_Column]:
+def columns(comparison: Comparison) -> list[Column]:
+    """Those that name a configuration, then n, test and validation, then costs."""
     table, metric = comparison.table, comparison.metric
 
-    def single(heading: str, cells: list[str], *, is_name: bool = False) -> _Column:
-        return _Column((heading,), [(cell,) for cell in cells], is_name)
+    def single(heading: str, cells: list[str], *, is_name: bool = False) -> Column:
+        return Column((heading,), [(cell,) for cell in cells], is_name)
 
     names = [
         single(key, [as_typed(v, digits=6) for v in table[key]], is_name=True)
@@ -171,7 +120,7 @@ def _columns(comparison: Comparison) -> list[_Column]:
         single(
             "n", [f"{n}{'*' * partial}" for n, partial in zip(table["n"], samples, strict=True)]
         ),
-        _Column((f"test {metric.heading}",), tested),
+        Column((f"test {metric.heading}",), tested),
         single(f"val {metric.heading}", [metric.cell(v) for v in table[f"val_{metric.column}"]]),
         *(
             single(f"test {extra.heading}", [extra.cell(v) for v in table[f"test_{extra.column}"]])

@@ -1,5 +1,5 @@
 """A trained run put to use.
 
-Read ``load.py`` first (a run folder becomes config, result and model), then ``evaluate.py`` (the
-model on the test set again).
+Read ``load.py`` first (a run folder becomes config, result and model), then ``data.py`` (its data
+set found again) and ``evaluate.py`` (models on the test set again).
 """

@@ -2,25 +2,28 @@
 
 import math
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnnlab.config.extra_metrics import ExtraMetrics
-from cnnlab.data.dataset import Splits
+from cnnlab.data.dataset import ImageDataset, Splits
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.memory import MemoryBatches
+from cnnlab.inference.data import find_dataset, require_same_images
 from cnnlab.inference.load import Run, load_run, naming
 from cnnlab.metrics import metric_of, show_scores
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_result, read_status
 from cnnlab.runs.data_record import DataRecord, difference
-from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.run_dir import BESIDE_RUNS, RunDir, find_runs
 from cnnlab.runs.state import RunState
 from cnnlab.runs.status import state_of
-from cnnlab.text import first_line
+from cnnlab.text import first_line, plural
 
 TOLERANCE = 0.02  # of the primary metric, between devices and precisions
 
@@ -42,14 +45,17 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         raise CnnlabError(
             f"{folder} is not finished (it is {state}{error}); `cnnlab train` continues it"
         )
-    run = load_run(folder, same_test_set=True)
+    run = load_run(folder)
+    with naming(folder.config_file):
+        dataset = find_dataset(folder, run.config, same_test_set=True)
+        require_same_images(folder, run.spec, dataset.spec)
     with naming(folder.result_file):
         metric_of(run.result)
         best_epoch = run.result["best_epoch"]
-    task, spec = run.config.task, run.dataset.spec
+    task, spec = run.config.task, dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    splits = load_images(run.dataset, device)
-    _require_same_test_set(run, splits)
+    splits = load_images(dataset, device)
+    _require_same_test_set(run, dataset, splits)
     images = splits.test
     batches = MemoryBatches(images, spec, device)
     batch_size = eval_batch_size(spec, run.config.batch_size)  # as in training
@@ -80,13 +86,56 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     }
 
 
-def _require_same_test_set(run: Run, splits: Splits) -> None:
+def evaluate_all(paths: Sequence[str | Path | RunDir]) -> bool:
+    """Evaluate the finished runs at or below ``paths`` and print their scores; whether all could.
+
+    Unfinished ones among several are counted; what keeps one from being evaluated is printed.
+
+    Raises:
+        CnnlabError: there is no run at one of the paths, none is finished, or the only one cannot
+            be evaluated.
+    """
+    folders = _find(paths)
+    if len(folders) == 1:
+        print_evaluation(evaluate(folders[0]))
+        return True
+    states = [state_of(folder)[0] for folder in folders]
+    left_out = Counter(str(state) for state in states if state is not RunState.DONE)
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(left_out.items()))
+    unfinished = f"{plural(left_out.total(), 'unfinished run')} left out ({counts})"
+    if left_out.total() == len(folders):
+        raise CnnlabError(f"nothing to test: {unfinished}; `cnnlab train` continues them")
+    could_all = True
+    for folder, state in zip(folders, states, strict=True):
+        if state is RunState.DONE:
+            try:
+                print_evaluation(evaluate(folder))
+            except CnnlabError as error:
+                could_all = False
+                print(f"cnnlab: {error}", file=sys.stderr)
+    if left_out:
+        print(unfinished, file=sys.stderr)
+    return could_all
+
+
+def _find(paths: Sequence[str | Path | RunDir]) -> list[RunDir]:
+    """The runs at or below each path, each once; of several paths, not those of reports."""
+    found: dict[Path, RunDir] = {}
+    for path in paths:
+        runs = find_runs([path])
+        if not runs and not (len(paths) > 1 and Path(path).name in BESIDE_RUNS):
+            runs = [RunDir.open(path)]  # or says what there is instead
+        found |= {run.path.resolve(): run for run in runs}
+    return list(found.values())
+
+
+def _require_same_test_set(run: Run, dataset: ImageDataset, splits: Splits) -> None:
     """Check that the test images are those that the run was tested on, as far as it says.
 
     Raises:
         CnnlabError: they are others, or training images may have come among them.
     """
-    now, recorded = DataRecord.of(run.dataset, splits), DataRecord.read(run.folder)
+    now, recorded = DataRecord.of(dataset, splits), DataRecord.read(run.folder)
     if now is not None and recorded is not None:
         if recorded.parts["test"] != now.parts["test"]:
             raise CnnlabError(f"{run.folder}: its data have changed: {difference(recorded, now)}")

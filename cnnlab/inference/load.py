@@ -1,7 +1,7 @@
 """Loading a run from its folder: its config, its result, its trained model."""
 
 import contextlib
-import sys
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,34 +14,44 @@ from cnnlab.config.options import LISTS, RunConfig
 from cnnlab.config.parse import parse
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
-from cnnlab.data.sets.earlier_folder import as_version_1
-from cnnlab.data.sets.folder import Folder
 from cnnlab.discovery import discover
+from cnnlab.inference.data import find_dataset, recorded_spec
 from cnnlab.registry import DATASETS, EXTRA_METRICS, LOSSES, MODELS, CnnlabError
-from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.read_file import DamagedFileError, reason
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import best_weights
+from cnnlab.spec import ImageSpec
 
 
 @dataclass(frozen=True)
 class Run:
-    """A loaded run. ``model`` has the weights of best.ckpt and is in eval mode, on the CPU."""
+    """A loaded run.
+
+    Attributes:
+        config: without callbacks, with the default loggers.
+        spec: the images that the model takes, and the names of its classes.
+        model: with the weights of best.ckpt, in eval mode, on the CPU.
+    """
 
     folder: RunDir
     config: RunConfig
     result: dict[str, Any]
-    dataset: ImageDataset
+    spec: ImageSpec
     model: nn.Module
 
+    @functools.cached_property
+    def dataset(self) -> ImageDataset:
+        """Its data set, looked for when it is first used; a change since the run is said.
 
-def load_run(path: str | Path | RunDir, *, same_test_set: bool = False) -> Run:
-    """Load a run from its folder alone; ``config`` has no callbacks, the default loggers, and
-    the run's metrics where all of them are registered here.
+        Raises:
+            CnnlabError: its files are not there, or have other classes.
+        """
+        with naming(self.folder.config_file):
+            return find_dataset(self.folder, self.config)
 
-    Args:
-        same_test_set: refuse data of which it is known, before they are loaded, that other images
-            are in the test set than in the run's; else a change is only said.
+
+def load_run(path: str | Path | RunDir) -> Run:
+    """Load a run from its folder alone, without its data set.
 
     Raises:
         CnnlabError: there is no run, it has no checkpoint yet, or a component is not registered.
@@ -56,13 +66,13 @@ def load_run(path: str | Path | RunDir, *, same_test_set: bool = False) -> Run:
         if all(name in EXTRA_METRICS for name in saved.get("metrics", ())):
             kept["metrics"] = saved.get("metrics", {})
         config = parse(kept)
-        dataset = _dataset(folder, config, saved, same_test_set=same_test_set)
+        spec = recorded_spec(folder, config) or find_dataset(folder, config).spec
         with torch.device("meta"):  # nothing is allocated for a config that was edited by hand
-            shapes = build(MODELS, config.model, dataset.spec).state_dict()
+            shapes = build(MODELS, config.model, spec).state_dict()
         _require_fit(folder, weights, shapes)
-        model: nn.Module = build(MODELS, config.model, dataset.spec)
+        model: nn.Module = build(MODELS, config.model, spec)
     model.load_state_dict(weights)
-    return Run(folder, config, folder.result(), dataset, model.eval())
+    return Run(folder, config, folder.result(), spec, model.eval())
 
 
 @contextlib.contextmanager
@@ -94,22 +104,6 @@ def _require_fit(
                 f"{folder.best_checkpoint}: holds the weights of another network than "
                 f"{folder.config_file.name} describes ({name}: {there}, expected {wanted})"
             )
-
-
-def _dataset(
-    folder: RunDir, config: RunConfig, saved: Mapping[str, Any], *, same_test_set: bool
-) -> ImageDataset:
-    """The run's data set, whose classes are those that the model was trained on."""
-    dataset: ImageDataset = build(DATASETS, config.data)
-    if isinstance(dataset, Folder) and "proportions" not in saved["data"]:
-        return as_version_1(dataset, config.data["subset"])
-    now, recorded = DataRecord.of(dataset), DataRecord.read(folder)
-    if now is not None and recorded is not None and (change := difference(recorded, now)):
-        is_other = same_test_set and recorded.parts["test"] != now.parts["test"]
-        if is_other or recorded.classes != now.classes:
-            raise CnnlabError(f"{folder}: its data have changed: {change}")
-        print(f"{folder}: its data have changed: {change}", file=sys.stderr)
-    return dataset
 
 
 def _require_components(folder: RunDir, config: dict[str, Any]) -> None:

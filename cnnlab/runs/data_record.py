@@ -3,20 +3,22 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.durable import write_text
 from cnnlab.runs.read_file import DamagedFileError, read_mapping
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.spec import ImageSpec
 from cnnlab.text import plural, shortened
 
 if TYPE_CHECKING:
     from cnnlab.data.dataset import ImageDataset, Splits
 
 PARTS = ("train", "val", "test")
+SIZES = ("channels", "height", "width", "num_classes")
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,21 @@ class DataRecord:
     Attributes:
         classes: their names, in the order of the labels.
         parts: train, val and test.
+        spec: what the model was built for; no matter for what the data are. None in records made
+            before it was recorded.
     """
 
     classes: tuple[str, ...]
     parts: Mapping[str, Part]
+    spec: ImageSpec | None = field(default=None, compare=False)
 
     def write(self, folder: str | Path | RunDir) -> None:
         """Write data.json into a run folder."""
         parts = {name: vars(part) for name, part in self.parts.items()}
-        content = json.dumps({"classes": self.classes, "parts": parts}, indent=1)
-        write_text(RunDir(Path(folder)).data_file, content + "\n")
+        content: dict[str, object] = {"classes": self.classes, "parts": parts}
+        if self.spec is not None:
+            content["images"] = {name: getattr(self.spec, name) for name in (*SIZES, "mean", "std")}
+        write_text(RunDir(Path(folder)).data_file, json.dumps(content, indent=1) + "\n")
 
     @classmethod
     def read(cls, folder: str | Path | RunDir) -> "DataRecord | None":
@@ -71,11 +78,13 @@ class DataRecord:
             }
             if not isinstance(content["classes"], list):
                 raise TypeError
+            classes = tuple(map(str, content["classes"]))
+            spec = _spec(content["images"], classes) if "images" in content else None
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise DamagedFileError(
-                f"{file}: does not hold classes, and count and digest of {', '.join(PARTS)}"
+                f"{file}: does not hold classes, sizes, and count and digest of {', '.join(PARTS)}"
             ) from error
-        return cls(tuple(map(str, content["classes"])), parts)
+        return cls(classes, parts, spec)
 
     @classmethod
     def of(cls, dataset: "ImageDataset", splits: "Splits | None" = None) -> "DataRecord | None":
@@ -87,13 +96,30 @@ class DataRecord:
         known = dataset.part_digests(splits)
         if known is None:
             return None
-        return cls(dataset.spec.class_names, {name: Part(*known[name]) for name in PARTS})
+        parts = {name: Part(*known[name]) for name in PARTS}
+        return cls(dataset.spec.class_names, parts, dataset.spec)
 
     @property
     def digest(self) -> str:
         """12 hexadecimal digits of all of it."""
         text = json.dumps([self.classes, {name: vars(p) for name, p in self.parts.items()}])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _spec(images: Mapping[str, Any], classes: tuple[str, ...]) -> ImageSpec:
+    """The spec that a record holds.
+
+    Raises:
+        ValueError, TypeError, KeyError: it holds none.
+    """
+    sizes = {name: images[name] for name in SIZES}
+    mean, std = (tuple(map(float, images[name])) for name in ("mean", "std"))
+    spec = ImageSpec(**sizes, class_names=classes, mean=mean, std=std)
+    whole = all(type(size) is int and size > 0 for size in sizes.values())
+    fits = len(classes) in (0, spec.num_classes)
+    if not whole or not fits or {len(mean), len(std)} - {0, spec.channels}:
+        raise ValueError
+    return spec
 
 
 def check_unchanged(

@@ -22,6 +22,8 @@ from cnnlab.runs.state import RunState
 if TYPE_CHECKING:
     import pandas as pd
 
+BESIDE_RUNS = ("comparison", "comparisons", "search")  # folders of reports: what runs/* names too
+
 
 class RunDir:
     """The folder of one run: the paths of its files, and how they are read and written."""

@@ -1,6 +1,7 @@
 """What is done in a run's folder before it is trained: what is left of it is put in order."""
 
 import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -41,7 +42,8 @@ def begin(job: Job) -> list[str]:
     folder.write_config(job.config.to_dict())
     now = time.time()
     state = {"state": RunState.RUNNING, "started": now, "error": None, "traceback": None}
-    folder.update_status(**state, **facts(job), imports=named_imports())
+    origin = {"imports": named_imports(), "directory": os.getcwd()}
+    folder.update_status(**state, **facts(job), **origin)
     return lines
 
 

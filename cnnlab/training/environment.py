@@ -1,4 +1,4 @@
-"""env.json: what a run ran on."""
+"""What a run runs on: env.json, and the line before the training."""
 
 import os
 import platform
@@ -10,6 +10,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+
+from cnnlab.data.dataset import Splits
+from cnnlab.runs.job import Job
+from cnnlab.text import si
 
 PACKAGES = ("cnnlab", "torch", "torchvision", "lightning", "hydra-core", "numpy", "scikit-learn")
 
@@ -29,6 +33,17 @@ def describe(trainer: pl.Trainer) -> dict[str, Any]:
         "git": _git(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def describe_run(job: Job, splits: Splits, trainer: pl.Trainer) -> str:
+    """``lenet5, 61.7k parameters; digits, 1,197 training images; cpu, 32-true``."""
+    device = trainer.strategy.root_device.type
+    several = f"{trainer.num_devices} x " if trainer.num_devices > 1 else ""
+    return (
+        f"{job.choices['model']}, {si(job.cost.params)} parameters; "
+        f"{job.config.data['name']}, {len(splits.train):,} training images; "
+        f"{several}{device}, {trainer.precision}"
+    )
 
 
 def _version(package: str) -> str | None:

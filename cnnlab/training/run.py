@@ -9,9 +9,9 @@ from cnnlab.data.dataset import overfit_splits
 from cnnlab.data.loading.load import accelerator_device, load_images
 from cnnlab.runs.data_record import check_unchanged
 from cnnlab.runs.job import Job
-from cnnlab.training import transfer
+from cnnlab.training import progress, transfer
 from cnnlab.training.assemble import assemble
-from cnnlab.training.environment import describe
+from cnnlab.training.environment import describe, describe_run
 from cnnlab.training.lightning_bridge import finish_loggers
 from cnnlab.training.record import record
 from cnnlab.training.stopping import StopRequest
@@ -54,6 +54,7 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     )
     module, data, trainer = wiring.module, wiring.data, wiring.trainer
     if trainer.is_global_zero:
+        progress.announce(job.title, describe_run(job, splits, trainer))
         run_dir.write_env(describe(trainer))
         data_record.write(run_dir)
     last = run_dir.last_checkpoint if run_dir.last_checkpoint.is_file() else None

@@ -119,6 +119,8 @@ def test_every_option_is_listed_with_its_documentation(
     capsys, monkeypatch, columns, show, registries
 ):
     monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # elsewhere no line is wrapped
+    monkeypatch.setenv("TERM", "dumb")
     show()
     page = capsys.readouterr().out
     assert max(map(len, page.splitlines())) <= int(columns)

@@ -7,7 +7,8 @@ from rich.console import Console
 
 from cnnlab.compare.compare import compare
 from cnnlab.compare.figures import cost_figure, curves_figure
-from cnnlab.compare.report import as_markdown, print_report, write_report
+from cnnlab.compare.report import as_markdown, write_report
+from cnnlab.compare.terminal_table import print_report
 from cnnlab.metrics import ACCURACY, PIXEL_ERROR
 
 

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from cnnlab.compare.compare import compare
-from cnnlab.compare.report import as_markdown, print_report, report_folder, write_report
+from cnnlab.compare.report import as_markdown, report_folder, write_report
+from cnnlab.compare.terminal_table import print_report
 from cnnlab.registry import CnnlabError
 
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from cnnlab.data import Digits, Synthetic
 from cnnlab.runs.data_record import DataRecord, Part, difference
 from cnnlab.runs.read_file import DamagedFileError
+from cnnlab.spec import ImageSpec
 
 RECORD = DataRecord(
     ("cat", "dog"), {"train": Part(70, "a" * 12), "val": Part(15, "b" * 12), "test": Part(15, "c")}
@@ -16,6 +18,23 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     RECORD.write(tmp_path)
     assert DataRecord.read(tmp_path) == RECORD
     assert difference(RECORD, RECORD) is None
+
+
+def test_the_size_of_the_images_is_recorded_and_checked(tmp_path: Path) -> None:
+    spec = ImageSpec(3, 8, 6, 2, ("cat", "dog"), mean=(0.1, 0.2, 0.3), std=(1 / 3,) * 3)
+    DataRecord(RECORD.classes, RECORD.parts, spec).write(tmp_path)
+    read = DataRecord.read(tmp_path)
+    assert read is not None
+    assert read.spec == spec
+    content = json.loads((tmp_path / "data.json").read_text())
+    for damage in (
+        {"channels": 0}, {"height": 1.5}, {"width": True}, {"num_classes": 3}, {"mean": [1, 2]},
+        {"std": None}, {"std": [1, 2, "x"]},
+    ):  # fmt: skip
+        damaged = {**content, "images": content["images"] | damage}
+        (tmp_path / "data.json").write_text(json.dumps(damaged))
+        with pytest.raises(DamagedFileError, match="does not hold classes, sizes"):
+            DataRecord.read(tmp_path)
 
 
 @pytest.mark.parametrize(

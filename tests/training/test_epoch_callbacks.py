@@ -10,6 +10,7 @@ from small_run import Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from cnnlab.training.callbacks import EarlyStop
+from cnnlab.training.progress import _cells, _fitting, _line, _numbers, announce
 from cnnlab.training.trainer import lightning_precision
 
 HEADER = "epoch,step,train_loss,train_acc,val_loss,val_acc,lr,seconds,images_per_second"
@@ -88,18 +89,59 @@ def test_one_line_per_epoch_without_a_terminal(run) -> None:
         assert re.search(r"lr [\d.e-]+  [\d.]+ s  [\d,]+ images/s$", line)
 
 
-def test_bar_on_a_terminal(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
+def test_a_table_of_epochs_above_a_bar_on_a_terminal(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar has its epoch, is gone at the end, and leaves a line an epoch, all within 80."""
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    rows = run(chunk_steps=5, stream=stream).fit().rows()
-    text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", stream.getvalue())
-    assert "epoch 1/3" in text
-    last = text.rstrip().splitlines()[-1]
-    assert last.startswith("epoch 3/3")
-    assert f"loss {rows[-1]['train_loss']:.4f}" in last
-    assert f"val loss {rows[-1]['val_loss']:.4f} acc {rows[-1]['val_acc']:.2%}" in last
-    assert re.search(r"\d:\d\d$", last)  # time left
+    title = "2/12 a_run_with_a_name_longer_than_the_terminal_is_wide_" + 30 * "x"
+    rows = run(chunk_steps=5, stream=stream, title=title).fit().rows()
+    drawn = re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue())
+    drawn = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "\n", drawn)
+    lines = [line.strip() for line in drawn.splitlines() if line.strip()]
+    assert max(map(len, lines)) <= 80
+    assert "…" not in drawn
+    bars = [line for line in lines if "━" in line]
+    assert all(re.match(r"epoch [123]/3 ", bar) for bar in bars)
+    loss = rf"train loss {rows[-1]['train_loss']:.4f} acc {rows[-1]['train_acc']:.2%}"
+    assert re.search(rf"{loss} [-\d:]+$", bars[-1])  # then the time left
+    table = [line.split() for line in lines if "━" not in line]
+    heading = "epoch train loss train acc val loss val acc lr time images/s"
+    assert table[0] == heading.split()
+    for number, (cells, row) in enumerate(zip(table[1:], rows, strict=True), 1):
+        losses = [f"{row['train_loss']:.4f}", f"{row['train_acc']:.2%}"]
+        losses += [f"{row['val_loss']:.4f}", f"{row['val_acc']:.2%}"]
+        assert cells[:5] == [f"{number}/3", *losses]
+        assert float(cells[5]) == pytest.approx(row["lr"], rel=0.01)
+    assert stream.getvalue().rstrip().endswith("\x1b[2K")  # the bar is taken away
+
+
+def test_a_narrow_terminal_leaves_out_whole_columns() -> None:
+    row = {"epoch": 7, "step": 1, "train_loss": 0.5, "train_acc": 0.5, "val_loss": 0.25}
+    row |= {"val_acc": 0.75, "lr": 8.56e-05, "seconds": 100, "images_per_second": 1234.5}
+    cells = _cells(row, 100)
+    assert " ".join(cells.values()) == "7/100 0.5000 50.00% 0.2500 75.00% 8.56e-05 100.0 s 1,234"
+    for columns, shown in (
+        (80, ["epoch", "train loss", "train acc", "val loss", "val acc", "lr", "time", "images/s"]),
+        (60, ["epoch", "train loss", "train acc", "val loss", "val acc", "lr"]),
+        (40, ["epoch", "train acc", "val loss", "val acc"]),
+        (30, ["epoch", "val loss", "val acc"]),
+    ):
+        widths = _fitting(cells, columns)
+        assert list(widths) == shown
+        lines = [_line(texts, widths) for texts in (widths, [cells[name] for name in widths])]
+        assert len(lines[0]) == len(lines[1]) <= columns
+    assert _numbers(row, "train", 28) == "train loss 0.5000 acc 50.00%"
+    assert _numbers(row, "train", 27) == "train loss 0.5000"
+
+
+def test_what_is_trained_is_said_before_it() -> None:
+    """On a terminal below the run's name: both fit into 80 columns."""
+    terminal, other = Terminal(), io.StringIO()
+    for stream in (terminal, other):
+        announce("2/12 mlp-0a1b2c3d", "mlp, 1.0k parameters; digits", stream)
+    assert terminal.getvalue() == "2/12 mlp-0a1b2c3d\nmlp, 1.0k parameters; digits\n"
+    assert other.getvalue() == "2/12 mlp-0a1b2c3d: mlp, 1.0k parameters; digits\n"
 
 
 def test_nothing_else_is_printed(run, capfd: pytest.CaptureFixture[str], caplog) -> None:

@@ -63,13 +63,17 @@ class Folder(ImageDataset):
         layout, split = remembered(("folder", self.root), lambda: _found(self.root))
         names = tuple(sorted(layout.parts["train"]))
         self.classes, self.passed_over = layout.parts, layout.passed_over
-        # Known before any picture is decoded, and the same for every split: -1..1.
-        half = (0.5,) * channels
-        self.spec = ImageSpec(channels, size, size, len(names), names, mean=half, std=half)
+        self.spec = self.spec_of(names, size=size, channels=channels)
         self.proportions: Literal["keep", "squeeze"] = proportions
         self.skip_broken = skip_broken
         self.augment = augment
         self.use(split, subset)
+
+    @staticmethod
+    def spec_of(names: tuple[str, ...], *, size: int, channels: int) -> ImageSpec:
+        """That of pictures in classes of these names, without a look at them."""
+        half = (0.5,) * channels  # to -1..1, whatever the split
+        return ImageSpec(channels, size, size, len(names), names, mean=half, std=half)
 
     def use(self, parts: Mapping[str, Labelled], subset: int | None) -> None:
         """Take these files and labels as train, val and test, of train only a subset."""

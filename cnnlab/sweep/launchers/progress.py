@@ -49,7 +49,7 @@ class SweepProgress:
                 f"  {row.name}  {_progress(row)}  {_validation(row)}" for row in rows[:MAX_LINES]
             ]
             lines += [f"  and {len(rows) - MAX_LINES} more"] if len(rows) > MAX_LINES else []
-            text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+            text = Text("\n".join(lines), overflow="fold")
             self._live.update(Group(self._bar.get_renderable(), text), refresh=True)
             return
         for row in rows:

@@ -4,6 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from cnnlab.training.pictures.class_names import drawable
+
 PER_ROW = 10  # pairs side by side
 
 
@@ -28,7 +30,9 @@ def reconstruction_figure(
     figure = Figure(
         figsize=(0.9 * columns + 0.5, 0.55 + 0.97 * rows), dpi=120, layout="constrained"
     )
-    figure.suptitle(f"{title or 'Reconstructions'}\noriginals over reconstructions", fontsize=10)
+    figure.suptitle(
+        f"{drawable(title) or 'Reconstructions'}\noriginals over reconstructions", fontsize=10
+    )
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()

@@ -1,0 +1,71 @@
+"""A comparison on the terminal: the table in the widest form that fits, notes and verdict."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from cnnlab.compare.compare import Comparison
+from cnnlab.compare.report import COSTS, Column, caption, columns, title
+from cnnlab.terminal import natural_width
+
+NAME = 24  # columns to which a longer configuration is folded, at most
+ELSEWHERE = " Costs are in results.csv: the terminal is too narrow."
+
+
+def print_report(comparison: Comparison, console: Console) -> None:
+    """Print the table in the widest form that fits the console, then notes and verdict."""
+    every = columns(comparison)
+    names = [column for column in every if column.is_name]
+    numbers = [column for column in every if not column.is_name]
+    measured, costs = numbers[: -len(COSTS)], numbers[-len(COSTS) :]
+    pairs = [_pair(*costs[i : i + 2]) for i in range(0, len(costs), 2)]
+    label = Column(("configuration",), [(label,) for label in comparison.labels], is_name=True)
+    # Each narrower: intervals under their means, small columns in pairs, a configuration in one
+    # column that can be folded, no costs.
+    forms = [
+        _table(every, separator=" "),
+        _table(every, separator="\n"),
+        _table([*names, *measured, *pairs], separator="\n", gap=0),
+        _table([label, *measured, *pairs], separator="\n", gap=0, leading=1),
+        _table([label, *measured], separator="\n", gap=0, leading=1),
+    ]
+    foldable = max(0, max(map(len, comparison.labels)) - NAME)
+    widths = [natural_width(console, table) - (foldable if table.leading else 0) for table in forms]
+    fitting = [table for table, width in zip(forms, widths, strict=True) if width <= console.width]
+    table = fitting[0] if fitting else forms[-1]
+    said = caption(comparison) + (ELSEWHERE if table is forms[-1] else "")
+    notes = [Text(f"Note: {note}.", style="yellow") for note in comparison.notes]
+    heading = Text(f"\n{title(comparison)}", style="bold")
+    console.print(Group(heading, table, Text(said, style="dim"), *notes, Text(comparison.verdict)))
+
+
+def _table(shown: Sequence[Column], *, separator: str, gap: int = 1, leading: int = 0) -> Table:
+    """Args:
+    separator: between the parts of a cell.
+    gap: between columns, in addition to the space that the box draws.
+    leading: empty lines between rows.
+    """
+    table = Table(
+        box=SIMPLE_HEAD, padding=(0, gap, 0, 1), pad_edge=False, show_edge=False, leading=leading
+    )
+    for column in shown:
+        heading = separator.join(column.heading)
+        if separator == "\n":  # optim.weight_decay takes two lines
+            heading = heading.replace(".", ".\n")
+        table.add_column(
+            heading,
+            justify="left" if column.is_name else "right",
+            overflow="fold",
+            no_wrap=not column.is_name,
+        )
+    for row in zip(*(column.cells for column in shown), strict=True):
+        table.add_row(*(Text(separator.join(part for part in cell if part)) for cell in row))
+    return table
+
+
+def _pair(first: Column, second: Column) -> Column:
+    cells = [a + b for a, b in zip(first.cells, second.cells, strict=True)]
+    return Column(first.heading + second.heading, cells)
