@@ -34,7 +34,7 @@ HYDRA = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 def main() -> None:
-    """Entry point. Exit code 2 for the user's mistakes, 1 for failures."""
+    """Run a command. Exit code 2 for the user's mistakes, 1 for failures, 130 for Ctrl-C."""
     try:
         app()
     except CnnlabError as error:
@@ -42,9 +42,6 @@ def main() -> None:
             raise
         print(f"cnnlab: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
-        sys.exit(130)
 
 
 def _version(wanted: bool) -> None:
@@ -101,7 +98,11 @@ def train(
     elif plan:
         command.plan(words, multirun=multirun)
     else:
-        runs = command.train(words, multirun=multirun, verbose=verbose)
+        try:
+            runs = command.train(words, multirun=multirun, verbose=verbose)
+        except KeyboardInterrupt as stop:  # of which typer would say nothing
+            print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
+            raise typer.Exit(130) from stop
         from cnnlab.app.outcome import print_outcome
 
         if not print_outcome(runs):
@@ -182,16 +183,3 @@ app.command()(models)
 app.command()(layers)
 app.command("data")(data_sets)
 app.command()(completion)
-
-
-@app.command(hidden=True, context_settings=HYDRA)
-def complete(context: typer.Context) -> None:
-    """Candidates for the last of the given words, one a line; what the scripts call."""
-    from cnnlab.app.completion import candidates
-
-    commands = [
-        c.name or c.callback.__name__
-        for c in app.registered_commands
-        if not c.hidden and c.callback
-    ]
-    print("\n".join(candidates(context.args, commands)))

@@ -32,7 +32,7 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
             table.add_row(run.name, state, Text(first_line(status.get("error") or "")))
         console.print(table)
         console.print(f"each folder holds status.json and log.txt: {failed[0]}", soft_wrap=True)
-    for folder in dict.fromkeys(run.path.parent for run in runs):
+    for folder in dict.fromkeys(run.path.parent for run in runs if run.is_done):
         if len(runs) > 1:
             print(f"cnnlab compare {folder}")
     return not failed
