@@ -92,7 +92,7 @@ def train(
     if arguments.wants_help:
         from cnnlab.app.help import print_train_help
 
-        print_train_help()
+        print_train_help(words)
     elif arguments.questions:
         command.show(words, arguments.questions, multirun=multirun)
     elif plan:
@@ -169,11 +169,13 @@ def bench(
 
     By default of an MLP with batch norm (standard) or of lenet5 (bare), on MNIST.
     """
+    from cnnlab.app.arguments import refuse_repeated
     from cnnlab.app.bench import choose
     from cnnlab.bench.bench import bench as measure
     from cnnlab.discovery import discover
 
     discover(imports or [])
+    refuse_repeated(words or [])
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
