@@ -22,9 +22,7 @@ _cnnlab_complete() {
     [[ -z "$word" ]] && typed+=("")
     # readline replaces only what follows the last = or :, so drop what stands before it; behind an
     # opening quotation mark it replaces all
-    if [[ "$word" == [\\"\\']* ]]; then
-        typed[${#typed[@]}-1]="${word:1}"
-    elif [[ "$COMP_WORDBREAKS" == *"="* ]]; then
+    if [[ "$word" != [\\"\\']* && "$COMP_WORDBREAKS" == *"="* ]]; then
         cut="${word%"${word##*[=:]}"}"
     fi
     COMPREPLY=($(cnnlab complete -- "${typed[@]:1}" 2>/dev/null))
@@ -40,7 +38,9 @@ _cnnlab_complete() {
     local -a found
     local typed=("${(@Q)words[2,CURRENT]}")
     found=("${(@f)$(cnnlab complete -- "${typed[@]}" 2>/dev/null)}")
-    compadd -S '' -a found
+    local -a begun=(${(M)found:#*[=./]}) finished=(${found:#*[=./]})
+    compadd -S '' -a begun
+    compadd -a finished
     [[ ${#found} -gt 1 || -n "${found[1]}" ]] || _files
 }
 compdef _cnnlab_complete cnnlab""",
@@ -60,7 +60,7 @@ def script(shell: Literal["bash", "zsh", "fish"]) -> str:
 
 def answer(words: Sequence[str]) -> None:
     """Print what the last of the words behind ``cnnlab`` can become, one candidate a line."""
-    typed = list(words[1:] if words[:1] == ["--"] else words)
+    typed = [word.strip("'\"") for word in (words[1:] if words[:1] == ["--"] else words)]
     names = load_names(_imports(typed[:-1]))
     print("\n".join(candidates(typed, names)))
 

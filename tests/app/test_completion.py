@@ -18,7 +18,7 @@ _cnnlab_complete
 echo "${{COMPREPLY[@]}}"
 """
 ZSH = """
-compdef() {{ :; }}; _files() {{ echo files; }}; compadd() {{ echo $found; }}
+compdef() {{ :; }}; _files() {{ echo files; }}; compadd() {{ echo ${{(P)${{@[-1]}}}}; }}
 {script}
 words=({line}); [[ '{line}' == *' ' ]] && words+=(''); CURRENT=${{#words}}
 _cnnlab_complete
