@@ -1,16 +1,10 @@
-"""Completion for bash, zsh and fish: where a TAB is answered, and the script that each shell reads.
+"""Completion for bash, zsh and fish: the script that each shell reads.
 
-A script passes the words typed so far to ``cnnlab complete``; Hydra's own scripts cannot be used
-because they do not understand a subcommand. The answer comes from a cache of names: what is
-imported here, and by the files that this one imports, counts at every TAB.
+It passes the words typed so far to ``cnnlab complete``, which ``start.py`` answers; Hydra's own
+scripts cannot be used because they do not understand a subcommand.
 """
 
-import itertools
-from collections.abc import Sequence
 from typing import Literal
-
-from cnnlab.app.candidates import candidates
-from cnnlab.app.name_cache import load_names
 
 SCRIPTS = {
     "bash": """\
@@ -56,16 +50,3 @@ complete -c cnnlab -f -a '(__cnnlab_complete)'""",
 def script(shell: Literal["bash", "zsh", "fish"]) -> str:
     """The text that the shell must evaluate once, in its start-up file."""
     return SCRIPTS[shell]
-
-
-def answer(words: Sequence[str]) -> None:
-    """Print what the last of the words behind ``cnnlab`` can become, one candidate a line."""
-    typed = [word.strip("'\"") for word in (words[1:] if words[:1] == ["--"] else words)]
-    names = load_names(_imports(typed[:-1]))
-    print("\n".join(candidates(typed, names)))
-
-
-def _imports(words: Sequence[str]) -> list[str]:
-    """The modules that finished words name: ``--import MODULE``, ``--import=MODULE``."""
-    named = [module for flag, module in itertools.pairwise(words) if flag == "--import"]
-    return named + [w.partition("=")[2] for w in words if w.startswith("--import=")]

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from cnnlab.app.completion import SCRIPTS, _imports
+from cnnlab.app.completion import SCRIPTS
 from cnnlab.app.name_cache import load_names
+from cnnlab.app.start import modules_named
 
 START = "from cnnlab.app.start import main; main()"
 BASH = """
@@ -95,7 +96,7 @@ def test_other_shells_complete(environment, shell, program):
 
 
 def test_modules_are_imported_once_they_are_named_in_full():
-    assert _imports(["train", "--import", "a", "--import=b.c", "--import"]) == ["a", "b.c"]
+    assert modules_named(["train", "--import", "a", "--import=b.c", "--import"]) == ["a", "b.c"]
 
 
 @pytest.mark.slow

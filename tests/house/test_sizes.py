@@ -15,7 +15,6 @@ LONG_FILES: dict[str, str] = {}
 SHORT = 30  # a shorter file holds half an idea, unless it is named here with the reason (or is a
 # bridge to a library's private names, which should be short)
 SHORT_FILES = {
-    "app/start.py": "the entry point, which loads nothing until it knows for what",
     "explain/eval_mode.py": "one context manager, used by both folders of explain/",
     "data/loading/normalise.py": "one formula, for batches, augmentation and pictures",
 }
@@ -132,7 +131,7 @@ def test_planted_sizes_are_found(tmp_path, monkeypatch):
     monkeypatch.setitem(SHORT_FILES, "runs/short.py", "one idea")
     assert set(long_files(tmp_path)) == {"models/long.py"}
     assert short_files(tmp_path) == {}
-    exceptions = {"app/start.py", "explain/eval_mode.py", "data/loading/normalise.py"}
+    exceptions = {"explain/eval_mode.py", "data/loading/normalise.py"}
     assert set(stale_exceptions(tmp_path)) == {"runs/fits.py", *exceptions}
     (tmp_path / "cnnlab/runs/long.py").write_text(line * 301)
     assert long_files(tmp_path)["runs/long.py"] == 301
