@@ -160,7 +160,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     """The end of a refusal: the nearest allowed name, and all of them while they are few."""
     names = sorted(allowed)
     by_letters = {name.casefold(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.casefold(), by_letters, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.casefold(), by_letters, n=1, cutoff=0.6)
     hint = f"; did you mean '{by_letters[close[0]]}'?" if close else ""
     return f"{hint} (one of: {', '.join(names)})" if 0 < len(names) <= 20 else hint
 

@@ -45,7 +45,7 @@ def read_arguments(words: Sequence[str]) -> Arguments:
     """Separate flags from overrides, in any order.
 
     Raises:
-        CnnlabError: an unknown flag, or one that lacks its value.
+        CnnlabError: an unknown flag, or one that lacks its value; an option given twice.
     """
     multirun, wants_help = False, False
     questions, overrides, folders = list[str](), list[str](), list[str]()
@@ -68,8 +68,27 @@ def read_arguments(words: Sequence[str]) -> Arguments:
             known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS, *OURS)
             raise CnnlabError(f"no flag {flag}{nearest(flag, known)}")
     _check_questions(questions)
+    refuse_repeated(overrides)
     overrides += _search_path(folders)
     return Arguments(tuple(overrides), multirun, wants_help, tuple(questions))
+
+
+def refuse_repeated(words: Sequence[str]) -> None:
+    """Refuse a command line that gives an option twice, where the last would count.
+
+    From Python the last one counts: there a list of words is often another list and what differs.
+    """
+    first: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.lstrip("+~").partition("=")
+        if not equals or not key:
+            continue
+        if key in first:
+            both = f"{first[key].partition('=')[2]},{value}"
+            simple = re.fullmatch(r"[\w.+-]+(,[\w.+-]+)+", both)
+            hint = f"; for a sweep over the values -m {key}={both}" if simple else ""
+            raise CnnlabError(f"{first[key]} {word}: {key} is given twice{hint}")
+        first[key] = word
 
 
 def refuse_together(flags: Mapping[str, object]) -> None:

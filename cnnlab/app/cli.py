@@ -28,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help needs no import of rich
     help="A laboratory for convolutional networks: train, sweep, compare, look inside.",
 )
@@ -35,7 +36,7 @@ HYDRA = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 def main() -> None:
-    """Entry point. Exit code 2 for the user's mistakes, 1 for failures."""
+    """Run a command. Exit code 2 for the user's mistakes, 1 for failures, 130 for Ctrl-C."""
     try:
         app()
     except CnnlabError as error:
@@ -43,9 +44,6 @@ def main() -> None:
             raise
         print(f"cnnlab: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
-        sys.exit(130)
 
 
 def _version(wanted: bool) -> None:
@@ -96,13 +94,17 @@ def train(
     if arguments.wants_help:
         from cnnlab.app.help import print_train_help
 
-        print_train_help()
+        print_train_help(words)
     elif arguments.questions:
         command.show(words, arguments.questions, multirun=multirun)
     elif plan:
         command.plan(words, multirun=multirun)
     else:
-        runs = command.train(words, multirun=multirun, verbose=verbose)
+        try:
+            runs = command.train(words, multirun=multirun, verbose=verbose)
+        except KeyboardInterrupt as stop:  # of which typer would say nothing
+            print("\ncnnlab: interrupted; the same command continues from here", file=sys.stderr)
+            raise typer.Exit(130) from stop
         from cnnlab.app.outcome import print_outcome
 
         if not print_outcome(runs):
@@ -171,11 +173,13 @@ def bench(
 
     By default of an MLP with batch norm (standard) or of lenet5 (bare), on MNIST.
     """
+    from cnnlab.app.arguments import refuse_repeated
     from cnnlab.app.bench import choose
     from cnnlab.bench.bench import bench as measure
     from cnnlab.discovery import discover
 
     discover(imports or [])
+    refuse_repeated(words or [])
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
@@ -186,16 +190,3 @@ app.command()(layers)
 app.command("data")(data_sets)
 app.command()(components)
 app.command()(completion)
-
-
-@app.command(hidden=True, context_settings=HYDRA)
-def complete(context: typer.Context) -> None:
-    """Candidates for the last of the given words, one a line; what the scripts call."""
-    from cnnlab.app.completion import candidates
-
-    commands = [
-        c.name or c.callback.__name__
-        for c in app.registered_commands
-        if not c.hidden and c.callback
-    ]
-    print("\n".join(candidates(context.args, commands)))

@@ -84,10 +84,13 @@ def layers(
 
     Without a model: cnnlab layers 'conv 64 4 stride=2 padding=1' --input 28x28x1
     """
+    from cnnlab.app.arguments import refuse_repeated
     from cnnlab.app.layers import print_layers
     from cnnlab.discovery import discover
 
     discover(imports or [])
+    if image is None:
+        refuse_repeated(words or [])
     formats = {"markdown": markdown, "csv": csv, "json": json}
     print_layers(words or [], image, depth, [name for name, wanted in formats.items() if wanted])
 

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from cnnlab.app.errors import one_value, plain_errors
+from cnnlab.app.errors import one_value, plain_errors, refuse_unknown_groups
 from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
 from cnnlab.app.override_checks import check_group_value, check_override
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
@@ -71,7 +71,9 @@ class Composer:
         choosing = [o for o in overrides if self._chooses(o)]
         with plain_errors():
             composed = copy.deepcopy(self._choice(tuple(str(o.input_line) for o in choosing)))
+        with plain_errors(composed):
             apply_values([o for o in overrides if not self._chooses(o)], composed)
+        refuse_unknown_groups(composed)
         return composed
 
     def _choice(self, words: tuple[str, ...]) -> DictConfig:

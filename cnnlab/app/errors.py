@@ -1,14 +1,17 @@
 """Hydra's composing errors in one or two lines: the value, what is allowed, the nearest name."""
 
 import contextlib
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from hydra.errors import (
     HydraException,
     MissingConfigException,
     OverrideParseException,
 )
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -19,8 +22,9 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
+from cnnlab.app.nearest_option import option_elsewhere
 from cnnlab.config import schema
-from cnnlab.config.options import GROUPS
+from cnnlab.config.options import GROUPS, RunConfig
 from cnnlab.registry import CnnlabError, CompositionError, nearest
 from cnnlab.text import first_line
 
@@ -34,7 +38,11 @@ INTERPOLATION_ERRORS = (
     UnsupportedInterpolationType,
 )
 QUOTE, ADD_M = "'", ": add -m to sweep over them"
+NOT_GLOBAL = (  # Hydra then sets its options below the key experiment, where nothing reads them
+    "experiment={0}: the first line of experiment/{0}.yaml must be '# @package _global_'"
+)
 PLAIN = {  # Hydra's messages by how they begin, and ours
+    r"In 'experiment/(.*)': Could not override '[\w/]+@experiment\.": NOT_GLOBAL,
     r"Could not append to config\. An item is already at '(.*)'": "+{0}=...: without +, {0}=...",
     r"Could not delete from config\. '((\w+)\.(.*))' does not": "~{0}: no {1} '{2}' is chosen",
     r"Error merging override (.*)": "{0}: the option takes no such value",
@@ -47,8 +55,11 @@ OWNERS = {
 
 
 @contextlib.contextmanager
-def plain_errors() -> Iterator[None]:
+def plain_errors(composed: DictConfig | None = None) -> Iterator[None]:
     """Turn Hydra's and OmegaConf's errors into ours.
+
+    Args:
+        composed: what the values are set in; an option that is not there is looked for in it.
 
     Raises:
         CompositionError: in place of any of theirs.
@@ -56,12 +67,12 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except COMPOSING_ERRORS as error:
-        raise composition_error(error) from error
+        raise composition_error(error, composed) from error
     except FOREIGN_ERRORS as error:
         raise CompositionError(_of_foreign(error)) from error
 
 
-def composition_error(error: BaseException) -> CompositionError:
+def composition_error(error: BaseException, composed: DictConfig | None = None) -> CompositionError:
     """One of Hydra's or OmegaConf's errors in one or two lines."""
     for cause in _chain(error):
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
@@ -70,7 +81,7 @@ def composition_error(error: BaseException) -> CompositionError:
                 f"no {group or 'config'} '{name}'{nearest(name, cause.options or [])}"
             )
         if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
-            return CompositionError(_unknown_key(cause))
+            return CompositionError(_unknown_key(cause, _plain(composed)))
         if isinstance(cause, INTERPOLATION_ERRORS):
             return CompositionError(_interpolation(cause))
     text = str(error)
@@ -130,17 +141,47 @@ def _of_foreign(error: Exception) -> str:
     return f"cannot be composed: {said[:300]}"
 
 
-def _unknown_key(error: OmegaConfBaseException) -> str:
-    key = str(error.key)
+def refuse_unknown_groups(composed: DictConfig) -> None:
+    """Refuse what a recipe sets beside all options.
+
+    Raises:
+        CompositionError: the recipe lacks its first line, or an option does not exist.
+    """
+    known = [field.name for field in dataclasses.fields(RunConfig)]
+    for key in composed:
+        if key == "experiment":
+            recipe = composed.hydra.runtime.choices[key]
+            raise CompositionError(NOT_GLOBAL.format(recipe))
+        if key not in [*known, "hydra"]:
+            raise CompositionError(_no_option(str(key), str(key), known, _plain(composed)))
+
+
+def _unknown_key(error: OmegaConfBaseException, composed: Mapping[str, Any]) -> str:
+    key, full = str(error.key), str(error.full_key)
     parent = error.parent_node
     siblings = [str(k) for k in parent] if isinstance(parent, Mapping) or parent is not None else []
-    group = str(error.full_key).split(".")[0]
-    if group in GROUPS and "name" in siblings and str(error.full_key).count(".") == 1:
-        return schema.unknown_key(GROUPS[group], str(parent["name"]), key)
-    owner = OWNERS.get(str(error.full_key).rpartition(".")[0])
+    group = full.split(".")[0]
+    if group in GROUPS and "name" in siblings and full.count(".") == 1:
+        owned = any(key in schema.options(entry.component) for entry in GROUPS[group])
+        if owned or option_elsewhere(full, composed) is None:
+            return schema.unknown_key(GROUPS[group], str(parent["name"]), key)
+    owner = OWNERS.get(full.rpartition(".")[0])
     if owner is not None and not siblings:
-        return f"no option '{error.full_key}'; options are those of {owner}"
-    return f"no option '{error.full_key}'{nearest(key, siblings)}"
+        return f"no option '{full}'; options are those of {owner}"
+    return _no_option(full, key, siblings, composed)
+
+
+def _no_option(full: str, key: str, siblings: list[str], composed: Mapping[str, Any]) -> str:
+    """An option that is not there, with the one that is meant, or the nearest beside it."""
+    elsewhere = None if full.startswith("hydra") else option_elsewhere(full, composed)
+    hint = f"; did you mean '{elsewhere}'?" if elsewhere else nearest(key, siblings)
+    return f"no option '{full}'{hint}"
+
+
+def _plain(composed: DictConfig | None) -> dict[str, Any]:
+    found = {} if composed is None else OmegaConf.to_container(composed)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,10 +2,9 @@
 
 import dataclasses
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 from cnnlab.app.listing import variants
@@ -18,7 +17,7 @@ from cnnlab.app.option_table import (
     print_lines,
     print_rows,
 )
-from cnnlab.app.overrides import CONF
+from cnnlab.app.overrides import CONF, default_choices
 from cnnlab.config.docs import summary
 from cnnlab.config.options import GROUPS, LISTS, RunConfig
 from cnnlab.registry import Registry
@@ -30,41 +29,79 @@ _FLAGS = (
     ("--plan", "print the jobs, their cost and their time; train nothing"),
     ("-v, --verbose", "show the messages of Lightning"),
     ("-m, --multirun", "sweep over options with several values"),
+    ("--config-dir FOLDER", "read the configs in FOLDER too, which is laid out as conf/ is"),
     ("--cfg job", "print the config of the run; train nothing"),
     ("--info defaults", "print where that config is composed from"),
-    ("--help", "print this page"),
+    (
+        "-h, --help [PART]...",
+        "print this page, or parts: trainer, optim, optim=adam, model=resnet20",
+    ),
 )
 _OVERRIDES = (
     "model=resnet20 chooses a component; trainer.epochs=20 or model.depth=32 sets an option.",
     "With -m several values are a sweep: model=mlp,lenet5 seed=range(5) optim.lr=0.1,0.01.",
-    "The defaults are below; cnnlab train --cfg job shows what a command line composes.",
+    "Below is every option as OPTION=DEFAULT, what it means, and in brackets what it can be.",
+    "cnnlab train --cfg job shows what a command line composes.",
 )
 _LISTING = {"model": "cnnlab models", "data": "cnnlab data"}  # commands that list these groups
 _MAX_NAMES = 16  # of longer lists only the number is shown
 
 
-def print_train_help() -> None:
-    """Print the page at the width of the terminal; shows what `discover` has registered."""
+Section = tuple[str, str, list[OptionRow]]  # title, text and options
+
+
+def print_train_help(parts: Sequence[str] = ()) -> None:
+    """Print the page at the width of the terminal; shows what `discover` has registered.
+
+    Args:
+        parts: groups, components or options; the page has the sections of these alone, and all
+            where there is none of them.
+    """
     console = Console(highlight=False)
-    console.print("Usage: cnnlab train [FLAGS] [KEY=VALUE]...\n")
-    console.print("Train one run, or with -m a sweep of runs over options with several values.\n")
-    print_heading(console, "Flags", "")
-    print_rows(console, [OptionRow(flag, text, "") for flag, text in _FLAGS])
-    console.print()
-    print_heading(console, "Overrides", "")
-    print_lines(console, _OVERRIDES)
-    for title, text, rows in _sections():
+    chosen = [section for part in parts for section in _sections_of(part)]
+    if not chosen:
+        console.print("Usage: cnnlab train [FLAGS] [KEY=VALUE]...\n")
+        console.print("Train one run, or with -m a sweep over options with several values.\n")
+        print_heading(console, "Flags", "")
+        print_rows(console, [OptionRow(flag, "", text) for flag, text in _FLAGS])
         console.print()
+        print_heading(console, "Overrides", "")
+        print_lines(console, _OVERRIDES)
+        console.print()
+    for number, (title, text, rows) in enumerate(chosen or _sections()):
+        console.print("\n" if number else "", end="")
         print_heading(console, title, text)
         print_rows(console, rows)
 
 
-def _sections() -> Iterator[tuple[str, str, list[OptionRow]]]:
-    """The title, text and options of each section."""
-    choices = [_choice(group, name) for group, name in _default_choices()]
+def _sections_of(part: str) -> list[Section]:
+    """The sections of ``trainer``, ``trainer.epochs``, ``optim``, ``optim=adam`` or ``seed``."""
+    group, _, name = part.partition("=")
+    if group in GROUPS and name:
+        bases = {variant: config["name"] for variant, config in variants(GROUPS[group])}
+        component = bases.get(name, name)
+        return [_component(group, component)] if component in GROUPS[group] else []
+    if group in GROUPS:
+        return [_component(group, entry.name) for entry in GROUPS[group]]
+    head = group.partition(".")[0]
+    own = [s for s in _sections() if s[0] == head or s[0].startswith(f"{head}=")]
+    return own or [s for s in _sections() if any(_key(row) == group for row in s[2])]
+
+
+def _key(row: OptionRow) -> str:
+    return row.assignment.partition("=")[0]
+
+
+def _component(kind: str, name: str) -> Section:
+    component = GROUPS[kind][name].component
+    return f"{kind}={name}", summary(component), list(component_rows(kind, component))
+
+
+def _sections() -> Iterator[Section]:
+    choices = [_choice(group, brief(name)) for group, name in default_choices()]
     yield "Choices", "what a run is made of, each with options of its own", choices
-    names = {row: row.assignment.partition("=")[0] for row in field_rows("", RunConfig)}
-    loose = [row for row, name in names.items() if "." not in name and name not in LISTS]
+    rows = list(field_rows("", RunConfig))
+    loose = [row for row in rows if "." not in _key(row) and _key(row) not in LISTS]
     yield "Run", "options outside any group", loose
     for name, node in typing.get_type_hints(RunConfig).items():
         if dataclasses.is_dataclass(node):
@@ -72,8 +109,7 @@ def _sections() -> Iterator[tuple[str, str, list[OptionRow]]]:
     for kind, registry in GROUPS.items():
         if kind not in _LISTING:
             for entry in registry:
-                rows = list(component_rows(kind, entry.component))
-                yield f"{kind}={entry.name}", summary(entry.component), rows
+                yield _component(kind, entry.name)
     for kind, registry in LISTS.items():
         for entry in registry:
             rows = list(component_rows(f"{kind}.{entry.name}", entry.component))
@@ -83,16 +119,6 @@ def _sections() -> Iterator[tuple[str, str, list[OptionRow]]]:
         yield f"hydra/launcher={name}", summary(launcher), rows
     rows = list(field_rows("hydra.sweeper.", SearchOptions))
     yield "hydra/sweeper=optuna", summary(SearchOptions), rows
-
-
-def _default_choices() -> Iterator[tuple[str, str]]:
-    """Each group and its default in conf/config.yaml."""
-    composed = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))
-    for item in composed["defaults"]:
-        if isinstance(item, Mapping):
-            ((group, name),) = item.items()
-            if not group.endswith("_logging"):
-                yield group.removeprefix("override "), brief(name)
 
 
 def _choice(group: str, name: str) -> OptionRow:

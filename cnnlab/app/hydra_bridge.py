@@ -1,7 +1,5 @@
 """Every private name of Hydra's that cnnlab touches; tests hold each to what it does today."""
 
-import contextlib
-import io
 from collections.abc import Sequence
 from typing import cast
 
@@ -27,12 +25,3 @@ def group_exists(loader: ConfigLoader, name: str) -> bool:
 def apply_values(overrides: Sequence[Override], composed: DictConfig) -> None:
     """Set values in a composed config as Hydra does, with its checks, in place."""
     ConfigLoaderImpl._apply_overrides_to_config(list(overrides), composed)
-
-
-def complete_overrides(conf: str, line: str) -> list[str]:
-    """What the last word of ``line``, a line of overrides, can become."""
-    from hydra._internal.core_plugins.bash_completion import BashCompletion
-
-    engine = BashCompletion(config_loader(conf))
-    with contextlib.redirect_stdout(io.StringIO()):
-        return sorted(engine._query(config_name="config", line=line))

@@ -65,7 +65,7 @@ def print_components(kind: str | None) -> None:
         raise CnnlabError(f"no kind of component '{kind}'{nearest(kind, registries)}")
     for name in [kind] if kind is not None else registries:
         is_list = name in LISTS
-        print_heading(Console(highlight=False), f"{name}=[...]" if is_list else f"{name}=...", "")
+        print_heading(terminal.console(), f"{name}=[...]" if is_list else f"{name}=...", "")
         _print_options(registries[name])
 
 

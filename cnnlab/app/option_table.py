@@ -1,4 +1,4 @@
-"""Options as they are typed, with type, default and documentation, in two aligned columns."""
+"""Options as they are typed, with default, documentation and type, in two aligned columns."""
 
 import dataclasses
 import typing
@@ -83,16 +83,16 @@ def print_lines(console: Console, lines: Sequence[str]) -> None:
 
 
 def print_rows(console: Console, rows: Sequence[OptionRow]) -> None:
-    """Print one line per option, or several if the console is too narrow."""
+    """Print each option, what it means and in brackets what it can be."""
     longest = max((len(row.assignment) for row in rows), default=0)
     width = min(longest, int(console.width * _LEFT))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=width, overflow="fold")
     grid.add_column(ratio=1)
     for row in rows:
-        text = Text(row.kind)
-        if row.text:
-            text.append(f": {row.text}", style="dim")
+        text = Text(row.text)
+        if row.kind:
+            text.append(f" [{row.kind}]" if row.text else row.kind, style="dim" if row.text else "")
         grid.add_row(Text(row.assignment), text)
     if rows:
         console.print(Padding(grid, (0, 0, 0, _INDENT)))

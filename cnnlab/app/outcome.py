@@ -34,7 +34,7 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
             said = Text.assemble(run.name, "  ", (state, "red"), f"  {reason}".rstrip())
             out.print(Padding(said, (0, 0, 0, 2), expand=False))
         print(f"each folder holds status.json and log.txt: {failed[0]}")
-    for folder in dict.fromkeys(run.path.parent for run in runs):
+    for folder in dict.fromkeys(run.path.parent for run in runs if run.is_done):
         if len(runs) > 1:
             print(f"cnnlab compare {folder}")
     return not failed

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
+import yaml
+
 from cnnlab.config.check import NOT_TEXT
 from cnnlab.config.flags import flags, run_level_annotation
 from cnnlab.config.options import GROUPS, LISTS
@@ -21,6 +23,14 @@ if TYPE_CHECKING:  # listings need nothing of Hydra
 QUOTED_KEY = re.compile(r"""(?<=[{,\s])(?P<mark>['"])(?P<key>[^'"]*)(?P=mark)\s*:""")
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+
+def default_choices() -> Iterator[tuple[str, Any]]:
+    """Each group of conf/config.yaml and what it is by default: a name, a list of names or None."""
+    for item in yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]:
+        for group, name in item.items() if isinstance(item, Mapping) else ():
+            if not group.endswith("_logging"):
+                yield group.removeprefix("override "), name
 
 
 def quote(value: Any) -> str:

@@ -10,6 +10,7 @@ from cnnlab.runs.state import RunState
 from cnnlab.runs.status import RunStatus, read_run
 
 LOG_LINES = 20
+STOPPED = (RunState.INTERRUPTED, RunState.PREEMPTED, RunState.PRUNED)
 
 
 def find_run(word: str, top: str | Path) -> RunDir:
@@ -32,10 +33,15 @@ def find_run(word: str, top: str | Path) -> RunDir:
 
 
 def explain(run: RunDir) -> str:
-    """State, error, traceback and end of the log: several lines of plain text."""
+    """State, error, traceback and end of the log: several lines of plain text.
+
+    A run that was stopped on purpose has made no error: neither block shows where it was stopped.
+    """
     row = read_run(run, run.path)
     trace = str(run.status().get("traceback") or "").strip()
-    blocks = [f"{run}\n{_verdict(row)}", trace, _end_of_log(run, trace)]
+    blocks = [f"{run}\n{_verdict(row)}", _end_of_log(run, trace, shown=row.state not in STOPPED)]
+    if row.state not in STOPPED:
+        blocks.insert(1, trace)
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -54,7 +60,8 @@ def _verdict(run: RunStatus) -> str:
     return f"{run.state} {progress}" + (f": {run.error}" if run.error else "; nothing failed")
 
 
-def _end_of_log(run: RunDir, trace: str) -> str:
+def _end_of_log(run: RunDir, trace: str, *, shown: bool) -> str:
+    """The end of log.txt without the traceback, which is ``shown`` above it or not at all."""
     try:
         require_file(run.log_file)
         text = run.log_file.read_text(encoding="utf-8", errors="replace")
@@ -63,7 +70,7 @@ def _end_of_log(run: RunDir, trace: str) -> str:
     except OSError as error:
         return f"{run.log_file}: {reason(error)}"
     if trace:
-        text = text.replace(trace, "(the traceback above)")
+        text = text.replace(trace, "(the traceback above)" if shown else "")
     lines = text.rstrip().splitlines()
     heading = f"end of {run.log_file}:" if len(lines) > LOG_LINES else f"{run.log_file}:"
     return "\n".join([heading, *lines[-LOG_LINES:]])

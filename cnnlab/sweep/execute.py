@@ -169,8 +169,9 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
         summary = f"{first_line(summary)} (try a smaller batch_size with trainer.accumulate)"
     if state is RunState.DISK_FULL:
         summary = str(DiskFullError())
-    text = "".join(traceback.format_exception(error))
-    log.error("%s %s\n%s", state, folder.name, text)
+    is_stop = isinstance(error, (Stopped, Pruned))  # asked for; where it came is of no interest
+    text = "" if is_stop else "".join(traceback.format_exception(error))
+    log.error("%s %s\n%s", state, folder.name, text or summary)
     if state is RunState.DISK_FULL:
         text = ""  # what is short may still find room
     end = {"state": state, "finished": time.time(), "error": summary, "traceback": text}

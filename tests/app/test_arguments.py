@@ -66,6 +66,26 @@ def test_other_flags_are_refused(words, message):
         read_arguments(words)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["seed=1", "-m", "seed=2"],
+            "seed=1 seed=2: .* twice; for a sweep over the values -m seed=1,2",
+        ),
+        (["model=a", "model=b"], "model=a model=b: model is given twice"),
+        (
+            ["optim.lr=[1]", "++optim.lr=2"],
+            r"optim\.lr=\[1\] \+\+optim\.lr=2: optim.lr is given twice$",
+        ),
+    ],
+)
+def test_an_option_given_twice_is_refused(words, message):
+    with pytest.raises(CnnlabError, match=message):
+        read_arguments(words)
+    assert read_arguments(["resume=RUN", "seed=1", "seed.x=2", "~logger.csv"]).overrides
+
+
 def test_configs_of_another_folder_are_found(cnnlab, tmp_path):
     folder = tmp_path / "lab" / "model"
     folder.mkdir(parents=True)

@@ -111,6 +111,16 @@ def test_a_persons_config_may_ask_hydra_where_it_stands(cnnlab, tmp_path):
     assert (tmp_path / "elsewhere" / "single").is_dir()
 
 
+def test_an_interrupted_command_says_that_it_can_be_continued(cnnlab, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnnlab.app.train.train", interrupted)
+    answer = cnnlab("train")
+    assert answer.code == 130
+    assert answer.err.strip() == "cnnlab: interrupted; the same command continues from here"
+
+
 def test_names_may_hold_any_letter():
     command = read_command(
         ["model=mlp", "data.root='größe'", "experiment='größe'", "seed=0,1"], True

@@ -1,7 +1,7 @@
 """Each private name of Hydra's does what cnnlab needs of it."""
 
 from cnnlab.app.compose import Composer
-from cnnlab.app.hydra_bridge import apply_values, complete_overrides, config_loader, group_exists
+from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
 from cnnlab.app.overrides import CONF
 
 
@@ -20,8 +20,3 @@ def test_values_are_set_in_place_with_hydras_checks():
     apply_values(composer.parse(["seed=7", "optim.lr=0.25"]), composed)
     assert composed.seed == 7
     assert composed.optim.lr == 0.25
-
-
-def test_a_line_is_completed():
-    Composer()
-    assert complete_overrides(str(CONF), "model=conv_s") == ["model=conv_stack"]

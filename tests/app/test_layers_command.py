@@ -92,7 +92,8 @@ def test_a_model_of_the_user_s(tmp_path):
         (["model=mlp", "--input", "9x9x1"], ["'model=mlp' is not a layer"]),
         (["model=mlp", "--csv", "--json"], ["--csv --json: one format at a time"]),
         (["model=alexnet_2012", "data=cifar10"], ["model=alexnet_2012: needs", "not 32x32"]),
-        (["model=mlp", "model=resnet20", "model.depth=21"], ["model=resnet20: depth=21 must be"]),
+        (["model=resnet20", "model.depth=21"], ["model=resnet20: depth=21 must be"]),
+        (["model=mlp", "model=resnet20"], ["model=mlp model=resnet20: model is given twice"]),
     ],
 )
 def test_refuses(cnnlab, words, parts):

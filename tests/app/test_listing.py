@@ -94,9 +94,9 @@ def test_options_are_aligned_and_wrapped(capsys):
     ]
     print_rows(Console(width=40), rows)
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
-        "    a=1             int: a text of more",
-        "                    than twenty",
-        "                    characters",
+        "    a=1             a text of more than",
+        "                    twenty characters",
+        "                    [int]",
         "    long.name=null  str",
     ]
 
@@ -159,13 +159,35 @@ def test_the_help_shows_what_can_be_chosen_and_the_defaults(capsys, monkeypatch)
         "optim=sgd adam | adamw | rmsprop | sgd",
         "hydra/launcher=in_process in_process | joblib",
         "--cfg job",
-        "trainer.epochs=null int at least 1 or null",
+        "trainer.epochs=null passes over the training images; null: 10, or as many as max_steps "
+        "needs. [int at least 1 or null]",
+        "--import MODULE",
+        "--plan",
+        "-v, --verbose",
         "init.from=null",
         "seed=0",
         "hydra.launcher.n_jobs=-1",
         "hydra.sweeper.n_trials=20",
     ):
         assert text in page
+
+
+@pytest.mark.parametrize(
+    ("part", "shown", "others"),
+    [
+        ("trainer.epochs", ["trainer.epochs=", "trainer.test="], ["optim.lr=", "seed="]),
+        ("seed=1", ["seed=", "batch_size="], ["trainer.epochs="]),
+        ("optim", ["optim=sgd", "optim=adam"], ["schedule="]),
+        ("optim=adam", ["optim.beta1="], ["optim=sgd", "Usage"]),
+        ("model=resnet20", ["model=resnet", "model.depth="], ["model.width="]),
+        ("hydra/launcher=joblib", ["hydra.launcher.n_jobs="], ["hydra.sweeper."]),
+        ("nothing", ["Usage", "trainer.epochs="], []),
+    ],
+)
+def test_parts_of_the_help(capsys, part, shown, others):
+    print_train_help([part])
+    page = capsys.readouterr().out
+    assert [text in page for text in shown + others] == [True] * len(shown) + [False] * len(others)
 
 
 def test_the_help_needs_neither_hydra_nor_lightning():

@@ -2,6 +2,11 @@
 
 import pytest
 
+from cnnlab.registry import CnnlabError
+
+NO_FIRST_LINE = (
+    "experiment=mine: the first line of experiment/mine.yaml must be '# @package _global_'"
+)
 REFUSED = [
     # a group is chosen by a name
     (["model=5"], "model=5: give a name, model=NAME"),
@@ -40,6 +45,7 @@ REFUSED = [
     (["seed"], "cannot read 'seed': give seed=VALUE"),
     (["seed=é"], "cannot read 'seed=é': quote its value, seed='...'"),
     (["optim.lr=${"], "cannot read 'optim.lr=${': quote its value, optim.lr='...'"),
+    (["seed=1", "seed=2"], "seed=1 seed=2: seed is given twice; for a sweep over the values -m"),
     # what would be passed over
     (["~optim.momentum"], "~optim.momentum: an option cannot be removed; give it a value, optim"),
     (["~logger.csv"], "~logger.csv: no logger 'csv' is chosen"),
@@ -112,6 +118,54 @@ def test_no_warning_of_an_interpolation_reaches_a_person():
     from cnnlab.app.compose import compose
 
     assert compose(["batch_size=${oc.deprecated:trainer.accumulate}"]).batch_size == 1
+
+
+# one word each; in process, for a command line takes a second
+MEANT = [
+    ("lr=0.1", "no option 'lr'; did you mean 'optim.lr'?"),
+    ("epochs=5", "no option 'epochs'; did you mean 'trainer.epochs'?"),
+    ("+epochs=5", "no option 'epochs'; did you mean 'trainer.epochs'?"),
+    ("data.batch_size=4", "no option 'data.batch_size'; did you mean 'batch_size'?"),
+    ("optim={learning_rate: 1}", "no option 'optim.learning_rate'; did you mean 'optim.lr'?"),
+    ("trainer.max_epochs=5", "no option 'trainer.max_epochs'; did you mean 'trainer.epochs'?"),
+    ("optimizer=adam", "no option 'optimizer'; did you mean 'optim'?"),
+    ("dropout=0.5", "no option 'dropout'; did you mean 'model.dropout'?"),
+    ("trainer.epoch=5", "no option 'trainer.epoch'; did you mean 'epochs'?"),
+]
+
+
+def test_an_option_elsewhere_is_named():
+    from cnnlab.app.compose import Composer
+
+    composer = Composer()
+    for word, message in MEANT:
+        with pytest.raises(CnnlabError) as refused:
+            composer(composer.read([word]))
+        assert message in str(refused.value)
+    with pytest.raises(CnnlabError) as refused:
+        composer(composer.read(["trainer.profiler=simple"]))
+    assert "mean 'compile'" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trainer: {epochs: 3}\n", NO_FIRST_LINE),
+        ("defaults: [{override /model: mlp}]\nseed: 3\n", NO_FIRST_LINE),
+        ("# @package _global_\nlr: 0.1\n", "no option 'lr'; did you mean 'optim.lr'?"),
+    ],
+)
+def test_a_recipe_that_sets_nothing_is_refused(tmp_path, monkeypatch, text, message):
+    from cnnlab.app.compose import Composer
+
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "conf" / "experiment" / "mine.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text(text)
+    composer = Composer()
+    with pytest.raises(CnnlabError) as refused:
+        composer(composer.read(["experiment=mine"]))
+    assert str(refused.value) == message
 
 
 def test_a_component_of_a_list_can_be_removed():

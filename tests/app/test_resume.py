@@ -124,7 +124,7 @@ def test_a_run_that_stopped_early_or_is_being_run(cnnlab, source) -> None:
     config = compose([f"resume={source}", "trainer.max_steps=7"])
     with claimed(source), pytest.raises(Exception, match="it is being run by process"):
         resume_in_place(config)
-    words = [*WORDS, "optim.lr=1e-12", "trainer.early_stopping=1", "trainer.epochs=9"]
+    words = [*WORDS[:-1], "optim.lr=1e-12", "trainer.early_stopping=1", "trainer.epochs=9"]
     assert cnnlab("train", *words, "sweep.name=early").code == 0
     (stopped,) = find_runs(["runs/early"])
     assert len(stopped.metrics()) == 2

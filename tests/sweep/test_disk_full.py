@@ -84,8 +84,8 @@ def test_a_disk_that_is_really_full(tmp_path, small_disk, launcher, kilobytes) -
     """It fills up at the start of a run, within its first checkpoint, or later."""
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(kilobytes << 10))
-    words = [*WORDS, f"runs_dir={small_disk}/runs", f"hydra/launcher={launcher}"]
-    words += ["model.hidden=[256]"]
+    words = [word.replace("model.hidden=[8]", "model.hidden=[256]") for word in WORDS]
+    words += [f"runs_dir={small_disk}/runs", f"hydra/launcher={launcher}"]
     code, said = Command(tmp_path / "here", *words).end()
     assert code == 1, said
     assert "Traceback" not in said
