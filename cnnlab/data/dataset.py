@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
@@ -67,7 +67,7 @@ class ImageDataset(ABC):
         num_test: number of test images, 0 where only ``load`` tells.
         num_loaded: number of images that ``load`` holds before it selects those of ``subset``; 0
             where it reads no others.
-        augment: augmentation of training images.
+        augment: augmentation of training images; off where a set has no such option.
     """
 
     fixed_images: ClassVar[bool] = False
@@ -78,7 +78,7 @@ class ImageDataset(ABC):
     num_val: int
     num_test: int = 0
     num_loaded: int = 0
-    augment: Augment
+    augment: Augment = NO_AUGMENT
 
     def ensure_files(self, *, write: bool = True) -> None:  # noqa: B027  (most sets have none)
         """Check the files that ``load`` reads; unpack or download what is missing.
