@@ -35,14 +35,20 @@ def picture_tag(name: str) -> str:
     return f"visualization/test_{name}"
 
 
-def write_session(writer: "SummaryWriter", hparams: Mapping[str, int | float | str]) -> None:
-    """A finished run's row in TensorBoard's HPARAMS; its metrics are the last of each curve.
+def write_session(
+    writer: "SummaryWriter", hparams: Mapping[str, int | float | str], text: str, step: int
+) -> None:
+    """A finished run's row in TensorBoard's HPARAMS and its results as text, in Markdown.
+
+    The metrics in HPARAMS are the last of each curve.
 
     No Experiment is written, which would list the options: TensorBoard takes the list of the first
     run that has one for all runs. Without, it makes its own, with the options that vary first.
     """
     from torch.utils.tensorboard.summary import hparams as summaries
 
+    # first: it opens a file again where the training's has been closed
+    writer.add_text("result", text, step)  # type: ignore[no-untyped-call]
     _, start, end = summaries(dict(hparams), {})  # type: ignore[no-untyped-call]
     assert writer.file_writer is not None
     for summary in (start, end):

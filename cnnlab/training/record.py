@@ -37,8 +37,8 @@ def record(job: Job, parts: Assembly, splits: Splits, wiring: Wiring) -> None:
     for logger in wiring.trainer.loggers:
         logger.log_hyperparams(options)
         if isinstance(logger, TensorBoardLogger):  # a scalar would be a chart of one dot
-            write_session(logger.experiment, _overridden(job))
-            logger.experiment.add_text("result", _as_markdown(final), result["epochs"])
+            text = _as_markdown(final)
+            write_session(logger.experiment, _overridden(job), text, result["epochs"])
         else:
             logger.log_metrics(final, step=result["epochs"])
         logger.finalize("success")

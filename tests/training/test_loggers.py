@@ -6,9 +6,11 @@ import importlib.util
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
+from torch.utils.tensorboard import SummaryWriter
 
 from cnnlab.registry import LOGGERS
 from cnnlab.runs.run_dir import RunDir, find_runs
+from cnnlab.training.loggers import write_session
 
 QUICK = ["model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=64", "data.size=8"]
 WORDS = ["train", *QUICK, "batch_size=16", "trainer.epochs=2"]
@@ -56,6 +58,15 @@ def test_tensorboard_shows_the_curves_first_and_what_was_swept(cnnlab) -> None:
     swept = [(row.pop("optim.lr"), row.pop("seed")) for row in hparams]
     assert sorted(swept) == [(0.05, 0), (0.05, 1), (0.1, 0), (0.1, 1)]
     assert hparams == [common | {"optim.nesterov": "true"}] * 4
+
+
+def test_a_session_is_written_after_the_training_s_file_was_closed(tmp_path) -> None:
+    writer = SummaryWriter(tmp_path)
+    writer.close()  # as Lightning does; a search tests no trial, which would open another
+    write_session(writer, {"model": "mlp", "seed": 0}, "| | |", 1)
+    writer.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert metadata.SESSION_START_INFO_TAG in events.summary_metadata
 
 
 def test_no_logger_is_needed_and_none_is_part_of_the_identity(cnnlab) -> None:
