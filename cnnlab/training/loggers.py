@@ -48,7 +48,7 @@ def write_session(
     from torch.utils.tensorboard.summary import hparams as summaries
 
     # first: it opens a file again where the training's has been closed
-    writer.add_text("result", text, step)  # type: ignore[no-untyped-call]
+    writer.add_text("result", text, step)
     _, start, end = summaries(dict(hparams), {})  # type: ignore[no-untyped-call]
     assert writer.file_writer is not None
     for summary in (start, end):
