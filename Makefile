@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: install demo test test-all torture lint types check clean help
+.PHONY: install demo docs test test-all torture lint types check clean help
 
 install: $(READY)  ## make .venv and install cnnlab into it
 
@@ -36,10 +36,13 @@ lint: $(READY)  ## formatting and lint
 types: $(READY)  ## strict type check
 	$(BIN)/mypy
 
-check: lint types test-all  ## what CI runs
+docs: $(READY)  ## the pages of docs/ as a site in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+check: lint types docs test-all  ## what CI runs
 
 clean:  ## remove the environment and caches; runs/ stays
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list

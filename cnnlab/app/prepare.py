@@ -1,5 +1,6 @@
 """One job: from Hydra's composition to a checked config, its identity and its folder."""
 
+import dataclasses
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -47,8 +48,9 @@ def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
         config = resume_in_place(config)
         implied = implied_words(overrides)
         overrides = [o for o in overrides if str(o.input_line) not in implied]
-    name = run_name(choices, key_values(overrides))
-    return Job.of(config, choices, name, cost)
+    typed_words = key_values(overrides)
+    job = Job.of(config, choices, run_name(choices, typed_words), cost)
+    return dataclasses.replace(job, overridden=tuple(key for key, _ in typed_words))
 
 
 def _name_loss(choices: dict[str, str], name: str, typed: list[tuple[str, str]]) -> None:

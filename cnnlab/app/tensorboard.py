@@ -1,13 +1,13 @@
 """TensorBoard on the loopback address, with run names that a person can read.
 
-TensorBoard names a run by its folder. It is therefore given a folder of links, ``sweep/run``,
-to which runs that begin later are added. (Its own --logdir_spec does without the fast loader and
+TensorBoard names a run by its folder. It is therefore given a folder of links with short names, to
+which runs that begin later are added. (Its own --logdir_spec does without the fast loader and
 without paths that hold a comma or a colon.)
 """
 
 import contextlib
+import functools
 import io
-import re
 import signal
 import sys
 import tempfile
@@ -17,8 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from cnnlab.compare.configurations import varying_keys
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.flat import Flat, with_choices
+from cnnlab.runs.naming import name_part
+from cnnlab.runs.read_file import DamagedFileError
 from cnnlab.runs.run_dir import RunDir, find_runs
+from cnnlab.text import as_typed
 
 LOOPBACK = "127.0.0.1"
 REFRESH = 5.0  # seconds; as often as TensorBoard reads
@@ -51,36 +56,70 @@ def serve(paths: Sequence[str | Path], *, port: int | None = None) -> None:
 
 
 def readable_names(runs: Sequence[RunDir]) -> list[str]:
-    """``sweep/run`` for each, without the hash at its end where it is not needed."""
-    counts = Counter(name for run in runs for name in set(_names(run)))
-    return [next(name for name in _names(run) if counts[name] == 1) for run in runs]
+    """``lenet5_seed0_lr0.1 (first)``: model, seed, what else varies among the runs, the sweep.
+
+    Short, and the seed early, because TensorBoard's columns are narrow. The sweep is named where
+    there are several. Where two runs would have one name, each has that of its folder.
+    """
+    rows = [_options(run.path) for run in runs]
+    varying = [key for key in varying_keys([row for row in rows if row]) if key != "model"]
+    several = len({run.path.resolve().parent for run in runs}) > 1
+    candidates = [
+        (*_short(row, varying, run, several), f"{path.parent.name}/{path.name}", _unique(path))
+        for run, row in zip(runs, rows, strict=True)
+        for path in [run.path.resolve()]
+    ]
+    counts = Counter(name for names in candidates for name in set(names))
+    return [next(name for name in names if counts[name] == 1) for names in candidates]
 
 
-def _names(run: RunDir) -> tuple[str, str, str]:
-    """From the shortest to the one that is unique."""
-    path = run.path.resolve()
-    whole = f"{path.parent.name}/{path.name}"
-    return re.sub(r"-[0-9a-f]{8}(?=(-\d+)?$)", "", whole), whole, path.as_posix().lstrip("/")
+def _short(row: Flat, varying: Sequence[str], run: RunDir, several: bool) -> list[str]:
+    if not row:
+        return []
+    parts = [name_part(key, as_typed(row[key], 6)) for key in varying if key in row]
+    name = "_".join(part for part in (row["model"], f"seed{row['seed']}", *parts) if part)
+    return [f"{name} ({run.path.resolve().parent.name})" if several else name]
+
+
+def _unique(path: Path) -> str:
+    return path.as_posix().lstrip("/")
+
+
+@functools.cache
+def _options(path: Path) -> Flat:
+    """A run's flat config; empty where it cannot be read."""
+    run = RunDir(path)
+    try:
+        row = with_choices(run.config(), run.status().get("choices") or {})
+    except (DamagedFileError, OSError):
+        return {}
+    return row if {"model", "seed"} <= row.keys() else {}
 
 
 def _link(runs: Sequence[RunDir], logdir: Path, shown: dict[str, Path]) -> None:
-    """Add runs that have written something to ``shown`` and to the folder of links."""
+    """Make ``shown`` and the folder of links those of all runs that have written something.
+
+    A run that begins later may change names: of the first run alone nothing varies.
+    """
+    wanted: dict[str, Path] = {}
     for name, run in zip(readable_names(runs), runs, strict=True):
         try:
             target = run.tensorboard_dir.resolve()
-            if not target.is_dir() or target in shown.values():
-                continue
+            if target.is_dir() and target not in wanted.values():
+                wanted[name] = target
         except (OSError, RuntimeError):  # it may not be looked into, or is a loop of links
             continue
-        # the name may be in use by a run that was there before this one began
-        free = next(free for free in (name, *_names(run)) if free not in shown)
-        shown[free] = target
-        link = logdir / free
+    for name in [name for name, target in shown.items() if wanted.get(name) != target]:
+        (logdir / name).unlink()
+        del shown[name]
+    for name in wanted.keys() - shown.keys():
+        link = logdir / name
         link.parent.mkdir(parents=True, exist_ok=True)
         try:
-            link.symlink_to(target, target_is_directory=True)
+            link.symlink_to(wanted[name], target_is_directory=True)
         except OSError as error:
             raise CnnlabError(f"TensorBoard needs symbolic links, and {link}: {error}") from error
+        shown[name] = wanted[name]
 
 
 def _launch(logdir: str, port: int | None) -> str:

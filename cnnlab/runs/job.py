@@ -39,6 +39,7 @@ class Job:
         title: put before each line of progress.
         verbose: let Lightning print its own messages.
         hooks: each adds callbacks.
+        overridden: the keys of its overrides, such as ``optim.lr``.
     """
 
     config: RunConfig
@@ -52,6 +53,7 @@ class Job:
     data: DataRecord | None = None
     notes: tuple[str, ...] = ()
     hooks: tuple[JobHook, ...] = ()
+    overridden: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: RunConfig, choices: dict[str, str], name: str, cost: Cost) -> "Job":

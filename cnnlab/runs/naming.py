@@ -15,13 +15,13 @@ QUOTES = "'\""
 def run_name(choices: Mapping[str, str], overrides: Iterable[tuple[str, str]]) -> str:
     """``lenet5_mnist_lr0.05_seed1``: the model, the data set and whatever else was overridden."""
     parts = [choices["model"], choices["data"]]
-    parts += [_part(key, value) for key, value in overrides if key not in ("model", "data")]
+    parts += [name_part(key, value) for key, value in overrides if key not in ("model", "data")]
     return _joined(parts)
 
 
 def sweep_name(overrides: Iterable[tuple[str, str]]) -> str:
     """``mlp-lenet5_seed0-1-2``: what a multirun's command line says, in its order."""
-    return _joined([_part(key, value) for key, value in overrides]) or "defaults"
+    return _joined([name_part(key, value) for key, value in overrides]) or "defaults"
 
 
 def short_source(path: str) -> str:
@@ -30,7 +30,8 @@ def short_source(path: str) -> str:
     return re.sub(r"^([^_]+).*-(\w{8})$", r"\1-\2", name)
 
 
-def _part(key: str, value: str) -> str:
+def name_part(key: str, value: str) -> str:
+    """What an override adds to a name: ``optim.lr=0.1`` -> ``lr0.1``, ``model=mlp`` -> ``mlp``."""
     pattern = flags(key).name
     if pattern is not None:
         source = short_source(value.strip(QUOTES))

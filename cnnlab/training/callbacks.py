@@ -44,6 +44,7 @@ from cnnlab.metrics import metric_of_column, split_of
 from cnnlab.runs.claim import HEARTBEAT, ensure_claimed
 from cnnlab.runs.durable import replacing
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.training.loggers import scalar_tag
 from cnnlab.training.module import TrainingModule
 
 
@@ -107,13 +108,13 @@ class MetricsFile(Callback):
 
 
 class LogScalars(Callback):
-    """The row as curves over epochs, to every logger: train/loss, val/acc, lr and so on."""
+    """The row as curves over epochs, to every logger: train/loss, val/acc, train/lr and so on."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         row = pl_module.row
         scalars = {
-            name.replace("train_", "train/").replace("val_", "val/"): value
+            scalar_tag(name): value
             for name, value in row.items()
             if name not in ("epoch", "step", "seconds")
             if pl_module.is_validated or split_of(name) != "val"

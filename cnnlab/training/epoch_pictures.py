@@ -16,13 +16,14 @@ from torch import Tensor
 
 from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.training.lightning_bridge import is_fitting
+from cnnlab.training.loggers import picture_tag
 from cnnlab.training.module import TrainingModule
 
 
 class EpochPictures(Callback):
     """Draws the first epoch, every ``every``-th and the last: ``pictures/confusion-003.png``.
 
-    The same pictures go to the loggers, as ``val/confusion``.
+    The same pictures go to the loggers, as ``visualization/val_confusion``.
     """
 
     def __init__(self, every: int) -> None:
@@ -57,7 +58,7 @@ class EpochPictures(Callback):
         if figure is not None:
             file = folder / "pictures" / f"{task.picture}-{epoch:03}.png"
             file.parent.mkdir(exist_ok=True)
-            show(figure, file, trainer.loggers, f"val/{task.picture}", step=epoch)
+            show(figure, file, trainer.loggers, picture_tag("val", task.picture), step=epoch)
         self._kept.clear()
         pl_module.restart_clock()  # it is no time of the training
 

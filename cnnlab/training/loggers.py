@@ -3,13 +3,56 @@
 Each is called with the run's folder and gives one of Lightning's loggers. All of them get each
 epoch's row as curves and the run's options; which pictures they take is in ``record.py``. Lightning
 is imported when a run begins, so that names and options are known without it.
+
+TensorBoard shows groups of charts in the order of the alphabet, so what is not measured on a split
+has a name that comes after ``val``.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnlab.registry import LOGGERS
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+def scalar_tag(column: str) -> str:
+    """The name of the curve of a column of metrics.csv: ``val_acc`` -> ``val/acc``.
+
+    What is measured on no split is of training, as ``train/lr`` is, but for the speed.
+    """
+    split, _, rest = column.partition("_")
+    if split in ("train", "val"):
+        return f"{split}/{rest}"
+    return f"{'wall_time' if column == 'images_per_second' else 'train'}/{column}"
+
+
+def picture_tag(split: str, name: str) -> str:
+    """The name of a picture: ``test``, ``confusion`` -> ``visualization/test_confusion``."""
+    return f"visualization/{split}_{name}"
+
+
+def write_session(
+    writer: "SummaryWriter", hparams: Mapping[str, int | float | str], text: str, step: int
+) -> None:
+    """A finished run's row in TensorBoard's HPARAMS and its results as text, in Markdown.
+
+    The metrics in HPARAMS are the last of each curve.
+
+    No Experiment is written, which would list the options: TensorBoard takes the list of the first
+    run that has one for all runs. Without, it makes its own, with the options that vary first.
+    """
+    from torch.utils.tensorboard.summary import hparams as summaries
+
+    # first: it opens a file again where the training's has been closed
+    writer.add_text("result", text, step)
+    _, start, end = summaries(dict(hparams), {})  # type: ignore[no-untyped-call]
+    assert writer.file_writer is not None
+    for summary in (start, end):
+        writer.file_writer.add_summary(summary)
 
 
 @LOGGERS.register("tensorboard")

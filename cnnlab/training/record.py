@@ -7,13 +7,18 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from cnnlab.config.flags import flags
 from cnnlab.data.dataset import Images, Splits
+from cnnlab.metrics import describe_column, metric_of_column
+from cnnlab.runs.flat import with_choices
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
+from cnnlab.text import as_typed
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.epoch_pictures import show
+from cnnlab.training.loggers import picture_tag, write_session
 from cnnlab.training.wiring import Wiring
 
 
@@ -26,10 +31,11 @@ def record(job: Job, parts: Assembly, splits: Splits, wiring: Wiring) -> None:
     result = _result(job, splits, wiring, scores)
     options, final = _hyperparameters(job), _final_metrics(result)
     for logger in wiring.trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.log_hyperparams(options, final)
+        logger.log_hyperparams(options)
+        if isinstance(logger, TensorBoardLogger):  # a scalar would be a chart of one dot
+            text = _as_markdown(final)
+            write_session(logger.experiment, _overridden(job), text, result["epochs"])
         else:
-            logger.log_hyperparams(options)
             logger.log_metrics(final, step=result["epochs"])
         logger.finalize("success")
     job.run_dir.write_result(result)
@@ -49,7 +55,7 @@ def _test_report(run_dir: RunDir, spec: ImageSpec, test: Images, wiring: Wiring)
     figure = task.draw(outputs, kept.pixels, kept.labels, spec, title)
     if figure is not None:
         file = run_dir.picture_file(task.picture)
-        show(figure, file, wiring.trainer.loggers, f"test/{file.stem}")
+        show(figure, file, wiring.trainer.loggers, picture_tag("test", file.stem))
     return {**task.scores(outputs, kept.labels), "num_test": module.num_tested}
 
 
@@ -106,7 +112,7 @@ def _validation(
 
 
 def _hyperparameters(job: Job) -> dict[str, Any]:
-    """Flat scalars for the HPARAMS tab: what people sweep."""
+    """Flat scalars: what people sweep."""
     plain = job.config.to_dict()
     flat: dict[str, Any] = {key: plain[key] for key in ("seed", "batch_size")}
     for group in ("model", "data", "optim", "schedule", "init", "trainer", "loss"):
@@ -114,6 +120,30 @@ def _hyperparameters(job: Job) -> dict[str, Any]:
             scalar = value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
             flat[group if key == "name" else f"{group}.{key}"] = scalar
     return {**flat, "model": job.choices["model"]}
+
+
+def _overridden(job: Job) -> dict[str, int | float | str]:
+    """For the HPARAMS tab, which has room for five: model, seed and what was typed."""
+    row = with_choices(job.config.to_dict(), job.choices)
+    shown: dict[str, int | float | str] = {}
+    for key in ("model", "seed", *job.overridden):
+        if key not in row and key in job.choices:  # trainer=smoke
+            shown[key] = job.choices[key]
+            continue
+        options = [key] if key in row else [name for name in row if name.startswith(f"{key}.")]
+        for option in options:
+            if option == "seed" or flags(option).column != "never":
+                value = row[option]
+                is_number = isinstance(value, int | float) and not isinstance(value, bool)
+                shown[option] = value if is_number else as_typed(value)
+    return shown
+
+
+def _as_markdown(final: dict[str, float]) -> str:
+    """The final metrics as a table for the TEXT tab: ``| test accuracy | 93.33% |``."""
+    columns = {name.removeprefix("final/"): value for name, value in final.items()}
+    rows = [f"| {describe_column(c)} | {metric_of_column(c).show(v)} |" for c, v in columns.items()]
+    return "\n".join(["| | |", "|--|--:|", *rows])
 
 
 def _final_metrics(result: dict[str, Any]) -> dict[str, float]:

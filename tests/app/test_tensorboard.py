@@ -29,10 +29,11 @@ finally:
 """
 
 
-def fake_run(folder, *, written=True) -> RunDir:
+def fake_run(folder, *, written=True, model="mlp", lr=0.1, seed=0) -> RunDir:
     folder.mkdir(parents=True)
     run = RunDir(folder)
-    run.write_config({"model": {"name": "mlp"}})
+    groups = {"model": {"name": model}, "data": {"name": "digits"}}
+    run.write_config({**groups, "optim": {"name": "sgd", "lr": lr}, "seed": seed})
     run.update_status(state="running")
     if written:
         writer = EventFileWriter(str(run.tensorboard_dir))
@@ -54,20 +55,36 @@ def shown(url, wanted):
     return set(names)
 
 
-def test_names_hold_a_hash_only_where_two_would_be_one(tmp_path):
-    folders = ["a/mlp-0123abcd", "a/mlp-0123abcd-2", "a/net-11111111", "a/net-22222222", "b/mlp_x"]
-    runs = [RunDir(tmp_path / folder) for folder in folders]
-    assert readable_names(runs) == [
-        *("a/mlp", "a/mlp-2", "a/net-11111111", "a/net-22222222", "b/mlp_x")
+def test_names_hold_what_tells_the_runs_apart_and_the_seed_early(tmp_path):
+    first = [
+        fake_run(tmp_path / f"a/{model}_digits_seed{seed}_epochs3-{seed}", model=model, seed=seed)
+        for model in ("mlp", "lenet5")
+        for seed in (0, 1)
     ]
-    twins = [RunDir(tmp_path / "x/a/mlp"), RunDir(tmp_path / "y/a/mlp")]
-    assert [name[-7:] for name in readable_names(twins)] == ["x/a/mlp", "y/a/mlp"]
+    short = ["mlp_seed0", "mlp_seed1", "lenet5_seed0", "lenet5_seed1"]
+    assert readable_names(first) == short
+    assert readable_names(first[:1]) == ["mlp_seed0"]
+    other = fake_run(tmp_path / "b/mlp_digits_lr0.05-4", lr=0.05)
+    assert readable_names([*first, other]) == [
+        *(f"{name}_lr0.1 (a)" for name in short),
+        "mlp_seed0_lr0.05 (b)",
+    ]
+    again = fake_run(tmp_path / "a/mlp_digits_seed0_epochs3-0-2")
+    assert readable_names([*first[:2], again]) == [
+        *("a/mlp_digits_seed0_epochs3-0", "mlp_seed1", "a/mlp_digits_seed0_epochs3-0-2")
+    ]
+
+
+def test_runs_that_cannot_be_read_have_their_folders_names(tmp_path):
+    twins = [RunDir(tmp_path / "x/a/mlp"), RunDir(tmp_path / "y/a/mlp"), RunDir(tmp_path / "a/net")]
+    names = readable_names(twins)
+    assert [name[-7:] for name in names] == ["x/a/mlp", "y/a/mlp", "a/net"]
 
 
 @pytest.mark.slow
 def test_it_serves_readable_names_and_runs_that_begin_later(tmp_path):
     fake_run(tmp_path / "runs/first, sweep/mlp_lr0.1-0123abcd")
-    late = fake_run(tmp_path / "runs/second/net-22222222", written=False)
+    late = fake_run(tmp_path / "runs/first, sweep/mlp_lr0.5-22222222", lr=0.5, written=False)
     links = tmp_path / "links"
     links.mkdir()
     process = subprocess.Popen(
@@ -82,10 +99,14 @@ def test_it_serves_readable_names_and_runs_that_begin_later(tmp_path):
         line = process.stdout.readline()
         url = re.search(r"http://127\.0\.0\.1:\d+/", line).group()
         assert "(runs: 1;" in line
-        assert shown(url, {"first, sweep/mlp_lr0.1"}) == {"first, sweep/mlp_lr0.1"}
+        assert shown(url, {"mlp_seed0_lr0.1"}) == {"mlp_seed0_lr0.1"}
         fake_run(tmp_path / "elsewhere").tensorboard_dir.rename(late.tensorboard_dir)
-        both = {"first, sweep/mlp_lr0.1", "second/net"}
-        assert shown(url, both) == both
+        fake_run(tmp_path / "runs/second/net-3", model="net")  # another sweep: all names change
+        all_three = {
+            *("mlp_seed0_lr0.1 (first, sweep)", "mlp_seed0_lr0.5 (first, sweep)"),
+            "net_seed0_lr0.1 (second)",
+        }
+        assert shown(url, all_three) == all_three
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     finally:

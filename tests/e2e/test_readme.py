@@ -1,8 +1,10 @@
-"""Every command and every piece of Python in the README, run as it stands."""
+"""Every command and every piece of Python in the README and in docs/, run as it stands."""
 
+import contextlib
 import glob
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +16,42 @@ from PIL import Image
 from cnnlab.data.dataset import Images
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.discovery import discover
-from cnnlab.registry import CALLBACKS, DATASETS, MODELS
+from cnnlab.registry import CALLBACKS, DATASETS, MODELS, OPTIMIZERS, SCHEDULES
+from cnnlab.runs.run_dir import find_runs
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.strip().splitlines()]
-SNIPPETS = [text for kind, text in BLOCKS if kind == "python"]
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")}
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", page, flags=re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    return [line for text in blocks(page, "sh") for line in text.strip().splitlines()]
+
+
+def files(page: str) -> dict[str, str]:
+    """The Python that the page tells to save, by the file's name."""
+    named = r"[Ss]ave\s+this\s+as\s+`(\w+\.py)`:\n\n```python\n(.*?)```"
+    return dict(re.findall(named, page, flags=re.DOTALL))
+
+
+def snippets(page: str) -> list[str]:
+    """The Python that is typed into a notebook."""
+    saved = files(page).values()
+    return [text for text in blocks(page, "python") if text not in saved]
 
 
 def test_the_blocks_were_found():
-    assert len(COMMANDS) >= 15
-    assert len(SNIPPETS) == 3  # a model, a callback, a notebook
-    assert all(line.startswith("cnnlab ") for line in COMMANDS)
+    assert len(commands(README)) >= 15
+    assert list(files(README)) == ["my_models.py", "my_parts.py", "my_callbacks.py"]
+    assert len(snippets(README)) == 1
+    assert len(files(PAGES["own_components"])) == 4
+    assert len(snippets(PAGES["python_api"])) == 2
+    for page in (README, *PAGES.values()):
+        assert all(line.startswith("cnnlab ") for line in commands(page))
 
 
 @pytest.fixture
@@ -52,12 +78,31 @@ def newcomer(tmp_path, monkeypatch):
         for i in range(20):
             pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "PICS" / kind / f"{i}.png")
-    (tmp_path / "my_models.py").write_text(SNIPPETS[0])
-    (tmp_path / "my_callbacks.py").write_text(SNIPPETS[1])
     monkeypatch.syspath_prepend(str(tmp_path))
-    with MODELS.temporary(), CALLBACKS.temporary():
+    registries = (MODELS, CALLBACKS, DATASETS, OPTIMIZERS, SCHEDULES)
+    with contextlib.ExitStack() as stack:
+        for registry in registries:
+            stack.enter_context(registry.temporary())
+        before = {registry.kind: {entry.name for entry in registry} for registry in registries}
         yield
-    ConfigStore.instance().repo["model"].pop("mynet.yaml", None)
+        added = [(r.kind, e.name) for r in registries for e in r if e.name not in before[r.kind]]
+    for kind, name in added:
+        ConfigStore.instance().repo[kind].pop(f"{name}.yaml", None)
+    for name in [name for name in sys.modules if name.startswith("my_")]:
+        del sys.modules[name]
+
+
+def follow(page: str, cnnlab) -> dict[str, object]:
+    """Do what a page says; the names that its notebook has at the end."""
+    for name, text in files(page).items():
+        Path(name).write_text(text)
+    for line in commands(page):
+        answer = cnnlab(*words(line))
+        assert answer.code == 0, f"{line}\n{answer.err}"
+    scope: dict[str, object] = {}
+    for snippet in snippets(page):
+        exec(snippet, scope)
+    return scope
 
 
 def words(line: str) -> list[str]:
@@ -70,21 +115,30 @@ def words(line: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("newcomer")
 def test_every_command_and_snippet(cnnlab):
-    for line in COMMANDS:
-        answer = cnnlab(*words(line))
-        assert answer.code == 0, f"{line}\n{answer.err}"
-    scope: dict[str, object] = {}
-    exec(SNIPPETS[2], scope)
+    scope = follow(README, cnnlab)
     assert len(scope["table"]) == 1
     assert not scope["trained"].training
+    results = [run.result() for run in find_runs(["runs"])]
+    accuracies = {(row["model"], row["data"]): row["test_acc"] for row in results}
+    assert accuracies["mynet", "digits"] > 0.8
+    assert accuracies["mlp", "stripes"] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("newcomer")
+@pytest.mark.parametrize(
+    "name", sorted(n for n, page in PAGES.items() if commands(page) or snippets(page))
+)
+def test_every_command_of_a_page_of_docs(cnnlab, name):
+    follow(PAGES[name], cnnlab)
 
 
 def test_the_model_of_the_readme_is_about_twenty_lines():
-    assert len(SNIPPETS[0].strip().splitlines()) <= 22
+    assert len(files(README)["my_models.py"].strip().splitlines()) <= 22
 
 
 def test_every_file_that_is_linked_exists():
     links = re.findall(r"\]\(((?!https?:)[^)]+)\)", README)
     assert links
     for link in links:
-        assert (Path(__file__).parents[2] / link).exists(), link
+        assert (ROOT / link).exists(), link

@@ -12,6 +12,8 @@ NOT_HERE = (
     "runs/",
     "my_models.py",
     "my_callbacks.py",
+    "my_parts.py",
+    "site/",
     "utils.py",
 )  # a reader's own, and what must not be here
 

@@ -4,9 +4,13 @@ import csv
 import importlib.util
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
+from torch.utils.tensorboard import SummaryWriter
 
 from cnnlab.registry import LOGGERS
 from cnnlab.runs.run_dir import RunDir, find_runs
+from cnnlab.training.loggers import write_session
 
 QUICK = ["model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=64", "data.size=8"]
 WORDS = ["train", *QUICK, "batch_size=16", "trainer.epochs=2"]
@@ -28,6 +32,41 @@ def test_two_loggers_write_both(cnnlab) -> None:
     assert [float(row["val/acc"]) for row in rows[:2]] == list(metrics["val_acc"])
     assert float(rows[-1]["final/test_acc"]) == result["test_acc"]
     assert run.config()["logger"] == {"tensorboard": {}, "csv": {}}
+
+
+def test_tensorboard_shows_the_curves_first_and_what_was_swept(cnnlab) -> None:
+    words = [*WORDS, "seed=0,1", "optim.lr=0.1,0.05", "optim.nesterov=true", "sweep.name=s"]
+    assert cnnlab(*words, "-m").code == 0
+    hparams = []
+    for run in find_runs(["runs"]):
+        events = EventAccumulator(str(run.tensorboard_dir)).Reload()
+        tags = events.Tags()
+        # TensorBoard sorts its charts by name
+        assert sorted([*tags["scalars"], *tags["images"]]) == [
+            *("train/acc", "train/loss", "train/lr", "val/acc", "val/loss"),
+            *("visualization/test_confusion", "wall_time/images_per_second"),
+        ]
+        text = events.Tensors("result/text_summary")[0].tensor_proto.string_val[0].decode()
+        assert f"| test accuracy | {100 * run.result()['test_acc']:.2f}% |" in text
+        content = events.summary_metadata
+        assert metadata.EXPERIMENT_TAG not in content  # TensorBoard finds what varies itself
+        start = content[metadata.SESSION_START_INFO_TAG].plugin_data.content
+        values = metadata.parse_session_start_info_plugin_data(start).hparams
+        hparams.append({k: v.string_value or v.number_value for k, v in values.items()})
+    common = {"model": "mlp", "data": "synthetic", "model.hidden": "[8]", "batch_size": 16}
+    common |= {"data.num_train": 64, "data.size": 8, "trainer.epochs": 2}
+    swept = [(row.pop("optim.lr"), row.pop("seed")) for row in hparams]
+    assert sorted(swept) == [(0.05, 0), (0.05, 1), (0.1, 0), (0.1, 1)]
+    assert hparams == [common | {"optim.nesterov": "true"}] * 4
+
+
+def test_a_session_is_written_after_the_training_s_file_was_closed(tmp_path) -> None:
+    writer = SummaryWriter(tmp_path)
+    writer.close()  # as Lightning does; a search tests no trial, which would open another
+    write_session(writer, {"model": "mlp", "seed": 0}, "| | |", 1)
+    writer.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert metadata.SESSION_START_INFO_TAG in events.summary_metadata
 
 
 def test_no_logger_is_needed_and_none_is_part_of_the_identity(cnnlab) -> None:

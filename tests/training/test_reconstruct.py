@@ -91,8 +91,8 @@ def test_a_run_s_picture_is_in_its_folder_and_in_tensorboard(trained):
         tags = EventAccumulator(str(file)).Reload().Tags()
         images |= set(tags["images"])
         scalars |= set(tags["scalars"])
-    assert images == {"test/reconstructions"}
-    assert {"train/loss", "val/loss", "final/test_loss"} <= scalars
+    assert images == {"visualization/test_reconstructions"}
+    assert scalars == {"train/loss", "train/lr", "val/loss", "wall_time/images_per_second"}
     assert not run.picture_file("confusion").exists()
     assert not run.outputs_file("logits").exists()
 
