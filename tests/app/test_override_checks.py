@@ -84,6 +84,7 @@ REFUSED = [
         ([f"{key}={'é' * 200}"], f"{key}: a name of more than 255 bytes: éé")
         for key in ("resume", "init.from", "runs_dir", "data.root")
     ],
+    (["init.from=\ud800"], "no such run folder or file"),
     (["init.from=x.pth," + "é" * 200], "init.from: a name of more than 255 bytes"),
     # values as typed, and numbers that no C integer holds
     (["seed=null"], "seed=null must be a whole number"),
