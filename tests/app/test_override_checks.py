@@ -58,6 +58,7 @@ REFUSED = [
     (["hydra.searchpath=[/nowhere]"], "hydra.searchpath: there is no /nowhere"),
     (["hydra/launcher=joblib"], "hydra/launcher=joblib: is for sweeps; add -m"),
     (["--cfg", "job", "hydra.verbose=true"], "hydra.verbose=true: --verbose shows more"),
+    (["--cfg", "job", "schedule=[9,choice(a,b)]"], "give a name, schedule=NAME"),
     (["--cfg", "job", "~optim.momentum"], "~optim.momentum: an option cannot be removed"),
     (["--cfg", "job", "--package", "nope"], "package 'nope' not found in config"),
     (["-m", "seed=glob(*)"], "seed=glob(*): there is no such value"),
@@ -80,6 +81,7 @@ REFUSED = [
     (["++resume=nope"], "++resume=nope: without +, resume=nope"),
     (["resume=~nobody.here"], "resume=~nobody.here: there is no such home folder"),
     (["runs_dir="], "'runs_dir=' names no folder"),
+    (["-m", "model=mlp,nope", "init.from=a\nb"], "model=nope init.from=a\\nb: no model 'nope'"),
     *[
         ([f"{key}={'é' * 200}"], f"{key}: a name of more than 255 bytes: éé")
         for key in ("resume", "init.from", "runs_dir", "data.root")
