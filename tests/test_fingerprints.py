@@ -36,7 +36,9 @@ def test_a_change_asks_for_a_new_version():
     past["defaults"][0] *= 1.01
     message = problem(key, past, now)
     assert message is not None
-    assert message.startswith("behaviour of optim=adam changed (defaults): undo that, or raise vers")
+    assert message.startswith(
+        "behaviour of optim=adam changed (defaults): undo that, or raise vers"
+    )
     assert message.endswith(f"and run {COMMAND} to record")
     message = problem(key, past, now | {"version": 2})
     assert message == f"version 2 of optim=adam is not recorded: run {COMMAND}"

@@ -135,8 +135,7 @@ def check_jobs(command: Command) -> list[Job]:
             else:
                 typed = [o for o in overrides if str(o.input_line) not in implied]
                 typed = [o for o in typed if o.key_or_group not in ("sweep.name", "runs_dir")]
-                shown = " ".join(as_typed_word(o) for o in typed).replace("\n", "\\n")
-                refused[shown] = message
+                refused[" ".join(as_typed_word(o) for o in typed)] = message
             continue
         jobs.append(job)
     if refused or not jobs:

@@ -12,16 +12,21 @@ import matplotlib
 import pandas as pd
 import yaml
 
+from cnnlab.discovery import discover
+from cnnlab.registry import MODELS
+from cnnlab.training.optim import SGD_LR, SGD_LR_NORMALIZED
+
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 HERE = Path(__file__).parent
+discover()
 GROUPS = {  # a sweep's folder: its title, and the default that was chosen
-    "unnormalized": ("networks without normalisation", 0.02),
-    "normalized": ("networks that normalise", 0.05),
-    "mlp": ("mlp, which has a rate of its own", 0.04),
-    "lenet5_1998": ("lenet5_1998, which has a rate of its own", 0.005),
+    "unnormalized": ("networks without normalisation", SGD_LR),
+    "normalized": ("networks that normalise", SGD_LR_NORMALIZED),
+    "mlp": ("mlp, which has a rate of its own", MODELS["mlp"].sgd_lr),
+    "lenet5_1998": ("lenet5_1998, which has a rate of its own", MODELS["lenet5_1998"].sgd_lr),
 }
 
 
@@ -49,7 +54,7 @@ def read_runs(sweeps: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table(runs: pd.DataFrame, default: float) -> list[str]:
+def table(runs: pd.DataFrame, default: float | None) -> list[str]:
     """Markdown: a row per network, a column per rate, mean ± SD over the seeds."""
     rates = sorted(runs["lr"].unique())
     heads = [f"**{rate:g}**" if rate == default else f"{rate:g}" for rate in rates]
