@@ -29,18 +29,20 @@ def test_behaviour_is_that_of_the_recorded_version(key):
 
 
 def test_a_change_asks_for_a_new_version():
-    key, now = "optim=sgd", fingerprint("optim", OPTIMIZERS["sgd"])
+    key, now = "optim=adam", fingerprint("optim", OPTIMIZERS["adam"])
     past = copy.deepcopy(now)
     past["defaults"][0] *= 1.0001
     assert problem(key, past, now) is None
     past["defaults"][0] *= 1.01
     message = problem(key, past, now)
     assert message is not None
-    assert message.startswith("behaviour of optim=sgd changed (defaults): undo that, or raise vers")
+    assert message.startswith(
+        "behaviour of optim=adam changed (defaults): undo that, or raise vers"
+    )
     assert message.endswith(f"and run {COMMAND} to record")
     message = problem(key, past, now | {"version": 2})
-    assert message == f"version 2 of optim=sgd is not recorded: run {COMMAND}"
-    assert problem(key, None, now) == f"version 1 of optim=sgd is not recorded: run {COMMAND}"
+    assert message == f"version 2 of optim=adam is not recorded: run {COMMAND}"
+    assert problem(key, None, now) == f"version 1 of optim=adam is not recorded: run {COMMAND}"
 
 
 def test_a_new_choice_asks_only_to_be_recorded():

@@ -10,7 +10,7 @@ DEFAULTS = {
     "standard": ("model=mlp", "model.hidden=[64,128,64]", "model.batch_norm=true"),
     "bare": ("model=lenet5",),
 }
-# All that the reference loops know: SGD under a cosine schedule, on images as they are.
+# All that the reference loops know: SGD under a cosine without warm-up, on images as they are.
 KEYS = ("model", "data", "batch_size", "seed", "optim.lr", "optim.momentum", "optim.weight_decay")
 
 
@@ -30,5 +30,5 @@ def choose(against: Against, words: Sequence[str], epochs: int) -> Workload:
             )
     model = () if "model" in keys else DEFAULTS[against]
     data = () if "data" in keys else ("data=mnist",)
-    trainer = (f"trainer.epochs={epochs}", "trainer.accelerator=cpu")
-    return load_workload(compose([*model, *data, *words, *trainer]))
+    fixed = (f"trainer.epochs={epochs}", "trainer.accelerator=cpu", "schedule.warmup_epochs=0")
+    return load_workload(compose([*model, *data, *words, *fixed]))

@@ -8,7 +8,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.registry import CompositionError
 
 
 def config_loader(conf: str) -> ConfigLoader:
@@ -23,5 +25,14 @@ def group_exists(loader: ConfigLoader, name: str) -> bool:
 
 
 def apply_values(overrides: Sequence[Override], composed: DictConfig) -> None:
-    """Set values in a composed config as Hydra does, with its checks, in place."""
+    """Set values in a composed config as Hydra does, with its checks, in place.
+
+    Raises:
+        CompositionError: ``+key=value`` of an option that is null, which Hydra lets pass.
+    """
+    for key in (override.key_or_group for override in overrides if override.is_add()):
+        parent, _, option = key.rpartition(".")
+        node = OmegaConf.select(composed, parent) if parent else composed
+        if isinstance(node, DictConfig) and option in node:
+            raise CompositionError(f"+{key}=...: without +, {key}=...")
     ConfigLoaderImpl._apply_overrides_to_config(list(overrides), composed)

@@ -54,12 +54,12 @@ def _key(text: str) -> str:
 
 
 def as_typed_word(override: "Override") -> str:
-    """An override in a message: without the quotation marks that ``quote_values`` put there."""
+    """An override in a line of a message: without the quotation marks of ``quote_values``."""
     line = str(override.input_line)
     value = None if override.is_sweep_override() else override.value()
     if isinstance(value, str) and line == f"{override.get_key_element()}={quote(value)}":
-        return f"{override.get_key_element()}={value}"
-    return line
+        line = f"{override.get_key_element()}={value}"
+    return line.replace("\n", "\\n")
 
 
 def quote_values(words: Sequence[str]) -> list[str]:

@@ -81,10 +81,13 @@ def show(words: Sequence[str], flags: Sequence[str], *, multirun: bool = False) 
     composer = Composer()
     overrides = composer.read(words)
     shown = [str(o.input_line) for o in overrides if not chooses_nothing(o)]
-    if multirun and not any(o.is_sweep_override() for o in overrides):
+    is_sweep = any(o.is_sweep_override() for o in overrides)
+    if multirun and not is_sweep:
         raise CnnlabError(f"-m and {flags[0]}: the config of one run is shown; leave out -m")
     main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG)(_no_job)
     try:
+        if not is_sweep:
+            composer(overrides)  # refuses what Hydra's own composing would stumble over
         with _command_line(["cnnlab train", *shown, *flags]):
             main()
     except CompositionError as error:

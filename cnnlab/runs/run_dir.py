@@ -56,12 +56,11 @@ class RunDir:
         """
         run = cls(Path(path).expanduser())
         if not is_file(run.config_file):
-            inside = find_runs([run.path]) if os.path.isdir(run.path) else []
+            if not os.path.isdir(run.path):
+                raise CnnlabError(f"{path}: no such folder")
+            inside = find_runs([run.path])
             hint = f"; runs inside it: {', '.join(r.name for r in inside[:3])}" if inside else ""
-            kind = "no such folder"
-            if os.path.isdir(run.path):
-                kind = "not a run folder (no config.yaml)"
-            raise CnnlabError(f"{path}: {kind}{hint}")
+            raise CnnlabError(f"{path}: not a run folder (no config.yaml){hint}")
         return run
 
     def outputs_file(self, output: str) -> Path:

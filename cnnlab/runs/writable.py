@@ -43,9 +43,9 @@ def refuse_long_name(path: str | Path, option: str) -> None:
     Raises:
         CnnlabError: a name in it is too long.
     """
-    name = max(Path(path).parts, key=lambda part: len(os.fsencode(part)), default="")
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        raise CnnlabError(f"{option}: a name of more than {LONGEST_NAME} bytes: {name}")
+    for name in Path(path).parts:
+        if len(name.encode(errors="surrogatepass")) > LONGEST_NAME:
+            raise CnnlabError(f"{option}: a name of more than {LONGEST_NAME} bytes: {name}")
 
 
 def make_folder(folder: Path) -> None:

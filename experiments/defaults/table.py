@@ -12,17 +12,21 @@ import matplotlib
 import pandas as pd
 import yaml
 
+from cnnlab.discovery import discover
+from cnnlab.registry import MODELS
+from cnnlab.training.optim import SGD_LR, SGD_LR_NORMALIZED
+
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 HERE = Path(__file__).parent
-MOST_SD = 2.0  # percentage points over seeds: beyond it a rate is at the edge
-GROUPS = {
-    "unnormalized": "networks without normalisation",
-    "normalized": "networks that normalise",
-    "mlp": "mlp, which has a rate of its own",
-    "lenet5_1998": "lenet5_1998, which has a rate of its own",
+discover()
+GROUPS = {  # a sweep's folder: its title, and the default that was chosen
+    "unnormalized": ("networks without normalisation", SGD_LR),
+    "normalized": ("networks that normalise", SGD_LR_NORMALIZED),
+    "mlp": ("mlp, which has a rate of its own", MODELS["mlp"].sgd_lr),
+    "lenet5_1998": ("lenet5_1998, which has a rate of its own", MODELS["lenet5_1998"].sgd_lr),
 }
 
 
@@ -50,18 +54,10 @@ def read_runs(sweeps: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def choose(runs: pd.DataFrame) -> float:
-    """The largest rate such that at it and at twice it every network's SD is below ``MOST_SD``."""
-    scatter = runs.groupby(["network", "lr"])["val_acc"].std().groupby("lr").max()
-    calm = set(scatter[scatter < MOST_SD].index)
-    return float(max(rate for rate in calm if 2 * rate in calm))
-
-
-def table(runs: pd.DataFrame) -> list[str]:
+def table(runs: pd.DataFrame, default: float | None) -> list[str]:
     """Markdown: a row per network, a column per rate, mean ± SD over the seeds."""
-    chosen = choose(runs)
     rates = sorted(runs["lr"].unique())
-    heads = [f"**{rate:g}**" if rate == chosen else f"{rate:g}" for rate in rates]
+    heads = [f"**{rate:g}**" if rate == default else f"{rate:g}" for rate in rates]
     lines = [f"| network | {' | '.join(heads)} |", "|--|" + "--:|" * len(rates)]
     for network, own in runs.groupby("network", sort=False):
         cells = []
@@ -78,13 +74,13 @@ def draw(runs: pd.DataFrame, file: Path) -> None:
     figure, panels = plt.subplots(
         1, len(GROUPS), figsize=(18, 5), sharey=True, layout="constrained"
     )
-    for axes, (group, title) in zip(panels, GROUPS.items(), strict=True):
+    for axes, (group, (title, default)) in zip(panels, GROUPS.items(), strict=True):
         own = runs[runs["group"] == group]
         for network, rows in own.groupby("network", sort=False):
             means = rows.groupby("lr")["val_acc"].mean()
             (line,) = axes.plot(means.index, means, label=network)
             axes.plot(rows["lr"], rows["val_acc"], "o", markersize=4, color=line.get_color())
-        axes.axvline(choose(own), color="0.6", linestyle="--", zorder=0, label="default")
+        axes.axvline(default, color="0.6", linestyle="--", zorder=0, label="default")
         axes.set_xscale("log")
         axes.set_xticks(sorted(own["lr"].unique()))
         axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -101,8 +97,9 @@ def main() -> None:
         read_runs(Path(sys.argv[1])).to_csv(HERE / "results.csv", index=False)
     runs = pd.read_csv(HERE / "results.csv")
     lines = []
-    for group, title in GROUPS.items():
-        lines += [f"{title[0].upper()}{title[1:]}:", "", *table(runs[runs["group"] == group]), ""]
+    for group, (title, default) in GROUPS.items():
+        own = runs[runs["group"] == group]
+        lines += [f"**{title}**", "", *table(own, default), ""]
     (HERE / "results.md").write_text("\n".join(lines).rstrip() + "\n")
     draw(runs, HERE / "rates.png")
 

@@ -23,7 +23,9 @@ REFUSED = [
     (["model=${oc.env:HOME}"], "it cannot be an interpolation"),
     (["+experiment=resnet20"], "+experiment=resnet20: without +, experiment=resnet20"),
     (["++model=mlp"], "++model=mlp: without +, model=mlp"),
+    (["+optim.lr=3"], "+optim.lr=...: without +, optim.lr=..."),
     (["+optim.momentum=3"], "+optim.momentum=...: without +, optim.momentum=..."),
+    (["+trainer.max_steps=3"], "+trainer.max_steps=...: without +, trainer.max_steps=..."),
     (["+seed=1"], "+seed=...: without +, seed=..."),
     (["model@foo=mlp"], "model@foo=mlp: without @foo, model=mlp"),
     (["+model@foo=mlp"], "+model@foo=mlp: without @foo, model=mlp"),
@@ -64,6 +66,7 @@ REFUSED = [
     (["hydra.searchpath=[/nowhere]"], "hydra.searchpath: there is no /nowhere"),
     (["hydra/launcher=joblib"], "hydra/launcher=joblib: is for sweeps; add -m"),
     (["--cfg", "job", "hydra.verbose=true"], "hydra.verbose=true: --verbose shows more"),
+    (["--cfg", "job", "schedule=[9,choice(a,b)]"], "give a name, schedule=NAME"),
     (["--cfg", "job", "~optim.momentum"], "~optim.momentum: an option cannot be removed"),
     (["--cfg", "job", "--package", "nope"], "package 'nope' not found in config"),
     (["-m", "seed=glob(*)"], "seed=glob(*): there is no such value"),
@@ -86,10 +89,12 @@ REFUSED = [
     (["++resume=nope"], "++resume=nope: without +, resume=nope"),
     (["resume=~nobody.here"], "resume=~nobody.here: there is no such home folder"),
     (["runs_dir="], "'runs_dir=' names no folder"),
+    (["-m", "model=mlp,nope", "init.from=a\nb"], "model=nope init.from=a\\nb: no model 'nope'"),
     *[
         ([f"{key}={'é' * 200}"], f"{key}: a name of more than 255 bytes: éé")
         for key in ("resume", "init.from", "runs_dir", "data.root")
     ],
+    (["init.from=\ud800"], "no such run folder or file"),
     (["init.from=x.pth," + "é" * 200], "init.from: a name of more than 255 bytes"),
     # values as typed, and numbers that no C integer holds
     (["seed=null"], "seed=null must be a whole number"),

@@ -24,8 +24,9 @@ def run(tmp_path):
 
 
 def command(seeds):
-    """The line that made it, for these seeds."""
+    """The line that made it, for these seeds, with the defaults that it had."""
     options = ("model=mlp", "model.hidden=[8]", f"seed={seeds}", "trainer.epochs=2")
+    options += ("optim.lr=0.05", "schedule.warmup_epochs=0")
     return ("train", "-m", *options, "sweep.name=first")
 
 

@@ -168,7 +168,7 @@ def test_fail_fast_stops_the_others_and_keeps_what_they_have(folder):
 @pytest.mark.parametrize("launcher", ["joblib", "ray"])
 def test_a_search_runs_its_trials_side_by_side(tmp_path, launcher):
     words = ["train", "-m", "hydra/sweeper=optuna", "model=mlp", "trainer.epochs=2"]
-    words += ["optim.lr=tag(log, interval(1e-3, 1))", "hydra.sweeper.n_jobs=2", "sweep.name=s"]
+    words += ["optim.lr=tag(log, interval(1e-3, 1e-1))", "hydra.sweeper.n_jobs=2", "sweep.name=s"]
     words += ["hydra.sweeper.n_trials=6", "hydra.sweeper.pruner=median"]
     code, said = Command(tmp_path, *words, f"hydra/launcher={launcher}").end()
     assert code == 0, said

@@ -240,9 +240,10 @@ def _split(splits: Any, *, pixels: bool = False) -> Fingerprint:
 
 
 def _optimizer(entry: Entry) -> Fingerprint:
+    usual = {"lr": 0.05} if entry.name == "sgd" else {}  # whose default depends on the network
     return {
         _words(options): _three_steps(functools.partial(entry.component, **options))
-        for options in ({}, {"lr": 0.01, **OTHER_OPTIMIZERS.get(entry.name, {})})
+        for options in (usual, {"lr": 0.01, **OTHER_OPTIMIZERS.get(entry.name, {})})
     }
 
 
