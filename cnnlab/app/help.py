@@ -5,8 +5,6 @@ import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from cnnlab.app.listing import variants
 from cnnlab.app.option_table import (
     OptionRow,
@@ -23,6 +21,7 @@ from cnnlab.config.options import GROUPS, LISTS, RunConfig
 from cnnlab.registry import Registry
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SearchOptions
+from cnnlab.terminal import console
 
 _FLAGS = (
     ("--import MODULE", "import a Python module first, which registers your own components"),
@@ -57,21 +56,21 @@ def print_train_help(parts: Sequence[str] = ()) -> None:
         parts: groups, components or options; the page has the sections of these alone, and all
             where there is none of them.
     """
-    console = Console(highlight=False)
+    out = console()
     chosen = [section for part in parts for section in _sections_of(part)]
     if not chosen:
-        console.print("Usage: cnnlab train [FLAGS] [KEY=VALUE]...\n")
-        console.print("Train one run, or with -m a sweep over options with several values.\n")
-        print_heading(console, "Flags", "")
-        print_rows(console, [OptionRow(flag, "", text) for flag, text in _FLAGS])
-        console.print()
-        print_heading(console, "Overrides", "")
-        print_lines(console, _OVERRIDES)
-        console.print()
+        out.print("Usage: cnnlab train [FLAGS] [KEY=VALUE]...\n")
+        out.print("Train one run, or with -m a sweep over options with several values.\n")
+        print_heading(out, "Flags", "")
+        print_rows(out, [OptionRow(flag, "", text) for flag, text in _FLAGS])
+        out.print()
+        print_heading(out, "Overrides", "")
+        print_lines(out, _OVERRIDES)
+        out.print()
     for number, (title, text, rows) in enumerate(chosen or _sections()):
-        console.print("\n" if number else "", end="")
-        print_heading(console, title, text)
-        print_rows(console, rows)
+        out.print("\n" if number else "", end="")
+        print_heading(out, title, text)
+        print_rows(out, rows)
 
 
 def _sections_of(part: str) -> list[Section]:
