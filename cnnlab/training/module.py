@@ -23,6 +23,7 @@ from cnnlab.runs.checkpoint_file import use_trained_weights
 from cnnlab.task import Task
 from cnnlab.training import lightning_bridge, optimizer_state
 from cnnlab.training.data_parallel import DataParallel
+from cnnlab.training.evaluation import Evaluation
 from cnnlab.training.loop import GradientHook, train_steps
 from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
@@ -68,7 +69,6 @@ class TrainingModule(pl.LightningModule):
         self.optimizer, self.schedule, self.position = optimizer, schedule, position
         self.seed, self.gradient_clip = seed, gradient_clip
         self.gradient_hooks: list[GradientHook] = []
-        self.metrics = metrics or ExtraMetrics()
         self.row: dict[str, float] = {}
         self.is_validated = True
         self.test_metrics: dict[str, float] = {}
@@ -76,7 +76,7 @@ class TrainingModule(pl.LightningModule):
             group["initial_lr"] = group["lr"]
         self._optimizer_options = optimizer_state.group_options(optimizer)
         self._means = self._new_means()
-        self._evaluated: list[tuple[Tensor, int]] = []
+        self._evaluation = Evaluation(task.counts, metrics or ExtraMetrics())
         self._kept: list[Tensor] = []
         self._parallel: DataParallel | None = None  # with several devices, while training
 
@@ -138,7 +138,7 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if lightning_bridge.is_fitting(self.trainer):
-            self.set_row(self._evaluation("val"))
+            self.set_row(self._evaluation.columns("val"))
 
     def set_row(self, validation: dict[str, float]) -> None:
         """Enter the row of the epoch that ends, with these validation columns."""
@@ -172,8 +172,7 @@ class TrainingModule(pl.LightningModule):
     # Evaluation
 
     def on_validation_epoch_start(self) -> None:
-        self._evaluated.clear()
-        self.metrics.reset()
+        self._evaluation.reset()
 
     def on_test_epoch_start(self) -> None:
         self.on_validation_epoch_start()
@@ -187,14 +186,14 @@ class TrainingModule(pl.LightningModule):
         return self._evaluate(*batch)  # for callbacks
 
     def test_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        first = sum(images for _, images in self._evaluated)
+        first = self._evaluation.images
         outputs = self._evaluate(*batch)
         indices = self.test_indices - first
         here = indices[(indices >= 0) & (indices < len(outputs))]
         self._kept.append(outputs[here.to(outputs.device)].float().cpu())
 
     def on_test_epoch_end(self) -> None:
-        self.test_metrics = self._evaluation("test")
+        self.test_metrics = self._evaluation.columns("test")
         self.test_outputs = torch.cat(self._kept)
         self._kept.clear()
 
@@ -233,15 +232,8 @@ class TrainingModule(pl.LightningModule):
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs: Tensor = self.model(inputs)
         loss, counts = self.criterion(outputs, inputs, targets)
-        self._evaluated.append((torch.stack([loss, *counts]), len(inputs)))
-        self.metrics.update(outputs, targets)
+        self._evaluation.update(loss, counts, outputs, targets)
         return outputs
-
-    def _evaluation(self, prefix: str) -> dict[str, float]:
-        means = self._new_means()
-        for values, images in self._evaluated:
-            means.add(values.tolist(), images)
-        return means.means(prefix) | self.metrics.columns(prefix)
 
     def _new_means(self) -> RunningMeans:
         return RunningMeans(("loss", *self.task.counts), began=self.position.seconds)

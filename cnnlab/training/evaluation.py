@@ -1,0 +1,51 @@
+"""What validation and test measure: means of loss and counts, and the config's extra metrics."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cnnlab.config.extra_metrics import ExtraMetrics
+from cnnlab.training.running_means import RunningMeans
+
+
+class Evaluation:
+    """Sums over the batches since ``reset``, which wait for the device only in ``columns``.
+
+    Args:
+        counts: names of the task's counts, ``acc`` and so on.
+        metrics: what is measured beside loss and counts.
+    """
+
+    def __init__(self, counts: Sequence[str], metrics: ExtraMetrics) -> None:
+        self.counts, self.metrics = tuple(counts), metrics
+        self._batches: list[tuple[Tensor, int]] = []
+
+    @property
+    def images(self) -> int:
+        """Images since ``reset``."""
+        return sum(images for _, images in self._batches)
+
+    def reset(self) -> None:
+        """Start an evaluation."""
+        self._batches.clear()
+        self.metrics.reset()
+
+    def update(self, loss: Tensor, counts: Sequence[Tensor], outputs: Tensor, y: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            loss: the mean over the batch, ().
+            counts: each (), summed over the batch.
+            outputs: (N, ...).
+            y: targets (N,).
+        """
+        self._batches.append((torch.stack([loss, *counts]), len(outputs)))
+        self.metrics.update(outputs, y)
+
+    def columns(self, split: str) -> dict[str, float]:
+        """``{"val_loss": 0.1, "val_acc": 0.97}``: the means since ``reset``."""
+        means = RunningMeans(("loss", *self.counts))
+        for values, images in self._batches:
+            means.add(values.tolist(), images)
+        return means.means(split) | self.metrics.columns(split)
