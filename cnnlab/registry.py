@@ -139,7 +139,7 @@ class Registry:
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:
-            raise CnnlabError(f"no {self.kind} '{name}'{nearest(name, self._entries)}")
+            raise CnnlabError(f"no {self.kind} '{name}'{nearest_component(name, self._entries)}")
         return self._entries[name]
 
     def __iter__(self) -> Iterator[Entry]:
@@ -163,6 +163,14 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(word.casefold(), by_letters, n=1, cutoff=0.6)
     hint = f"; did you mean '{by_letters[close[0]]}'?" if close else ""
     return f"{hint} (one of: {', '.join(names)})" if 0 < len(names) <= 20 else hint
+
+
+def nearest_component(name: str, registered: Iterable[str]) -> str:
+    """As ``nearest``, for a name that a file of one's own may register."""
+    hint = nearest(name, registered)
+    if "did you mean" in hint:
+        return hint
+    return f"{hint}; --import MODULE names the file that registers one of your own"
 
 
 def list_of(argument: str, values: Any, kind: Any, what: str) -> list[Any]:

@@ -25,7 +25,7 @@ from yaml import YAMLError
 from cnnlab.app.nearest_option import option_elsewhere
 from cnnlab.config import schema
 from cnnlab.config.options import GROUPS, RunConfig
-from cnnlab.registry import CnnlabError, CompositionError, nearest
+from cnnlab.registry import CnnlabError, CompositionError, nearest, nearest_component
 from cnnlab.text import first_line
 
 COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
@@ -77,9 +77,8 @@ def composition_error(error: BaseException, composed: DictConfig | None = None) 
     for cause in _chain(error):
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
             group, _, name = cause.missing_cfg_file.rpartition("/")
-            return CompositionError(
-                f"no {group or 'config'} '{name}'{nearest(name, cause.options or [])}"
-            )
+            hint = (nearest_component if group in GROUPS else nearest)(name, cause.options or [])
+            return CompositionError(f"no {group or 'config'} '{name}'{hint}")
         if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
             return CompositionError(_unknown_key(cause, _plain(composed)))
         if isinstance(cause, INTERPOLATION_ERRORS):

@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override, RangeSweep
 
 from cnnlab.config.options import GROUPS, LISTS
-from cnnlab.registry import CnnlabError, CompositionError, nearest
+from cnnlab.registry import CnnlabError, CompositionError, nearest, nearest_component
 from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.sweep.launchers.options import LAUNCHERS
 from cnnlab.sweep.search.options import SWEEPERS
@@ -102,7 +102,7 @@ def check_group_value(override: Override) -> None:
     for name in names if group in LISTS else []:
         known = [entry.name for entry in LISTS[group]]
         if name not in known:
-            hint = nearest(str(name), known) or "; --import MODULE names the file that registers it"
+            hint = nearest_component(str(name), known)
             raise CompositionError(f"no {group.removesuffix('s')} '{name}'{hint}")
 
 

@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from cnnlab.config.flags import flags
 from cnnlab.data.dataset import Images, Splits
-from cnnlab.metrics import describe_column, metric_of_column
+from cnnlab.metrics import describe_column, find_metric, metric_of_column
 from cnnlab.runs.flat import with_choices
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
@@ -142,8 +142,13 @@ def _overridden(job: Job) -> dict[str, int | float | str]:
 def _as_markdown(final: dict[str, float]) -> str:
     """The final metrics as a table for the TEXT tab: ``| test accuracy | 93.33% |``."""
     columns = {name.removeprefix("final/"): value for name, value in final.items()}
-    rows = [f"| {describe_column(c)} | {metric_of_column(c).show(v)} |" for c, v in columns.items()]
-    return "\n".join(["| | |", "|--|--:|", *rows])
+    return "\n".join(["| | |", "|--|--:|", *(_as_row(*item) for item in columns.items())])
+
+
+def _as_row(column: str, value: float) -> str:
+    if find_metric(column) is None:  # of a component of one's own, without a format
+        return f"| {column} | {value:g} |"
+    return f"| {describe_column(column)} | {metric_of_column(column).show(value)} |"
 
 
 def _final_metrics(result: dict[str, Any]) -> dict[str, float]:

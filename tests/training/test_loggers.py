@@ -96,8 +96,11 @@ def test_a_resumed_run_keeps_its_loggers(cnnlab) -> None:
         ("logger=[csv,wandbb]", "no logger 'wandbb'; did you mean 'wandb'?"),
         ("logger=null", "logger=null: give a name"),
         ("logger.csv.path=x", "no option 'logger.csv'"),
-        ("callbacks=note", "no callback 'note'; --import MODULE names the file"),
-        ("callbacks=[note]", "no callback 'note'; --import MODULE names the file"),
+        ("callbacks=note", "no callback 'note' (one of: ema, grad_norm, pictures, swa); --import"),
+        (
+            "callbacks=[note]",
+            "no callback 'note' (one of: ema, grad_norm, pictures, swa); --import",
+        ),
     ],
 )
 def test_unknown_names_are_refused(cnnlab, word: str, message: str) -> None:

@@ -36,7 +36,9 @@ def own(cnnlab) -> Path:  # noqa: ARG001  (in its folder)
 
 
 def trained(cnnlab, *words: str) -> str:
-    answer = cnnlab("train", *WORDS, *words)
+    changed = {word.partition("=")[0] for word in words}
+    kept = [word for word in WORDS if word.partition("=")[0] not in changed]
+    answer = cnnlab("train", *kept, *words)
     assert answer.code == 0, answer.err
     return answer.err
 
