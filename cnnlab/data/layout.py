@@ -37,7 +37,8 @@ def find_layout(root: Path) -> Layout:
 
 def _find_layout(root: Path) -> Layout:
     if not root.is_dir():
-        raise ValueError(f"root={root}: there is no folder {root.absolute()}")
+        where = "" if root.is_absolute() else f" in {Path.cwd()}"
+        raise ValueError(f"root={root}: there is no such folder{where}")
     folders = subfolders(root)
     named = {folder: part for folder in folders if (part := part_named(folder.name))}
     # A class may be called 'train' too: then it has pictures, and other classes lie beside it.

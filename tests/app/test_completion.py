@@ -60,7 +60,7 @@ def test_an_answer_needs_nothing_heavy(environment):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("cnnlab comp", "compare completion"),
+        ("cnnlab comp", "compare completion components"),
         ("cnnlab train model=conv_s", "conv_stack"),  # readline splits at "="
         ("cnnlab train -m model=mlp,conv_s", "mlp,conv_stack"),
         ("cnnlab train tra", "trainer. trainer="),
@@ -83,7 +83,7 @@ def test_other_shells_complete(environment, shell, program):
         assert "cnnlab complete" in SCRIPTS[shell]  # the shell is not here to read it
         return
     for line, expected in (
-        ("cnnlab comp", "compare completion"),
+        ("cnnlab comp", "compare completion components"),
         ("cnnlab train model=conv_s", "model=conv_stack"),
         ("cnnlab train -m model=mlp,conv_s", "model=mlp,conv_stack"),
         ("cnnlab bench --against ", "bare standard"),

@@ -42,7 +42,7 @@ def epoch_end(callback, row):
     """Show a callback one epoch's row; whether it stops the training."""
     task = TrainingModule.__new__(TrainingModule)
     position = SimpleNamespace(step=1, steps_per_epoch=1)
-    task.__dict__.update(row=row, position=position)
+    task.__dict__.update(row=row, position=position, is_validated=True)
     trainer = SimpleNamespace(should_stop=False)
     callback.on_train_epoch_end(trainer, task)
     return trainer.should_stop

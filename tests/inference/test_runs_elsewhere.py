@@ -71,7 +71,7 @@ def test_weights_and_class_names_need_no_data(cnnlab, runs) -> None:
     assert loaded.spec.class_names == ("cat", "dog")
     assert (str(loaded.spec), loaded.spec.mean) == ("8x8x3", (0.5, 0.5, 0.5))
     assert loaded.model(torch.zeros(1, *loaded.spec.shape)).shape == (1, 2)
-    with pytest.raises(CnnlabError, match=r"there is no folder /.*/project/own"):
+    with pytest.raises(CnnlabError, match=r"root=/.*/project/own: there is no such folder"):
         _ = loaded.dataset
     answer = cnnlab("test", str(runs[0]))
     assert (answer.code, answer.out) == (2, "")

@@ -68,10 +68,11 @@ def first_edition_identity(config: dict[str, Any], sources: dict[str, str]) -> d
     essential = copy.deepcopy(config)
     for key in ("runs_dir", "sweep", "rerun"):
         essential.pop(key)
-    for key in ("logger", "callbacks", "metrics"):  # options of the second edition
+    for key in ("logger", "callbacks", "metrics", "augment"):  # options of the second edition
         essential.pop(key, None)
     essential["loss"].pop("name", None)
-    essential["trainer"].pop("checkpoint_every")
+    for key in ("checkpoint_every", "val_every", "overfit", "profile"):
+        essential["trainer"].pop(key, None)
     root = schema.options(DATASETS[config["data"]["name"]].component).get("root")
     if root is not None and not root.required:
         essential["data"].pop("root")
@@ -115,7 +116,9 @@ def write(tmp_path):
 
     def make(changes: dict[str, Any], sources: dict[str, str] | None = None) -> RunDir:
         config = changed(changes)
-        config["data"].get("augment", {}).pop("padding", None)  # an option that came later
+        config["data"].get("augment", {}).pop("padding", None)  # options that came later
+        for option in ("lr_factors", "no_decay"):
+            config["optim"].pop(option, None)
         identity = first_edition_identity(config, sources or SOURCES)
         key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
         run = RunDir(tmp_path / "runs" / f"old-{key}")

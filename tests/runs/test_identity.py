@@ -192,8 +192,14 @@ def test_what_of_a_config_is_essential():
         "logger",
         "callbacks",
         "metrics",
+        "augment",
     }
-    assert set(config["trainer"]) - set(kept["trainer"]) == {"checkpoint_every"}
+    assert set(config["trainer"]) - set(kept["trainer"]) == {
+        "checkpoint_every",
+        "val_every",
+        "overfit",
+        "profile",
+    }
     assert set(config["model"]) - set(kept["model"]) == {"dropout"}
     assert kept["resume"] is None
 
