@@ -24,9 +24,7 @@ from cnnlab.runs.run_dir import find_runs
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-REGISTRIES = {
-    found.kind: found for found in vars(registries).values() if isinstance(found, Registry)
-}
+REGISTRIES = {n: found for n, found in vars(registries).items() if isinstance(found, Registry)}
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")}
 
 
@@ -55,7 +53,7 @@ def test_the_blocks_were_found():
     assert list(files(README)) == ["my_models.py", "my_parts.py", "my_callbacks.py"]
     assert len(snippets(README)) == 1
     assert len(files(PAGES["own_components"])) == 9
-    assert len(snippets(PAGES["python_api"])) == 2
+    assert len(snippets(PAGES["python_api"])) == 4
     for page in (README, *PAGES.values()):
         assert all(line.startswith("cnnlab ") for line in commands(page))
 
@@ -119,7 +117,7 @@ def own_components() -> set[tuple[str, str]]:
 def trained_components() -> set[tuple[str, str]]:
     """Kind and name of what the finished runs are made of."""
     found = set()
-    for run in find_runs(["runs"]):
+    for run in (run for run in find_runs(["runs"]) if run.is_done):
         config, result = run.config(), run.result()
         found |= {(kind, config[kind]["name"]) for kind in GROUPS}
         found |= {(kind, name) for kind in LISTS for name in config[kind]}
@@ -156,7 +154,7 @@ def test_every_command_and_snippet(cnnlab):
     assert not scope["trained"].training
     results = [run.result() for run in find_runs(["runs"])]
     accuracies = {(row["model"], row["data"]): row["test_acc"] for row in results}
-    assert accuracies["mynet", "digits"] > 0.8
+    assert min(row["test_acc"] for row in results if row["model"] == "mynet") > 0.8
     assert accuracies["mlp", "stripes"] > 0.9
 
 
