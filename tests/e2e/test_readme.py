@@ -153,9 +153,9 @@ def test_every_command_and_snippet(cnnlab):
     assert len(scope["table"]) == 1
     assert not scope["trained"].training
     results = [run.result() for run in find_runs(["runs"])]
-    accuracies = {(row["model"], row["data"]): row["test_acc"] for row in results}
-    assert min(row["test_acc"] for row in results if row["model"] == "mynet") > 0.8
-    assert accuracies["mlp", "stripes"] > 0.9
+    tested = [row for row in results if "test_acc" in row]  # trials of a search are not
+    assert min(row["test_acc"] for row in tested if row["model"] == "mynet") > 0.8
+    assert min(row["test_acc"] for row in tested if row["data"] == "stripes") > 0.9
 
 
 @pytest.mark.slow
