@@ -25,14 +25,16 @@ sys.path.insert(0, str(DOCS))
 from blocks import picture  # noqa: E402
 
 TABLE = DOCS.parent / "experiments" / "architectures" / "README.md"
+TOUR = DOCS.parent / "experiments" / "tour.ipynb"
 OWN_PAGES = ("model", "data")
 SOURCE = "*This page is made from the docstrings by `docs/reference.py`.*\n"
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Called by mkdocs: adds the pages to those that are written by hand."""
+    """Called by mkdocs: adds the pages, and the notebook, to those that are written by hand."""
     for name, text in pages().items():
         files.append(File.generated(config, name, content=text))
+    files.append(File.generated(config, TOUR.name, abs_src_path=str(TOUR)))
     return files
 
 

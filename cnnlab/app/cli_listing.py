@@ -106,11 +106,12 @@ def data_sets(imports: Imports = None) -> None:
 
 def components(
     kind: Annotated[
-        str | None, typer.Argument(help="loss, metrics, callbacks, optim, schedule or logger.")
+        str | None,
+        typer.Argument(help="loss, metrics, augment, callbacks, optim, schedule, logger or task."),
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """List losses, metrics, callbacks, optimisers, schedules and loggers: options and defaults."""
+    """List losses, metrics, augmentations, callbacks and the other components: their options."""
     from cnnlab.app import listing
     from cnnlab.discovery import discover
 

@@ -25,7 +25,7 @@ from cnnlab.config import schema
 from cnnlab.config.docs import difference, first_paragraph, summary
 from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.explain.cost import count
-from cnnlab.registry import DATASETS, MODELS, CnnlabError, Entry, Registry, nearest
+from cnnlab.registry import DATASETS, MODELS, TASKS, CnnlabError, Entry, Registry, nearest
 from cnnlab.runs.read_file import DamagedFileError, read_yaml
 from cnnlab.spec import ImageSpec
 
@@ -60,12 +60,17 @@ def print_components(kind: str | None) -> None:
     Raises:
         CnnlabError: there is no such group.
     """
+    if kind in ("model", "data"):
+        print_models(None) if kind == "model" else print_data()
+        return
     registries = {k: r for k, r in (GROUPS | LISTS).items() if k not in ("model", "data")}
+    registries[TASKS.kind] = TASKS
     if kind is not None and kind not in registries:
         raise CnnlabError(f"no kind of component '{kind}'{nearest(kind, registries)}")
     for name in [kind] if kind is not None else registries:
-        is_list = name in LISTS
-        print_heading(terminal.console(), f"{name}=[...]" if is_list else f"{name}=...", "")
+        chosen = "" if name == TASKS.kind else "=[...]" if name in LISTS else "=..."
+        meaning = "" if chosen else "what a model is for; the model names it"
+        print_heading(terminal.console(), f"{name}{chosen}", meaning)
         _print_options(registries[name])
 
 
