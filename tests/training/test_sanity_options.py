@@ -121,8 +121,8 @@ class StopBelow(Callback):
 
 
 CLASSIFIERS = [entry.name for entry in MODELS if entry.task == "classify"]
-# What cannot, and why.
-EXCEPTIONS: dict[str, str] = {}
+SMALL_ENOUGH = {**MODEL_OPTIONS, "densenet": {"depth": 22}, "vgg": {"depth": 11}}
+OPTIM = {"vgg": ["optim.lr=1e-4"]}  # at Adam's 0.001 deep layers without normalisation die
 
 
 @pytest.mark.slow
@@ -130,17 +130,17 @@ EXCEPTIONS: dict[str, str] = {}
 @pytest.mark.usefixtures("cnnlab")
 def test_every_classifier_learns_two_batches_by_heart(name) -> None:
     """On its smallest images: the training loss, dropout included, falls below 0.05."""
-    options = MODEL_OPTIONS.get(name, {})
+    options = SMALL_ENOUGH.get(name, {})
     spec = _smallest_spec(MODELS[name], options)
     words = [f"model={name}", *(f"model.{key}={quote(value)}" for key, value in options.items())]
     words += ["data=synthetic", f"data.size={spec.height}", f"data.channels={spec.channels}"]
     words += ["data.num_train=160", "batch_size=8", "optim=adam", "schedule=constant"]
     words += ["trainer.overfit=2", "trainer.epochs=50", "trainer.accelerator=cpu"]
+    words += OPTIM.get(name, [])
     config = compose(words)
     torch.manual_seed(0)
     parts = assemble(config)
     splits = overfit_splits(parts.dataset.load(), 2 * config.batch_size)
     wiring = wire(config, parts, splits, callbacks=[StopBelow(0.05)])
     wiring.trainer.fit(wiring.module, wiring.data)
-    assert name not in EXCEPTIONS
     assert wiring.module.row["train_loss"] < 0.05, wiring.module.row
