@@ -86,7 +86,7 @@ class Composer:
                     )
                 except UserWarning as warning:  # Hydra goes on without it
                     path = str(warning).partition("path=")[2].removesuffix(" is not available.")
-                    raise CompositionError(f"hydra.searchpath: there is no {path}") from warning
+                    raise CompositionError(f"hydra.searchpath: {path} does not exist") from warning
         return self._composed[words]
 
     def _chooses(self, override: Override) -> bool:

@@ -62,7 +62,7 @@ def print_components(kind: str | None) -> None:
     """
     registries = {k: r for k, r in (GROUPS | LISTS).items() if k not in ("model", "data")}
     if kind is not None and kind not in registries:
-        raise CnnlabError(f"no kind of component '{kind}'{nearest(kind, registries)}")
+        raise CnnlabError(f"no component group '{kind}'{nearest(kind, registries)}")
     for name in [kind] if kind is not None else registries:
         is_list = name in LISTS
         print_heading(terminal.console(), f"{name}=[...]" if is_list else f"{name}=...", "")

@@ -71,7 +71,9 @@ def resume_in_place(config: RunConfig) -> RunConfig:
         return unchanged
     _refuse_other_data(source, config)
     if (process := probable_holder(source)) is not None:
-        raise CnnlabError(f"resume={source}: it is being run by {process}; stop that first")
+        raise CnnlabError(
+            f"resume={source}: already being run by {process}; stop that process first"
+        )
     if nothing := _nothing_left(config, state):
         raise CnnlabError(f"resume={source}: {nothing}")
     return config
@@ -84,8 +86,8 @@ def _refuse_other_data(source: RunDir, config: RunConfig) -> None:
         return
     if recorded is None:
         raise CnnlabError(
-            f"resume={source}: it was made before runs knew their pictures, which are split and "
-            "resized otherwise now; train it again without resume"
+            f"resume={source}: it comes from a version that split and resized pictures differently "
+            "and did not record them; train it again without resume"
         )
     if change := difference(recorded, files.record):
         raise CnnlabError(f"resume={source}: its data have changed: {change}")

@@ -112,7 +112,7 @@ def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
 
 def _find(paths: list[str | Path | RunDir]) -> list[RunDir]:
     if not paths:
-        raise CnnlabError(f"nothing to compare: no folder named; {EXPECTED}")
+        raise CnnlabError(f"nothing to compare: no folder given; {EXPECTED}")
     empty = [str(path) for path in paths if not find_runs([path])]
     reports = [path for path in empty if Path(path).name in BESIDE_RUNS]
     if len(reports) < len(empty) or len(empty) == len(paths):
@@ -141,7 +141,7 @@ def _of_one_metric(runs: list[FinishedRun]) -> tuple[list[FinishedRun], Metric, 
     metric = next(metric for name, metric in METRICS.items() if name in groups)
     notes = [
         f"{plural(len(others), 'run')} without {metric.label} left out "
-        f"(ranked by {METRICS[name].name}): compare them on their own"
+        f"(ranked by {METRICS[name].name}): compare them separately"
         for name, others in groups.items()
         if name != metric.name
     ]

@@ -48,7 +48,9 @@ def write_report(comparison: Comparison, folder: Path) -> list[Path]:
         cost_figure(comparison).savefig(cost)
     except OSError as error:
         place = error.filename or folder
-        raise CnnlabError(f"{place}: {reason(error)}; --out FOLDER names another place") from error
+        raise CnnlabError(
+            f"{place}: {reason(error)}; use another folder with --out FOLDER"
+        ) from error
     return paths
 
 

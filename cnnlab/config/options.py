@@ -140,9 +140,9 @@ class SweepConfig:
 
     def __post_init__(self) -> None:
         if self.name is not None and not re.fullmatch(r"[\w.+-]+", self.name):
-            raise ValueError(f"name={self.name} may hold letters, digits and . _ + - only")
+            raise ValueError(f"name={self.name} may contain only letters, digits and . _ + -")
         if self.name is not None and not self.name.strip("."):
-            raise ValueError(f"name={self.name} would be another folder than one in runs_dir")
+            raise ValueError(f"name={self.name} must name a folder inside runs_dir")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def find_layout(root: Path) -> Layout:
 
 def _find_layout(root: Path) -> Layout:
     if not root.is_dir():
-        raise ValueError(f"root={root}: there is no folder {root.absolute()}")
+        raise ValueError(f"root={root}: no such folder: {root.absolute()}")
     folders = subfolders(root)
     named = {folder: part for folder in folders if (part := part_named(folder.name))}
     # A class may be called 'train' too: then it has pictures, and other classes lie beside it.
@@ -50,8 +50,8 @@ def _find_layout(root: Path) -> Layout:
     for folder, part in named.items():
         if part in parts:
             raise ValueError(
-                f"root={root}: '{parts[part].name}' and '{folder.name}' both stand for {part}; "
-                "one of them must go elsewhere"
+                f"root={root}: '{parts[part].name}' and '{folder.name}' both mean {part}; "
+                "move one of them elsewhere"
             )
         parts[part] = folder
     _check_beside(root, parts, [f for f in folders if f not in named])
@@ -64,11 +64,11 @@ def _check_beside(root: Path, parts: Mapping[str, Path], others: Sequence[Path])
     for other in others:
         if list_pictures(other).pictures:
             raise ValueError(
-                f"root={root}: '{other.name}' lies beside {names}; "
-                "classes go below train, val and test, anything else elsewhere"
+                f"root={root}: '{other.name}' is next to {names}; "
+                "put classes inside train, val and test, and anything else elsewhere"
             )
     if "train" not in parts:
-        raise ValueError(f"root={root}: {names} found, but no train folder beside")
+        raise ValueError(f"root={root}: {names} found, but no train folder")
 
 
 def _classes(root: Path, at: Path) -> Classes:
@@ -107,8 +107,8 @@ def _refuse_shared(root: Path, inner: Mapping[str, Collection[str]]) -> None:
                 others = {f.lower() for f in inner[other]}
                 shared = [f for f in sorted(folders) if f.lower() in others]
                 raise ValueError(
-                    f"root={root}: '{other}' and '{name}' both have {shortened(shared)} inside: "
-                    "they look like parts, not classes; name parts train, val and test"
+                    f"root={root}: '{other}' and '{name}' both contain {shortened(shared)}: "
+                    "they look like splits, not classes; name splits train, val and test"
                 )
 
 
@@ -120,7 +120,7 @@ def _beside(folders: Sequence[Path]) -> Counter[str]:
         for entry in os.scandir(folder)
         if not entry.name.startswith(".")
     )
-    return Counter({"outside of the class folders": number} if number else {})
+    return Counter({"outside the class folders": number} if number else {})
 
 
 def check_counts(
@@ -141,7 +141,7 @@ def check_counts(
         inside = [folder for folder in subfolders(root) if len(subfolders(folder)) > 1]
         hint = f"; did you mean root={inside[0]}?" if len(inside) == 1 and len(parts) == 1 else ""
         raise ValueError(
-            f"root={root}: {plural(len(train), 'class folder')} found, at least 2 are needed: "
+            f"root={root}: {plural(len(train), 'class folder')} found, at least 2 needed: "
             f"{expected.replace('ROOT', str(root))}{hint}"
         )
     counts = {

@@ -61,7 +61,7 @@ def require_same_images(folder: RunDir, spec: ImageSpec, found: ImageSpec) -> No
     if (spec.shape, spec.num_classes) != (found.shape, found.num_classes):
         raise DamagedFileError(
             f"{folder.config_file}: its data are images of {found} in {found.num_classes} classes, "
-            f"and the model is for {spec} in {spec.num_classes}"
+            f"but the model takes {spec} in {spec.num_classes}"
         )
 
 

@@ -28,7 +28,7 @@ def clean(runs: Sequence[RunStatus], *, confirmed: bool) -> list[RunDir]:
     if not confirmed:
         if not sys.stdin.isatty():
             raise CnnlabError(
-                f"--clean needs a terminal to ask on; --yes removes {folders} without asking"
+                f"--clean asks for confirmation on a terminal; --yes removes {folders} without"
             )
         print(*failed, sep="\n")
         if not _confirm(f"remove {folders} with all files? [y/N] "):

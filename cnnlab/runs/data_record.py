@@ -152,7 +152,7 @@ def difference(recorded: DataRecord, now: DataRecord) -> str | None:
         if before.count != after.count:
             changes.append(f"{name} had {plural(before.count, 'image')}, now {after.count:,}")
         elif before.digest != after.digest:
-            changes.append(f"{name} has other images or contents")
+            changes.append(f"{name} has different images or contents")
     return "; ".join(changes) or None
 
 
@@ -160,7 +160,7 @@ def _classes(before: tuple[str, ...], after: tuple[str, ...]) -> str:
     gone, added = _without(before, after), _without(after, before)
     both = (("lost", gone), ("new", added))
     said = [f"{what} {shortened(names)}" for what, names in both if names]
-    return "classes: " + (", ".join(said) if said else "in another order")
+    return "classes: " + (", ".join(said) if said else "in a different order")
 
 
 def _without(names: tuple[str, ...], others: tuple[str, ...]) -> list[str]:

@@ -26,7 +26,9 @@ class DiskFullError(CnnlabError):
 
     def __str__(self) -> str:
         place = f" of {self.folder}" if self.folder else ""
-        return f"the disk{place} is full; make room, then the same command continues from here"
+        return (
+            f"the disk{place} is full; free some space, then the same command continues from here"
+        )
 
 
 def is_disk_full(error: BaseException | None) -> bool:

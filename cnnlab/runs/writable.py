@@ -20,7 +20,7 @@ def check_writable(folder: Path, option: str) -> None:
             allowed there.
     """
     if not option.partition("=")[2] or "\0" in option:
-        raise CnnlabError(f"{option!r} names no folder")
+        raise CnnlabError(f"{option!r} does not name a folder")
     refuse_long_name(folder, option)
     try:
         place = next(

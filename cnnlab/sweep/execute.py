@@ -125,7 +125,7 @@ def _lost(job: Job) -> bool:
     try:
         ensure_claimed(job.run_dir)
     except ClaimLostError as lost:
-        print(f"{job.title}: stopped here: {lost}", file=sys.stderr)
+        print(f"{job.title}: stopped: {lost}", file=sys.stderr)
         return True
     return False
 

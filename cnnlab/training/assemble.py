@@ -205,10 +205,12 @@ def _refuse_missing_device(accelerator: str, devices: int) -> None:
     if not has.get(accelerator, True):
         name = {"gpu": "GPU", "mps": "Apple GPU"}[accelerator]
         raise CnnlabError(
-            f"trainer.accelerator={accelerator}: there is no {name} here; auto or cpu"
+            f"trainer.accelerator={accelerator}: this machine has no {name}; use auto or cpu"
         )
     if accelerator in ("gpu", "auto") and has["gpu"] and devices > torch.cuda.device_count():
-        raise CnnlabError(f"trainer.devices={devices}: there are {torch.cuda.device_count()} GPUs")
+        raise CnnlabError(
+            f"trainer.devices={devices}: this machine has {torch.cuda.device_count()} GPUs"
+        )
 
 
 def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:

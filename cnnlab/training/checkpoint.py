@@ -128,13 +128,13 @@ class RunCheckpoint(Checkpoint):
             epoch = module.position.epoch + (module.position.step > 0)
             self.best = {"epoch": epoch, "value": float("nan")}  # any later epoch is better
             self._save(trainer, best=True)
-            said = f"the best epoch is not known and none is left: the last one, {epoch}, is tested"
+            said = f"the best epoch is unknown and none is left to train: testing the last, {epoch}"
         state = read_checkpoint(self.run.best_checkpoint)
         epoch = Progress.of(state).epoch
         if epoch != self.best["epoch"]:
             raise CnnlabError(
-                f"{self.run.best_checkpoint}: is of epoch {epoch}, and the best one is "
-                f"{self.best['epoch']:.0f}; without that file, the same command goes on"
+                f"{self.run.best_checkpoint}: holds epoch {epoch}, but the best one is "
+                f"{self.best['epoch']:.0f}; delete that file, and the same command continues"
             )
         return state, said
 

@@ -62,7 +62,9 @@ class TopK(Counter):
 
     def __init__(self, spec: ImageSpec, *, k: Annotated[int, Range(at_least=2)] = 3) -> None:
         if k >= spec.num_classes:
-            raise ValueError(f"of {spec.num_classes} classes the top {k} are always right")
+            raise ValueError(
+                f"top-{k} accuracy needs more than {k} classes, not {spec.num_classes}"
+            )
         super().__init__(spec)
         self.k = k
 

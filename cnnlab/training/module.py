@@ -218,7 +218,7 @@ class TrainingModule(pl.LightningModule):
         if saved["steps_per_epoch"] != self.position.steps_per_epoch:
             raise CnnlabError(
                 f"the checkpoint's epochs have {saved['steps_per_epoch']} steps and this run's "
-                f"{self.position.steps_per_epoch}: batch_size, accumulate and data must stay"
+                f"{self.position.steps_per_epoch}: batch_size, accumulate and data must not change"
             )
         for name, value in saved.items():
             setattr(self.position, name, value)

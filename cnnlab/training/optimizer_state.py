@@ -59,8 +59,8 @@ def adapt(
     if names_then is None:
         if [len(group["params"]) for group in saved["param_groups"]] != list(map(len, names)):
             raise CnnlabError(
-                "optim.backbone_lr: the checkpoint is of an earlier version, which did not write "
-                "what a change from or to 1 needs; keep its value"
+                "optim.backbone_lr: the checkpoint is of an earlier version and lacks what a change "
+                "to or from 1 needs; keep its value"
             )
         names_then = names
     # torch numbers the parameters through all groups

@@ -58,7 +58,7 @@ class Augment:
 
     def __post_init__(self) -> None:
         if self.padding != "black" and not self.crop:
-            raise ValueError(f"padding={self.padding} is of crops, and crop=0: set crop too")
+            raise ValueError(f"padding={self.padding} needs crop above 0, not crop=0")
 
 
 NO_AUGMENT = Augment()

@@ -71,7 +71,7 @@ class DownloadedDataset(ImageDataset):
             train, test = self._read(self.root)
         except UNREADABLE as error:
             raise CnnlabError(
-                f"{self._wanted().name}: files incomplete or of another format ({reason(error)})\n"
+                f"{self._wanted().name}: files incomplete or in another format ({reason(error)})\n"
                 f"in {self.root / self.folder}"
             ) from None
         return split(train, num_train=self.num_train, num_val=self.num_val, test=test)

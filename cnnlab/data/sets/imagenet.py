@@ -100,8 +100,8 @@ class ImageNet(ImageDataset):
         self.classes = {"train": train, "test": self._class_folders("val")}
         if not self.classes["test"]:
             raise ValueError(
-                f"root={self.root}: val has no class folders; it is the test set; "
-                f"expected are {EXPECTED}"
+                f"root={self.root}: val, which is used as the test set, has no class folders; "
+                f"expected: {EXPECTED}"
             )
         names = tuple(sorted(train))
         check_counts(self.root, self.classes, EXPECTED)
@@ -150,8 +150,8 @@ class ImageNet(ImageDataset):
             raise CnnlabError(f"data=imagenet: {error}") from error
         if len(pool) < self.num_val + self.num_train:
             raise CnnlabError(
-                f"data=imagenet: {self.root / 'train'} has {len(pool):,} pictures, too few for the "
-                f"{self.num_val:,} of validation and {self.num_train:,} of training"
+                f"data=imagenet: {self.root / 'train'} has {len(pool):,} pictures, too few for "
+                f"{self.num_val:,} validation and {self.num_train:,} training images"
             )
         order = stratified_order(torch.tensor([label for _, label in pool]))
         chosen = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
@@ -169,7 +169,7 @@ class ImageNet(ImageDataset):
         if lacks:
             raise CnnlabError(
                 f"data=imagenet is missing or incomplete in {self.root}: {part} has {lacks[0]}\n"
-                f"expected are {EXPECTED}: ROOT is data.root or $CNNLAB_DATA/imagenet; "
+                f"expected: {EXPECTED}; ROOT is data.root or $CNNLAB_DATA/imagenet; "
                 "data=digits needs no files"
             )
         return [(path, label) for label, files in enumerate(found.values()) for path in files]

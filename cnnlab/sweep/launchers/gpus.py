@@ -33,7 +33,7 @@ def partition_gpus(gpus: Sequence[str], per_job: float) -> list[str]:
     """
     if per_job > len(gpus):
         raise CnnlabError(
-            f"hydra.launcher.gpus_per_job={per_job:g}: there are {len(gpus)} GPUs here"
+            f"hydra.launcher.gpus_per_job={per_job:g}: this machine has {len(gpus)} GPUs"
         )
     if per_job < 1:
         return list(gpus) * int(1 / per_job + 1e-6)

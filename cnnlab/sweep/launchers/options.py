@@ -38,10 +38,10 @@ class Parallel:
 
     def __post_init__(self) -> None:
         if self.n_jobs < 1 and self.n_jobs != -1:
-            raise ValueError(f"n_jobs={self.n_jobs} must be at least 1, or -1 for one a core")
+            raise ValueError(f"n_jobs={self.n_jobs} must be at least 1, or -1 for one per core")
         if self.gpus_per_job is not None and self.gpus_per_job > 1 and self.gpus_per_job % 1:
             raise ValueError(
-                f"gpus_per_job={self.gpus_per_job:g} must be a part of one GPU, or whole GPUs"
+                f"gpus_per_job={self.gpus_per_job:g} must be a fraction below 1 or a whole number"
             )
 
 

@@ -115,13 +115,15 @@ class Estimate:
             of_each = f" of each of {len(steps)} configurations" if len(steps) > 1 else ""
             lines.append(
                 f"times are estimates from {number} measured {noun}{of_each} "
-                f"on this machine, on random images, with {RUN_SECONDS} s for what a run does "
-                "besides; reading data and first-time downloads are not included"
+                f"on this machine, on random images, plus {RUN_SECONDS} s of overhead per run; "
+                "reading and downloading data is not included"
             )
         if self.scaled:
             missed = plural(self.scaled, "configuration")
-            lines.append(f"no time to measure {missed}: scaled from others by MACs")
-        return lines + [f"not measured, and not in the sum: {why}" for why in self.failed.values()]
+            lines.append(f"{missed} not measured for lack of time: scaled from others by MACs")
+        return lines + [
+            f"not measured and not included in the total: {why}" for why in self.failed.values()
+        ]
 
 
 def estimate(jobs: Sequence[Job], parallel: int, measure: MeasureStep = measure_step) -> Estimate:

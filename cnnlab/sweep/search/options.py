@@ -47,7 +47,7 @@ class SearchOptions:
         first, *others = self.objectives or ("",)
         if not first or len(set(self.objectives)) < len(self.objectives):
             raise ValueError(
-                f"objectives=[{','.join(self.objectives)}] must be different metrics, at least one"
+                f"objectives=[{','.join(self.objectives)}] must be at least one metric, none twice"
             )
         if others and self.sampler == "cma-es":
             raise ValueError("sampler=cma-es takes one objective; for several use tpe or nsga2")
