@@ -171,7 +171,7 @@ def bench(
 ) -> None:
     """Time a training epoch against the standard way, or against a bare loop over tensors.
 
-    By default of an MLP with batch norm (standard) or of lenet5 (bare), on MNIST.
+    The default model is an MLP with batch norm (standard) or lenet5 (bare), on MNIST.
     """
     from cnnlab.app.arguments import refuse_repeated
     from cnnlab.app.bench import choose

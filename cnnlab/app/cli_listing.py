@@ -16,7 +16,7 @@ Imports = Annotated[
 
 
 def discover_named(imports: list[str] | None) -> None:
-    """Load a person's own metrics, if any are named; run folders can be read without the others."""
+    """Import the modules that the user named, for their metrics; run folders need no others."""
     from cnnlab.discovery import discover, named_imports
 
     if named_imports(imports or []):
@@ -201,7 +201,7 @@ def tensorboard(
         typer.Option(min=0, max=65535, help="[default: 6006 or the next free one; 0: any]"),
     ] = None,
 ) -> None:
-    """Start TensorBoard on 127.0.0.1, with readable names of runs. Ctrl-C ends it."""
+    """Start TensorBoard on 127.0.0.1, with readable run names. Ctrl-C stops it."""
     from cnnlab.app.tensorboard import serve
 
     serve(runs or [Path("runs")], port=port)

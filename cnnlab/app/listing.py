@@ -55,7 +55,7 @@ def print_data() -> None:
 
 
 def print_components(kind: str | None) -> None:
-    """Every component of a group, or of all groups that have no listing of their own.
+    """Every component of a group, or of all groups without their own listing command.
 
     Raises:
         CnnlabError: there is no such group.

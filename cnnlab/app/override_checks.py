@@ -146,7 +146,7 @@ def _example(key: str) -> str:
 
 
 def _check_own_files(override: Override) -> None:
-    """Refuse a person's own YAML that is none, by its name, which Hydra does not always say."""
+    """Refuse a file of the user's that is not valid YAML, by name: Hydra does not always say it."""
     value, folder = override.value(), Path.cwd() / "conf" / override.key_or_group
     for name in value if isinstance(value, list) else [value]:
         file = folder / f"{name}.yaml"

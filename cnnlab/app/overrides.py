@@ -119,7 +119,7 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     """Replace ``resume=RUN`` by all options of RUN's config, with the user's overrides on top.
 
     Raises:
-        CnnlabError: RUN is not a run, or another model, data set or weights are asked for.
+        CnnlabError: RUN is not a run, or the overrides name another model, data set or weights.
     """
     for word in words:
         if re.match(r"[+~]+resume=", word):

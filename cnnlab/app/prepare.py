@@ -77,7 +77,7 @@ def typed(composed: DictConfig) -> RunConfig:
     Raises:
         CnnlabError: as ``config.parse`` does.
     """
-    HydraConfig.instance().set_config(composed)  # for ${hydra:runtime.cwd} in a person's config
+    HydraConfig.instance().set_config(composed)  # for ${hydra:runtime.cwd} in the user's config
     try:
         with plain_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # OmegaConf's, of ${oc.deprecated:...}

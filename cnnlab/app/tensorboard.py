@@ -1,4 +1,4 @@
-"""TensorBoard on the loopback address, with run names that a person can read.
+"""TensorBoard on the loopback address, with readable run names.
 
 TensorBoard names a run by its folder. It is therefore given a folder of links with short names, to
 which runs that begin later are added. (Its own --logdir_spec does without the fast loader and

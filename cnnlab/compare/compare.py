@@ -191,7 +191,7 @@ def _count(rows: list[Flat], group: str, noun: str) -> str:
 
 
 def _count_data(ranked: list[list[FinishedRun]], shown: list[Flat]) -> str:
-    """The data set's name, or how many there are, of whatever names."""
+    """The data set's name, or the number of different data sets."""
     names = _count(shown, "data", "data set")
     test_sets = distinct([run.test_set for group in ranked for run in group])
     is_one_name = len({row["data"] for row in shown}) == 1

@@ -158,7 +158,7 @@ def _check_result(folder: RunDir, result: dict[str, Any]) -> Metric:
     """The primary metric of a result that has all that a comparison shows, in finite numbers."""
     try:
         metric = metric_of(result)
-    except CnnlabError as error:  # a person's own, not imported here
+    except CnnlabError as error:  # the user's own, not imported here
         raise DamagedFileError(f"{folder.result_file}: {error}") from error
     numbers = (*NUMBERS, f"val_{metric.column}", f"test_{metric.column}")
     for column in (*TEXTS, *numbers):

@@ -1,4 +1,4 @@
-"""How pictures lie in folders: classes alone, or the same classes below train, val and test."""
+"""The layout of pictures in folders: classes alone, or the same below train, val and test."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ def _find_layout(root: Path) -> Layout:
         raise ValueError(f"root={root}: no such folder: {root.absolute()}")
     folders = subfolders(root)
     named = {folder: part for folder in folders if (part := part_named(folder.name))}
-    # A class may be called 'train' too: then it has pictures, and other classes lie beside it.
+    # A class may be called 'train' too: then it has pictures, and other classes are beside it.
     if not any(subfolders(folder) for folder in named) and len(named) < len(folders):
         named = {}
     if not named:
@@ -86,7 +86,7 @@ def _classes(root: Path, at: Path) -> Classes:
 
 
 def _folders_below(folder: Path) -> Iterator[tuple[str, ...]]:
-    """The folders below a class folder in which pictures lie, each by the names on its way."""
+    """The folders below a class folder that contain pictures, each as its path of names."""
     start = len(os.fspath(folder)) + 1
     found = {os.path.dirname(os.fspath(file)) for file in list_pictures(folder).pictures}
     return (tuple(below[start:].split(os.sep)) for below in sorted(found) if below[start:])
@@ -113,7 +113,7 @@ def _refuse_shared(root: Path, inner: Mapping[str, Collection[str]]) -> None:
 
 
 def _beside(folders: Sequence[Path]) -> Counter[str]:
-    """Pictures that lie beside the class folders."""
+    """Pictures outside the class folders."""
     number = sum(
         entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES
         for folder in folders
@@ -213,7 +213,7 @@ def assign(
 def name_below(file: Path, folder: Path) -> str:
     """A file's name below a folder, the same on every system."""
     name = os.fspath(file)[len(os.fspath(folder)) :].replace(os.sep, "/").lstrip("/")
-    return unicodedata.normalize("NFC", name)  # macOS writes an accent as a character of its own
+    return unicodedata.normalize("NFC", name)  # macOS writes an accent as a separate character
 
 
 def _place(name: str) -> float:

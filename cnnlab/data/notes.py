@@ -37,7 +37,7 @@ def part_digests(
 def folder_notes(
     root: Path, names: Sequence[str], parts: Mapping[str, Labelled], passed_over: Counter[str]
 ) -> list[str]:
-    """Lines for a person: classes and counts; what is passed over; pictures in two parts."""
+    """Lines for the user: classes and counts; ignored files; pictures in two parts."""
     counts = ", ".join(_counts(part, pictures, len(names)) for part, pictures in parts.items())
     lines = [f"data.root={root}: {len(names)} classes ({_names(names)}); {counts}"]
     if passed_over:

@@ -1,7 +1,7 @@
 """Checkpoint files: whether one is whole, and reading it.
 
 A checkpoint is a zip archive, which holds a checksum (CRC-32) of each of its parts. torch writes
-these and does not look at them when it loads.
+these but does not check them when it loads.
 """
 
 import pickle

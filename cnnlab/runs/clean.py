@@ -51,7 +51,7 @@ def _confirm(question: str) -> bool:
 
 
 def _remove(run: RunDir) -> bool:
-    """Remove a run's folder, unless a process runs it again or other runs lie inside it."""
+    """Remove a run's folder, unless a process runs it again or it contains other runs."""
     if not run.path.is_dir() or len(find_runs([run.path])) > 1:
         return False
     try:

@@ -1,7 +1,7 @@
 """What the files of a run folder must hold: read, checked, and named where they are damaged.
 
-Whoever lists, compares or continues runs meets the file of a run that was cut short by a full
-disk, edited by hand or copied badly. It is refused here, by name, and never further in.
+Listing, comparing or continuing runs may find a file that was cut short by a full disk, edited by
+hand or copied badly. It is refused here, by name, and never further in.
 """
 
 import json

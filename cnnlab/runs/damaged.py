@@ -1,4 +1,4 @@
-"""A run that goes on although files of it are damaged: they are kept beside the new ones."""
+"""A run that continues with damaged files: they are kept beside the new ones."""
 
 import errno
 import os

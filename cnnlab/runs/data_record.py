@@ -27,7 +27,7 @@ class Part:
 
     Attributes:
         count: number of images.
-        digest: 12 hexadecimal digits for which images they are. Of a person's own files: their
+        digest: 12 hexadecimal digits for which images they are. Of the user's own files: their
             names, sizes and a fingerprint of their contents. Of other sets: which originals.
     """
 
@@ -128,7 +128,7 @@ def check_unchanged(
     splits: "Splits",
     composed: DataRecord | None = None,
 ) -> DataRecord:
-    """The record of the loaded data, which are those that the run began with if it goes on.
+    """The record of the loaded data, which must be those that a continued run began with.
 
     Args:
         composed: that of the time when the command was composed.

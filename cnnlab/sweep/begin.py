@@ -29,7 +29,7 @@ def begin(job: Job) -> list[str]:
         a line for each damaged file, as printed.
 
     Raises:
-        CnnlabError, OSError: it cannot go on.
+        CnnlabError, OSError: it cannot continue.
     """
     folder = job.run_dir
     remove_parts(folder.path, folder.checkpoint_dir)

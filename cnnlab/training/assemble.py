@@ -186,7 +186,7 @@ def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None
 
 
 def _refuse_unfinished(dataset: ImageDataset, name: str) -> None:
-    """Refuse a person's own data set that does not say what every one must."""
+    """Refuse a user's data set that lacks an attribute that every one must have."""
     for attribute in ("spec", "num_train", "num_val"):
         if not hasattr(dataset, attribute):
             raise CnnlabError(f"data={name}: {type(dataset).__name__} has no {attribute}")

@@ -45,7 +45,7 @@ class RunCheckpoint(Checkpoint):
     Args:
         keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
             ``val_acc``, or the ``last``.
-        every: write last.ckpt also within epochs, at multiples of so many optimiser steps.
+        every: write last.ckpt also within epochs, at multiples of this number of optimiser steps.
         every_seconds: the same by the clock.
         stop: asks for a last save in the middle of things.
 

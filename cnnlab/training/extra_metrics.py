@@ -57,7 +57,7 @@ class TopK(Counter):
     """Top-k accuracy: the right class is among the k most probable; columns val_top3 and so on.
 
     Args:
-        k: how many, fewer than there are classes.
+        k: number of most probable classes, below the number of classes.
     """
 
     def __init__(self, spec: ImageSpec, *, k: Annotated[int, Range(at_least=2)] = 3) -> None:

@@ -80,7 +80,7 @@ def wandb(
     Args:
         project: where the runs are collected.
         entity: a user or a team; null is the default of your account.
-        offline: write into the run folder alone, for ``wandb sync`` later.
+        offline: only write into the run folder, for ``wandb sync`` later.
     """
     from lightning.pytorch.loggers import WandbLogger
 

@@ -77,7 +77,7 @@ class RandAugment(RandomOperations):
     The operations and their strengths are torchvision's: 14 of colour and geometry.
 
     Args:
-        num_ops: operations on each image, one after the other.
+        num_ops: number of operations applied to each image.
         magnitude: strength of all of them.
 
     Raises:

@@ -40,7 +40,7 @@ def refuse_what_must_stay(wanted: FileSet, found: Mapping[str, Fault]) -> None:
 
 
 def refuse_other_names(wanted: FileSet, found: Mapping[str, Fault]) -> None:
-    """Refuse missing files that lie there under a slightly different name.
+    """Refuse missing files that are there under a slightly different name.
 
     Raises:
         CnnlabError: there are such files.
@@ -52,7 +52,7 @@ def refuse_other_names(wanted: FileSet, found: Mapping[str, Fault]) -> None:
 
 
 def refuse_the_wrong_folder(wanted: FileSet, found: Mapping[str, Fault]) -> None:
-    """Refuse a root where most of the missing files lie beside the place where they belong.
+    """Refuse a root where most of the missing files are in the wrong folder.
 
     Raises:
         CnnlabError: they do.
@@ -86,7 +86,7 @@ def not_downloaded(
     """The refusal of files that are missing or cut short, and that could not be downloaded.
 
     Args:
-        archives: what is wrong with each archive that lies there.
+        archives: what is wrong with each archive found.
     """
     missing = [name for name, fault in found.items() if fault.words == MISSING]
     if len(missing) == len(wanted.files) and not archives:

@@ -29,8 +29,8 @@ class Augment:
     """Random changes of the training images; each is off by default.
 
     Args:
-        crop: pixels of padding on each side, out of which an H x W window is cut at random.
-        padding: of crops: black, or reflect, which mirrors the image at its outermost pixels
+        crop: pixels of padding on each side, before an H x W window is cropped at random.
+        padding: what crops are padded with: black, or reflect, which mirrors the image at its edge
             (Zagoruyko & Komodakis 2016).
         flip: mirror each image left to right with probability 0.5.
         cutout: side, in pixels, of a square set to the mean (DeVries & Taylor 2017); its centre

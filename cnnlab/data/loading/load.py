@@ -38,7 +38,7 @@ def load_images(
     if isinstance(splits, CnnlabError):
         raise splits.with_traceback(None)
     if splits is None:
-        _last.clear()  # before the memory is looked at
+        _last.clear()  # before free memory is measured
         dataset.ensure_files()
         check_memory(dataset, "cpu", processes=processes)
     if torch.device(device).type != "cpu":

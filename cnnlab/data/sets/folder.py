@@ -1,4 +1,4 @@
-"""Pictures of one's own: one folder per class."""
+"""Your own pictures: one folder per class."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
@@ -71,7 +71,7 @@ class Folder(ImageDataset):
 
     @staticmethod
     def spec_of(names: tuple[str, ...], *, size: int, channels: int) -> ImageSpec:
-        """That of pictures in classes of these names, without a look at them."""
+        """That of pictures in classes of these names, without reading them."""
         half = (0.5,) * channels  # to -1..1, whatever the split
         return ImageSpec(channels, size, size, len(names), names, mean=half, std=half)
 

@@ -112,7 +112,7 @@ class ImageNet(ImageDataset):
         self.num_val, self.num_test = len(split["val"]), len(split["test"])
 
     def part_digests(self, splits: Splits | None = None) -> Mapping[str, tuple[int, str]] | None:
-        """As of every set; of other than all the classes, as of a person's own folders."""
+        """As of every set; of other than all the classes, as of the user's own folders."""
         if self.parts is None:
             return super().part_digests(splits)
         if self._digests is None:
@@ -120,7 +120,7 @@ class ImageNet(ImageDataset):
         return self._digests
 
     def notes(self) -> Sequence[str]:
-        """Of other than all the classes, as of a person's own folders."""
+        """Of other than all the classes, as of the user's own folders."""
         if self.parts is None:
             return ()
         beside: Counter[str] = passed_over(self.classes)

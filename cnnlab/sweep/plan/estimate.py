@@ -93,7 +93,7 @@ class Estimate:
         return None if taken is None else work.seconds(taken)
 
     def side_by_side(self, times: Sequence[float]) -> float:
-        """The least time in which so many jobs at a time get through jobs of these times."""
+        """The least time for jobs of these durations, with ``parallel`` of them at a time."""
         return max(max(times, default=0.0), sum(times) / self.parallel)
 
     @property
@@ -144,7 +144,7 @@ def estimate(jobs: Sequence[Job], parallel: int, measure: MeasureStep = measure_
         share = max(1, threads // job.config.trainer.devices)
         try:
             times[key] = measure(job.config, job.cost.macs, seconds=each, threads=share)
-        except Exception as error:  # out of memory, say: a plan goes on and tells
+        except Exception as error:  # out of memory, say: the plan continues and reports it
             failed[key] = f"{job.name}: {type(error).__name__}: {first_line(error)}"
     measured = [(different[key], taken) for key, taken in times.items()]
     times |= {key: _scaled(job, measured) for key, job in late.items()}

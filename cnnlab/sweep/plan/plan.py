@@ -128,7 +128,7 @@ def _checkpoint(job: Job, folder: RunDir) -> Path:
 
 
 def _restore_position(position: Position, checkpoint: Path) -> None:
-    """Set the position to that of a checkpoint, of which hardly more is read from the disk."""
+    """Set the position to that of a checkpoint, of which little else is read from the disk."""
     try:
         saved = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)["position"]
         position.epoch, position.step = saved["epoch"], saved["step"]

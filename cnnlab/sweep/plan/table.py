@@ -79,7 +79,7 @@ def footnotes(plan: Plan) -> list[str]:
 
 
 def _requested(names: Sequence[str]) -> str:
-    """A run's name, and how often and by what other names it was asked for."""
+    """A run's name, how often it was requested, and by what other names."""
     if len(names) == 1:
         return names[0]
     others = [name for name in dict.fromkeys(names) if name != names[0]]
