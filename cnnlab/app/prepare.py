@@ -61,7 +61,7 @@ def _name_loss(choices: dict[str, str], name: str, typed: list[tuple[str, str]])
     """
     if choices["loss"] == Task.loss != name:
         if ("loss", Task.loss) in typed:
-            raise CnnlabError(f"loss={Task.loss}: the model has {name}")
+            raise CnnlabError(f"loss={Task.loss}: the model allows {name}")
         choices["loss"] = name
 
 

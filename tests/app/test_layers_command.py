@@ -82,7 +82,7 @@ def test_a_model_of_the_user_s(tmp_path):
     [
         (["model=lenett5"], ["no model 'lenett5'", "did you mean 'lenet5'?"]),
         (["model=resnet", "model.depth=21"], ["depth=21", "the nearest is 20"]),
-        (["model=mlp,lenet5"], ["model=mlp,lenet5 is several values; give one"]),
+        (["model=mlp,lenet5"], ["model=mlp,lenet5 has several values; give one"]),
         (["conv 64 4"], ["'conv 64 4' is not option=value", "--input 28x28x1"]),
         (["conv 64 4", "--input", "28x28"], ["--input 28x28 must be height x width x channels"]),
         (["conv 64 4", "--input", "0x28x1"], ["--input 0x28x1 must be"]),
@@ -90,7 +90,7 @@ def test_a_model_of_the_user_s(tmp_path):
         (["cnv 64 7", "--input", "9x9x1"], ["line 1", "no layer 'cnv'", "did you mean 'conv'?"]),
         (["--input", "9x9x1"], ["--input needs layers"]),
         (["model=mlp", "--input", "9x9x1"], ["'model=mlp' is not a layer"]),
-        (["model=mlp", "--csv", "--json"], ["--csv --json: one format at a time"]),
+        (["model=mlp", "--csv", "--json"], ["--csv and --json cannot be combined"]),
         (["model=alexnet_2012", "data=cifar10"], ["model=alexnet_2012: needs", "not 32x32"]),
         (["model=resnet20", "model.depth=21"], ["model=resnet20: depth=21 must be"]),
         (["model=mlp", "model=resnet20"], ["model=mlp model=resnet20: model is given twice"]),

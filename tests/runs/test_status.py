@@ -160,7 +160,7 @@ def test_why(cnnlab, runs):
     assert "line 11\n" not in out
     killed = cnnlab("runs", "--why", str(runs / "run3")).out
     assert "killed after 3 of 8 epochs: its process ended without recording a result" in killed
-    assert "continues from its beginning" in killed
+    assert "continues from the beginning" in killed
     several = cnnlab("runs", str(runs), "--why", "run")
     assert (several.code, several.err.count("\n")) == (2, 5)
     assert "--why none: no such run" in cnnlab("runs", str(runs), "--why", "none").err

@@ -144,15 +144,27 @@ def other_names(root: Path) -> None:
 
 
 FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
-    (absent, "nothing in ROOT (no such folder), and no download (no network in tests)", "needed"),
-    (lambda _: None, "nothing in ROOT (it is empty), and no download", "MNIST/raw/{train,t10k}-"),
-    (something_else, "nothing in ROOT (it has photos), and no download", "data=digits needs none"),
-    (a_file, "ROOT is a file", "data.root (or $CNNLAB_DATA) is the folder that holds MNIST/raw"),
+    (
+        absent,
+        "no files in ROOT (no such folder), download failed (no network in tests)",
+        "expected",
+    ),
+    (lambda _: None, "no files in ROOT (it is empty), download failed", "MNIST/raw/{train,t10k}-"),
+    (
+        something_else,
+        "no files in ROOT (it has photos), download failed",
+        "data=digits needs no files",
+    ),
+    (
+        a_file,
+        "ROOT is a file",
+        "data.root (or $CNNLAB_DATA) must be the folder that contains MNIST/raw",
+    ),
     (flat, "all 4 files are in ROOT", "move them to ROOT/MNIST/raw"),
     (without_raw, "all 4 files are in ROOT/MNIST", "move them to ROOT/MNIST/raw"),
     (one_above, "all 4 files are in ROOT/sets/MNIST/raw", "give data.root=ROOT/sets"),
-    (cut, f"3 of 1,008 bytes: {TRAIN}", "in ROOT/MNIST/raw; no download (no network in tests)"),
-    (none_in_it, f"empty: {TRAIN}", "in ROOT/MNIST/raw; no download (no network in tests)"),
+    (cut, f"3 of 1,008 bytes: {TRAIN}", "in ROOT/MNIST/raw; download failed (no network in tests)"),
+    (none_in_it, f"empty: {TRAIN}", "in ROOT/MNIST/raw; download failed (no network in tests)"),
     (other_bytes, f"not as published (md5): {TRAIN}", "move away or delete what is wrong"),
     (longer, f"1,009 bytes, not 1,008: {TRAIN}", "move away or delete what is wrong"),
     (in_part, f"is incomplete: missing: {TEST_LABELS}", "in ROOT/MNIST/raw; no download"),

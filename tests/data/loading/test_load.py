@@ -41,7 +41,7 @@ def test_what_does_not_fit_is_refused_with_what_would(free: dict[str, int | None
     data = ImageNet()
     assert refusal(data) == (
         "1,331,167 images of 224x224x3 take 200.4 GB of memory and 32.0 GB are free here: "
-        "set data.size=84 or less or data.subset=131326 or less (batch_size changes nothing here)"
+        "set data.size=84 or less or data.subset=131326 or less (batch_size makes no difference)"
     )
     load.check_memory(ImageNet(subset=131_326))
     load.check_memory(ImageNet(size=84))
