@@ -126,6 +126,6 @@ def _has_default(field: "dataclasses.Field[Any]") -> bool:
 
 def _kind(annotation: Any) -> str:
     if dataclasses.is_dataclass(annotation):
-        return "group of options, listed at the end"
+        return "options, listed at the end"
     name = type_name(annotation)
     return name.replace("bool", "true|false").replace("|", " | ")

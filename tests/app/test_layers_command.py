@@ -83,7 +83,7 @@ def test_a_model_of_the_user_s(tmp_path):
         (["model=lenett5"], ["no model 'lenett5'", "did you mean 'lenet5'?"]),
         (["model=resnet", "model.depth=21"], ["depth=21", "the nearest is 20"]),
         (["model=mlp,lenet5"], ["model=mlp,lenet5 has several values; give one"]),
-        (["conv 64 4"], ["'conv 64 4' is not option=value", "--input 28x28x1"]),
+        (["conv 64 4"], ["'conv 64 4' is not KEY=VALUE", "--input 28x28x1"]),
         (["conv 64 4", "--input", "28x28"], ["--input 28x28 must be height x width x channels"]),
         (["conv 64 4", "--input", "0x28x1"], ["--input 0x28x1 must be"]),
         (["conv 64 7", "--input", "5x5x1"], ["line 1 'conv 64 7'", "kernel 7", "5x5 map"]),

@@ -82,18 +82,18 @@ REFUSED = {
         ["train/cat", "train/dog", "unlabelled"],
         "'unlabelled' is next to 'train'",
     ),
-    "no train": (["val/cat", "val/dog", "test/cat", "test/dog"], "no train folder beside"),
+    "no train": (["val/cat", "val/dog", "test/cat", "test/dog"], "no train folder"),
     "parts of other names": (
         ["fold1/cat", "fold1/dog", "fold2/cat", "fold2/dog"],
         "'fold1' and 'fold2' both contain 'cat', 'dog': they look like splits, not classes",
     ),
     "in another case": (
         ["a/cat", "a/dog", "b/Cat", "b/bird"],
-        "'a' and 'b' both have 'Cat' inside",
+        "'a' and 'b' both contain 'Cat'",
     ),
     "parts within train": (
         ["train/one/cat", "train/one/dog", "train/two/cat", "train/two/dog"],
-        "'one' and 'two' both have 'cat', 'dog' inside",
+        "'one' and 'two' both contain 'cat', 'dog'",
     ),
     "parts with pictures alone": (
         ["train", "test1"],
@@ -109,11 +109,11 @@ REFUSED = {
     ),
     "classes two folders deep": (
         ["seg_a/seg_a/cat", "seg_a/seg_a/dog", "seg_b/seg_b/cat", "seg_b/seg_b/dog"],
-        "'seg_a' and 'seg_b' both have 'cat', 'dog' inside",
+        "'seg_a' and 'seg_b' both contain 'cat', 'dog'",
     ),
     "parts of words, two folders deep": (
         ["seg_train/seg_train/cat", "seg_test/seg_test/cat"],
-        "'seg_test' and 'seg_train' look like parts",
+        "'seg_test' and 'seg_train' look like splits",
     ),
 }
 

@@ -62,6 +62,6 @@ def test_what_is_passed_over_and_what_is_in_two_parts_is_said(tmp_path: Path) ->
         "test/cat/copy.png = train/dog/4.png",
         f"{root}: 1 picture of val is also in train, byte for byte: "
         "val/dog/copy.png = train/dog/4.png",
-        f"{root}: 1 picture of test is in val too, byte for byte: "
+        f"{root}: 1 picture of test is also in val, byte for byte: "
         "test/cat/copy.png = val/dog/copy.png",
     ]

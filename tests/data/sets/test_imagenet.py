@@ -125,7 +125,9 @@ def test_the_expected_layout_is_that_of_imagenet(tmp_path: Path) -> None:
 def test_too_few_pictures_are_counted(small: Path) -> None:
     for picture in list((small / "train" / "n03").iterdir())[1:]:
         picture.unlink()
-    with pytest.raises(CnnlabError, match="has 31 pictures, too few for the 8 of validation and"):
+    with pytest.raises(
+        CnnlabError, match="has 31 pictures, too few for 8 validation and 32 training"
+    ):
         ImageNet(root=str(small)).load()
     assert len(ImageNet(root=str(small), size=8, subset=22).load().train) == 22
 
