@@ -209,7 +209,7 @@ def _refuse_missing_device(accelerator: str, devices: int) -> None:
         )
     if accelerator in ("gpu", "auto") and has["gpu"] and devices > torch.cuda.device_count():
         raise CnnlabError(
-            f"trainer.devices={devices}: this machine has {torch.cuda.device_count()} GPUs"
+            f"trainer.devices={devices}: this machine has {plural(torch.cuda.device_count(), 'GPU')}"
         )
 
 

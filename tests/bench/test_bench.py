@@ -97,7 +97,7 @@ def test_absent_images_are_refused_with_a_way_out(
     monkeypatch.setattr(torchvision.datasets.mnist, "download_and_extract_archive", fail)
     answer = cnnlab("bench")
     assert answer.code == 2
-    assert answer.err.startswith("cnnlab: data=mnist: nothing in ")
+    assert answer.err.startswith("cnnlab: data=mnist: no files in ")
     assert answer.err.rstrip().endswith(
         "to bench without files: data=synthetic data.size=28 data.num_train=55000 data.num_val=5000"
     )

@@ -169,7 +169,7 @@ def test_why(cnnlab, runs):
 def test_clean_asks_first(cnnlab, runs, monkeypatch):
     refused = cnnlab("runs", str(runs), "--clean")
     assert refused.code == 2
-    assert "--yes removes 1 failed run without asking" in refused.err
+    assert "--yes removes 1 failed run without" in refused.err
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "")
     assert "nothing was removed" in cnnlab("runs", str(runs), "--clean").out

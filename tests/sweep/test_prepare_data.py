@@ -44,7 +44,7 @@ def test_missing_files_are_refused_before_anything_starts(cnnlab, tmp_path, word
     if len(names) == 1:
         assert "expected in data.root: " in refusals.pop()
     for name, first in zip(names[:3], refusals, strict=True):
-        assert f"data={name}: nothing in {tmp_path / 'no-data'} (no such folder)" in first
+        assert f"data={name}: no files in {tmp_path / 'no-data'} (no such folder)" in first
         assert "no network in tests" in first
     assert ("(and 2 more data sets)" in refusals[-1]) == (len(names) == 5)
     assert list(tmp_path.iterdir()) == []
