@@ -135,7 +135,7 @@ def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:
 
 
 def _check_questions(questions: Sequence[str]) -> None:
-    """Refuse what Hydra would pass over: two questions at once, or half a question."""
+    """Refuse what Hydra would ignore: two questions at once, or half a question."""
     flags = [word.partition("=")[0] for word in questions]
     main = [flag for flag in flags if flag in (*CFG, *INFO)]
     if len(main) > 1:

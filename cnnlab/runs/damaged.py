@@ -74,7 +74,7 @@ def _is_damage(cause: BaseException | None) -> bool:
 def repair_checkpoints(run: RunDir, shapes: Mapping[str, Sequence[int]]) -> list[str]:
     """Set damaged and foreign checkpoints aside; make last.ckpt the latest of the others.
 
-    best.ckpt, where it is lost, is made again of last.ckpt if that is of the best epoch.
+    best.ckpt, where it is lost, is copied from last.ckpt if that is of the best epoch.
 
     Args:
         shapes: of the tensors of the run's model, by name.

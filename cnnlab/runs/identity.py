@@ -35,8 +35,8 @@ class Identity:
         group: digest of the same without the seed, and of the sources: one row of a comparison.
         sources: of each component, by its kind, the version or the digest of its code; and of
             data in the user's own files the digest of those.
-        earlier_sources: those of a first-edition run of the same job, once recognised: of a
-            person's own file, the digest of its bytes.
+        earlier_sources: those of a first-edition run of the same job, once recognised: of
+            the user's own files, the digest of their bytes.
         earlier_config: that run's config.
         earlier_group: that run's group.
     """

@@ -208,9 +208,8 @@ def _refuse_missing_device(accelerator: str, devices: int) -> None:
             f"trainer.accelerator={accelerator}: this machine has no {name}; use auto or cpu"
         )
     if accelerator in ("gpu", "auto") and has["gpu"] and devices > torch.cuda.device_count():
-        raise CnnlabError(
-            f"trainer.devices={devices}: this machine has {plural(torch.cuda.device_count(), 'GPU')}"
-        )
+        gpus = plural(torch.cuda.device_count(), "GPU")
+        raise CnnlabError(f"trainer.devices={devices}: this machine has {gpus}")
 
 
 def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:

@@ -76,7 +76,7 @@ class RandomErasing:
 
 
 def _inside(length: int, extent: Tensor) -> Tensor:
-    """Which of ``length`` places lie in a random stretch of ``extent`` (N, 1): bool (N, length)."""
+    """Which of ``length`` places are in a random stretch of ``extent`` (N, 1): bool (N, length)."""
     start = (torch.rand_like(extent) * (length - extent + 1)).floor()
     place = torch.arange(length, device=extent.device)
     return (place >= start) & (place < start + extent)

@@ -92,7 +92,7 @@ class Folder(ImageDataset):
         return self._digests
 
     def notes(self) -> list[str]:
-        """Classes and counts in one line; what is passed over, and what is in two parts."""
+        """Classes and counts in one line; ignored files, and pictures in two parts."""
         return folder_notes(self.root, self.spec.class_names, self.parts, self.passed_over)
 
     def decoded_key(self) -> Hashable:
@@ -105,7 +105,7 @@ class Folder(ImageDataset):
 
 
 def _found(root: Path) -> tuple[Layout, dict[str, Labelled]]:
-    """Class folders and what is passed over, and the files and labels of each part."""
+    """Class folders and ignored files, and the files and labels of each part."""
     with scanned_once():
         layout = find_layout(root)
         check_counts(root, layout.parts)
@@ -114,7 +114,7 @@ def _found(root: Path) -> tuple[Layout, dict[str, Labelled]]:
 
 
 def stratified(pictures: Labelled, number: int) -> Labelled:
-    """So many of the pictures, each class in proportion, in their order."""
+    """A ``number`` of the pictures, each class in proportion, in their order."""
     if number == len(pictures):
         return pictures
     order = stratified_order(torch.tensor([label for _, label in pictures]))

@@ -116,7 +116,7 @@ class Estimate:
             lines.append(
                 f"times are estimates from {number} measured {noun}{of_each} "
                 f"on this machine, on random images, plus {RUN_SECONDS} s of overhead per run; "
-                "reading and downloading data is not included"
+                "reading and downloading data are not included"
             )
         if self.scaled:
             missed = plural(self.scaled, "configuration")

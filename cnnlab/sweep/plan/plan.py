@@ -33,7 +33,7 @@ class PlannedJob:
 
     Attributes:
         names: of the jobs that ask for it: several where they are the same run.
-        state: what its folder says; a failed one is tried again if ``work`` is not None.
+        state: what its folder says; a failed one is retried if ``work`` is not None.
         last_state: the folder's own word for it, such as ``killed`` or ``diverged``.
         epoch: in which it continues, from 1.
         work: what this command would do of it; None for nothing.

@@ -335,7 +335,7 @@ def test_a_line_a_job_where_there_is_no_terminal(mixed):
     assert [row[-1] for row in cells] == ["50.8 s", "30.7 s", "1.7 s", "-", "45.8 s", "-", "-"]
     assert lines[9] == summary(mixed)
     assert lines[10].startswith("times are estimates from 30 measured steps on this machine")
-    assert "reading data and first-time downloads are not included" in lines[10]
+    assert "reading and downloading data are not included" in lines[10]
 
 
 def test_a_terminal_of_80_columns_holds_it(mixed):
