@@ -36,7 +36,7 @@ REFUSED = [
     (["seed=-1"], "seed=-1 must be at least 0"),
     (["seed=0,1"], "seed=0,1 has several values: add -m to sweep over them"),
     (["loss.label_smoothing=1"], "loss.label_smoothing=1 must be at least 0 and below 1"),
-    (["sweep.name=a/b"], "name=a/b may hold letters, digits"),
+    (["sweep.name=a/b"], "name=a/b may contain only letters, digits"),
     (
         ["optim=sgd", "optim.momentum=0", "optim.nesterov=true"],
         "optim=sgd: nesterov=true needs momentum",

@@ -104,7 +104,7 @@ REFUSED = [
     ("loss=focal loss.gama=1", "loss=focal has no option 'gama'; did you mean 'gamma'?"),
     ("loss.gamma=1", "loss=cross_entropy has no option 'gamma'; loss=focal has one"),
     ("loss=focal loss.gamma=-1", "loss.gamma=-1 must be at least 0"),
-    ("loss=focal model=autoencoder", "loss=focal: model=autoencoder has mse"),
+    ("loss=focal model=autoencoder", "loss=focal: model=autoencoder allows mse"),
     ("loss=cross_entropy model=autoencoder", "loss=cross_entropy: the model allows mse"),
     ("metrics=[top6]", "no metric 'top6'; did you mean 'top5'?"),
     ("metrics=[top_k] metrics.top_k.k=10", "top-10 accuracy needs more than 10 classes, not 10"),
