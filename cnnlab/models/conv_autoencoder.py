@@ -25,7 +25,7 @@ class ConvAutoencoder(nn.Module):
     Args:
         channels: output channels of each convolution of the encoder; each halves the map.
         code: units of the code.
-        activation: after every layer but the code and the last, which is a sigmoid.
+        activation: function after every layer but the code and the last, which is a sigmoid.
 
     Differs: the paper halves maps by max pooling, has tanh and no linear code, and decodes by the
     encoder's weights.

@@ -45,7 +45,7 @@ def swa(*, start: Annotated[float, Range(at_least=0, below=1)] = 0.75) -> Any:
 
 @CALLBACKS.register("grad_norm")
 def grad_norm() -> Any:
-    """The L2 norm of all gradients before clipping: its mean and largest value of each epoch.
+    """The L2 norm of all gradients before clipping: its mean and maximum in each epoch.
 
     They are the columns grad_norm and grad_norm_max of metrics.csv, and curves in TensorBoard.
     """

@@ -100,7 +100,7 @@ class ClassCounter(Counter):
 
 @EXTRA_METRICS.register("macro_f1")
 class MacroF1(ClassCounter):
-    """Macro-F1: the mean of the classes' own F1; val_macro_f1, test_macro_f1.
+    """Macro-F1: the mean of the classes' F1 scores; val_macro_f1, test_macro_f1.
 
     Of the classes that have images or answers, as in scikit-learn.
     """

@@ -33,8 +33,8 @@ class WeightedLoss(nn.Module):
 
     Args:
         label_smoothing: fraction of the target, 0 to 1, spread evenly over all classes.
-        class_weights: balanced: each class weighs n / (K * n_class) in the loss, where n_class of
-            the n training images belong to it.
+        class_weights: balanced weights each class by n / (K * n_class) in the loss, where n_class
+            of the n training images belong to it.
     """
 
     class_weights: Tensor | None  # float32 (K,)
@@ -124,7 +124,7 @@ class Focal(WeightedLoss):
 
 @LOSSES.register("mse")
 class MeanSquaredError(WeightedLoss):
-    """Squared error of softmax probabilities and one-hot targets; of an autoencoder's pixels.
+    """Squared error of softmax probabilities and one-hot targets, or of an autoencoder's pixels.
 
     Summed over the classes, the Brier score (Brier 1950), and the mean over images; of pixels in
     0..1 the mean over all of them.  logits (N, K), targets -> ()

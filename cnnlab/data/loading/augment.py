@@ -40,9 +40,9 @@ class Augment:
         cutmix: alpha of Beta(alpha, alpha), the distribution of lambda, the fraction of an image's
             area that remains when a box of another is pasted into it (Yun et al. 2019). 0 is off.
             With mixup on as well, one of the two is drawn for each image.
-        color: standard deviation of three random numbers per image, which times the principal
-            components of ImageNet's colours are added to its pixels (Krizhevsky et al. 2012,
-            section 4.1: 0.1). For images of red, green and blue. 0 is off.
+        color: standard deviation of three random numbers per image, whose products with the
+            principal components of ImageNet's colours are added to its pixels (Krizhevsky et al.
+            2012, section 4.1: 0.1). For images of red, green and blue. 0 is off.
 
     Raises:
         ValueError: a padding without crops.

@@ -42,7 +42,7 @@ class DownloadedDataset(ImageDataset):
     files as they were published; its class name is torchvision's.
 
     Args:
-        root: folder with the files, laid out as torchvision does; null is $CNNLAB_DATA, or else
+        root: folder with the files, laid out as by torchvision; null is $CNNLAB_DATA, or else
             ~/.cache/cnnlab.
         subset: number of training images used, stratified; null is all.
         augment: augmentation of training images; off by default.

@@ -34,8 +34,8 @@ class Folder(ImageDataset):
         channels: 3 for colour, 1 for grey.
         proportions: keep resizes the shorter side and cuts out the centre; squeeze resizes whole
             pictures to a square.
-        skip_broken: leave out pictures that cannot be read, counted in the result, instead of
-            refusing them.
+        skip_broken: leave out pictures that cannot be read, and count them in the result, instead
+            of refusing the data.
         subset: number of training pictures used, stratified; null is all.
         augment: augmentation of training pictures; off by default.
 

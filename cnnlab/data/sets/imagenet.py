@@ -58,8 +58,8 @@ class ImageNet(ImageDataset):
             ~/.cache/cnnlab/imagenet.
         size: H and W in pixels: 224, or 227 for AlexNet. The shorter side of a picture is resized
             to 8/7 of it, 256 for 224, and the centre is cut out.
-        skip_broken: leave out pictures that cannot be read, counted in the result, instead of
-            refusing them.
+        skip_broken: leave out pictures that cannot be read, and count them in the result, instead
+            of refusing the data.
         subset: number of training images used, stratified; null is all.
         augment: augmentation of training images; flips only by default.
     """

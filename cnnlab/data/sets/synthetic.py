@@ -26,7 +26,7 @@ class Synthetic(ImageDataset):
     Args:
         size: H and W in pixels.
         channels: number of channels; all show one grating, each with its own strength and noise.
-        num_classes: number of classes; each further 10 have narrower stripes.
+        num_classes: number of classes; every further 10 have narrower stripes.
         num_train: number of training images, stratified.
         num_val: number of validation images, stratified.
         num_test: number of test images, stratified.
