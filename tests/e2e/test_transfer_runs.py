@@ -208,7 +208,7 @@ def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
             ["init.from=other.safetensors"],
             "no tensor matches the model by name and shape; it has x (2)",
         ),
-        (["init.from=mlp.safetensors", "init.freeze=conv*"], "init.freeze=conv* names no param"),
+        (["init.from=mlp.safetensors", "init.freeze=conv*"], "init.freeze=conv* matches no param"),
         (["init.from=mlp.safetensors", "init.freeze=*"], "init.freeze=* freezes every parameter"),
         (["init.freeze=hidden.*"], "init.freeze=hidden.* needs weights to start from"),
         (["init.head=new"], "init.head=new needs weights to start from"),
