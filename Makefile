@@ -1,4 +1,4 @@
-# Every target sets up what it needs; nothing is assumed installed but Python >= 3.11 and make.
+# Every target installs what it needs; only Python >= 3.11 and make must be there.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 .PHONY: install demo docs test test-all torture lint types check clean help
 
-install: $(READY)  ## make .venv and install cnnlab into it
+install: $(READY)  ## create .venv and install cnnlab into it
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("cnnlab needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -15,35 +15,35 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## four architectures x three seeds on real digits, and their comparison
+demo: $(READY)  ## train four architectures x three seeds on digits and compare them
 	$(BIN)/cnnlab train -m model=mlp,lenet5,alexnet,resnet20 seed=0,1,2 sweep.name=demo
 	$(BIN)/cnnlab compare runs/demo
 
-test: $(READY)  ## the fast tests
+test: $(READY)  ## run the fast tests
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
-test-all: $(READY)  ## every test, those that train for real too
+test-all: $(READY)  ## all tests, including those that train for real
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10
 
-torture: $(READY)  ## hostile words, damaged files and kills by the thousand; half an hour
+torture: $(READY)  ## thousands of hostile inputs and damaged files, and kills; half an hour
 	@cd tests && failed=0; for name in overrides run_files two_device_kills; do \
 	  ../$(BIN)/python -m torture.$$name || failed=1; done; exit $$failed
 
-lint: $(READY)  ## formatting and lint
+lint: $(READY)  ## check formatting and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(READY)  ## strict type check
+types: $(READY)  ## check types strictly
 	$(BIN)/mypy
 
-docs: $(READY)  ## the pages of docs/ as a site in site/; a broken link is an error
+docs: $(READY)  ## build docs/ into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-check: lint types docs test-all  ## what CI runs
+check: lint types docs test-all  ## run what CI runs
 
 clean:  ## remove the environment and caches; runs/ stays
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-help:  ## this list
+help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12

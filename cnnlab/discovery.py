@@ -35,7 +35,7 @@ def discover(imports: Iterable[str] = ()) -> None:
     """
     imports = list(imports)
     if not all(name.strip() for name in imports):
-        raise CnnlabError("--import names no module")
+        raise CnnlabError("--import needs the name of a module")
     for ours in OURS:
         importlib.import_module(f"cnnlab.{ours}")
     for point in entry_points(group="cnnlab"):

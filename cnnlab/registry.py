@@ -53,8 +53,8 @@ class Flags:
     A component's own options may have the first two; the others are for run-level options.
 
     Attributes:
-        identity: whether the value is part of what a run is; False for where a run lies and for
-            what changes no result.
+        identity: whether the value is part of what a run is; False for where a run is stored and
+            for what changes no result.
         neutral: for an option that came after runs had been made: the value that behaves as
             before the option existed. It enters the identity only where it differs.
         name: the option's words in a folder's name, from ``{value}`` and, for a path, ``{source}``;
@@ -63,7 +63,7 @@ class Flags:
             where no other column tells two rows apart.
         quote: what Hydra's grammar would misread in a path or pattern: the value as a whole, or
             each of its items between commas.
-        location: whether it says where runs lie or what they continue, so that a resumed run
+        location: whether it says where runs are or what they continue, so that a resumed run
             and the trials of a search do not take it over.
     """
 

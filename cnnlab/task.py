@@ -28,8 +28,8 @@ class Task(ABC):
         loss: the loss that is minimised where none is chosen: a name in ``LOSSES``.
         metric: the column that the best epoch is chosen by, ``val_acc`` or ``val_loss``.
         output: the plural noun for what the network gives, such as ``logits``.
-        max_kept: so many test images' outputs are kept for ``scores`` and ``draw``, at even
-            distances; None keeps all, and writes them to ``test_{output}.npz`` with the labels.
+        max_kept: number of test images, evenly spaced, whose outputs are kept for ``scores`` and
+            ``draw``; None keeps all, and writes them to ``test_{output}.npz`` with the labels.
         picture: the name of the picture that ``draw`` gives, without its ending.
     """
 

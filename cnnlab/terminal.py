@@ -11,7 +11,7 @@ UNLIMITED = 10_000  # columns where there is no terminal: no line is wrapped
 
 
 def console(file: TextIO | None = None) -> "Console":
-    """A console as wide as its terminal; where there is none, of lines however long.
+    """A console as wide as its terminal; without a terminal, lines are never wrapped.
 
     Args:
         file: where to print; None is the standard output of the moment.
@@ -34,7 +34,7 @@ def natural_width(console: "Console", renderable: "RenderableType") -> int:
 
 
 def middle_cut(text: str, most: int) -> str:
-    """At most so many letters: of a longer text its beginning and its end, which tells more apart.
+    """Shorten a text to at most ``most`` letters by cutting out its middle.
 
     ``a_very_long_name_of_a_class`` -> ``a_very_long…a_class``.
     """

@@ -27,7 +27,7 @@ from blocks import picture  # noqa: E402
 TABLE = DOCS.parent / "experiments" / "architectures" / "README.md"
 TOUR = DOCS.parent / "experiments" / "tour.ipynb"
 OWN_PAGES = ("model", "data")
-SOURCE = "*This page is made from the docstrings by `docs/reference.py`.*\n"
+SOURCE = "*This page is generated from the docstrings by `docs/reference.py`.*\n"
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -48,7 +48,7 @@ def _models() -> str:
     parts = [
         "# Models",
         SOURCE,
-        "`model=NAME` chooses one and `model.OPTION=VALUE` sets an option of it. `cnnlab models` "
+        "`model=NAME` chooses a model and `model.OPTION=VALUE` sets its options. `cnnlab models` "
         "prints this list, `cnnlab layers model=resnet20 data=cifar10` one of them layer by layer.",
     ]
     for entry in GROUPS["model"]:
@@ -61,9 +61,9 @@ def _data() -> str:
     parts = [
         "# Data",
         SOURCE,
-        "`data=NAME` chooses one. `cnnlab data` prints this list. What must be downloaded goes to "
-        "`~/.cache/cnnlab`, to `$CNNLAB_DATA` or to `data.root=FOLDER`. The official test images "
-        "are the test set; validation images are taken from those for training, always the same.",
+        "`data=NAME` chooses one. `cnnlab data` prints this list. Downloads go to "
+        "`~/.cache/cnnlab`, `$CNNLAB_DATA` or `data.root=FOLDER`. The official test images are the "
+        "test set; validation images are a fixed split of the training images.",
         *(_component("data", entry) for entry in GROUPS["data"]),
         *_nested(GROUPS["data"]),
     ]

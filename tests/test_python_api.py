@@ -29,13 +29,13 @@ def test_words_are_a_line_or_a_list(overrides, words, multirun):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["--plan", "model=mlp"], "--plan: from Python there is only -m"),
-        ("model=mlp --cfg job", "--cfg: from Python there is only -m"),
-        ("-v", "-v: from Python there is only -m"),
+        (["--plan", "model=mlp"], "--plan: the only flag allowed from Python is -m"),
+        ("model=mlp --cfg job", "--cfg: the only flag allowed from Python is -m"),
+        ("-v", "-v: the only flag allowed from Python is -m"),
         ("model='mlp", "cannot read"),
         ([{"model": "mlp"}], "is not an override; give strings, 'KEY=VALUE'"),
         ([3], "3 is not an override"),
-        (["model=mlp seed=3"], r"several words in one; give \['model=mlp', 'seed=3'\]"),
+        (["model=mlp seed=3"], r"holds several overrides; give \['model=mlp', 'seed=3'\]"),
     ],
 )
 def test_other_flags_are_refused(overrides, message):

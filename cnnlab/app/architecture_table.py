@@ -32,10 +32,10 @@ _DEPTHS = {"lenet5_1998": 5}  # C3 is several convolutions; the RBF layer is not
 _HEADINGS = ("model", "small images", "parameters", "MACs", "large images", "parameters", "MACs")
 _PROJECTION = re.compile(r"(^|\.)(shortcut|downsample|projection)\b")
 NOTES = """\
-Small images have 10 classes, large ones 1000; a blank is a size that the network cannot take. MACs
-are multiply-adds for one image. Depth counts the layers with weights, convolutions and linear ones,
-without projections in shortcuts, of the network for large images if there is one. (A wide ResNet's
-own number counts its three projections and not its last layer.)"""
+Small images have 10 classes, large ones 1000; a cell is empty if the network cannot take images of
+that size. MACs are multiply-adds for one image. Depth counts convolutional and linear layers,
+without projections in shortcuts, of the network for large images if there is one. (The number in a
+wide ResNet's name counts its three projections but not its last layer.)"""
 
 
 @dataclass(frozen=True)

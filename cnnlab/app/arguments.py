@@ -95,7 +95,7 @@ def refuse_together(flags: Mapping[str, object]) -> None:
     """Refuse flags of which one would be ignored; of each its value, if it was given."""
     named = [flag for flag, value in flags.items() if value]
     if len(named) > 1:
-        raise CnnlabError(f"{' and '.join(named)}: one of them at a time")
+        raise CnnlabError(f"{' and '.join(named)} cannot be combined")
 
 
 def python_words(overrides: str | Sequence[str]) -> tuple[list[str], bool | None]:
@@ -115,9 +115,9 @@ def python_words(overrides: str | Sequence[str]) -> tuple[list[str], bool | None
             raise CnnlabError(f"{word!r} is not an override; give strings, 'KEY=VALUE'")
         if re.fullmatch(r"[\w./]+=[^\s'\"\[{(]+(\s+[\w./]+=\S*)+", word):
             several = "', '".join(word.split())
-            raise CnnlabError(f"'{word}' is several words in one; give ['{several}']")
+            raise CnnlabError(f"'{word}' holds several overrides; give ['{several}']")
         if word.startswith("-") and word not in MULTIRUN:
-            raise CnnlabError(f"{word}: from Python there is only -m; flags are for the terminal")
+            raise CnnlabError(f"{word}: the only flag allowed from Python is -m")
     kept = [word for word in words if word not in MULTIRUN]
     return kept, True if len(kept) < len(words) else None
 
@@ -130,19 +130,19 @@ def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:
         return [flag]
     answer = _value(flag, next(rest, None) if value is None else value)
     if answer not in ANSWERS.get(flag, (answer,)):
-        raise CnnlabError(f"{flag} {answer} cannot be shown{nearest(answer, ANSWERS[flag])}")
+        raise CnnlabError(f"{flag} {answer} is not allowed{nearest(answer, ANSWERS[flag])}")
     return [flag, answer] if value is None else [f"{flag}={answer}"]
 
 
 def _check_questions(questions: Sequence[str]) -> None:
-    """Refuse what Hydra would pass over: two questions at once, or half a question."""
+    """Refuse what Hydra would ignore: two questions at once, or half a question."""
     flags = [word.partition("=")[0] for word in questions]
     main = [flag for flag in flags if flag in (*CFG, *INFO)]
     if len(main) > 1:
-        raise CnnlabError(f"{' '.join(main)}: one question at a time")
+        raise CnnlabError(f"{' and '.join(main)} cannot be combined")
     for flag in flags:
         if flag in (*PACKAGE, RESOLVE) and not set(main) & {*CFG}:
-            raise CnnlabError(f"{flag} is for --cfg, as in --cfg job {flag}")
+            raise CnnlabError(f"{flag} needs --cfg, as in --cfg job {flag}")
 
 
 def _value(flag: str, value: str | None) -> str:

@@ -25,8 +25,8 @@ def choose(against: Against, words: Sequence[str], epochs: int) -> Workload:
         known = key in KEYS or key.startswith(("model.", "data."))
         if not known or key.startswith("data.augment"):
             raise CnnlabError(
-                f"bench has no '{key}': its loops know {', '.join(KEYS)} and the options of "
-                "model and data but augmentation"
+                f"bench has no option '{key}'; it has {', '.join(KEYS)} and the options of model "
+                "and data, except augmentation"
             )
     model = () if "model" in keys else DEFAULTS[against]
     data = () if "data" in keys else ("data=mnist",)

@@ -40,7 +40,7 @@ def _is_run(folder: str) -> bool:
 
 
 def _entries(beginning: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
-    """What lies there, as it would be typed; hidden only where a dot is."""
+    """The entries of a folder, as typed; hidden ones only after a typed dot."""
     folder, name = os.path.split(beginning)
     try:
         entries = sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda e: e.name)

@@ -131,7 +131,7 @@ def compare(
     out: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", help="Where tables and pictures go [default: beside the runs]."
+            metavar="PATH", help="Folder for the table and figures [default: beside the runs]."
         ),
     ] = None,
     imports: Imports = None,
@@ -158,12 +158,12 @@ def bench(
         typer.Argument(
             metavar="[KEY=VALUE]...",
             help="What to train, as for cnnlab train: model=mlp data=mnist data.root=DIR. "
-            "No MNIST at hand: data=synthetic data.size=28 data.num_train=55000.",
+            "Without MNIST: data=synthetic data.size=28 data.num_train=55000.",
         ),
     ] = None,
     against: Annotated[
         Literal["standard", "bare"],
-        typer.Option(help="torchvision, PIL, DataLoader and Lightning; or a loop in plain torch."),
+        typer.Option(help="torchvision, PIL, DataLoader and Lightning; or a plain torch loop."),
     ] = "standard",
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs in each measurement.")] = 1,
@@ -171,7 +171,7 @@ def bench(
 ) -> None:
     """Time a training epoch against the standard way, or against a bare loop over tensors.
 
-    By default of an MLP with batch norm (standard) or of lenet5 (bare), on MNIST.
+    The default model is an MLP with batch norm (standard) or lenet5 (bare), on MNIST.
     """
     from cnnlab.app.arguments import refuse_repeated
     from cnnlab.app.bench import choose

@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 import typer
 
 Imports = Annotated[
-    list[str] | None, typer.Option("--import", metavar="MODULE", help="A module to import first.")
+    list[str] | None,
+    typer.Option("--import", metavar="MODULE", help="Python module to import first."),
 ]
 
 
 def discover_named(imports: list[str] | None) -> None:
-    """Load a person's own metrics, if any are named; run folders can be read without the others."""
+    """Import the modules that the user named, for their metrics; run folders need no others."""
     from cnnlab.discovery import discover, named_imports
 
     if named_imports(imports or []):
@@ -72,9 +73,9 @@ def layers(
     ] = None,
     image: Annotated[
         str | None,
-        typer.Option("--input", metavar="HxWxC", help="The layers are lines of a conv_stack."),
+        typer.Option("--input", metavar="HxWxC", help="Image size, for layers given as lines."),
     ] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="Fold deeper parts.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Fold modules below this depth.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown")] = False,
     csv: Annotated[bool, typer.Option("--csv")] = False,
     json: Annotated[bool, typer.Option("--json")] = False,
@@ -120,7 +121,7 @@ def components(
 
 
 def list_runs(
-    folder: Annotated[Path, typer.Argument(help="A folder that holds runs.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(help="Folder with runs.")] = Path("runs"),
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -133,15 +134,17 @@ def list_runs(
     sort: Annotated[
         str, typer.Option(help="name, status, progress, val_acc, val_loss, time or age.")
     ] = "",
-    watch: Annotated[bool, typer.Option("--watch", help="Follow, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Update the table until Ctrl-C.")] = False,
     why: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Error, traceback and end of the log of one run."),
+        typer.Option(
+            metavar="RUN", help="Show the error, traceback and end of the log of one run."
+        ),
     ] = None,
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove failed runs, after asking.")
+        bool, typer.Option("--clean", help="Delete failed runs, after confirmation.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     imports: Imports = None,
 ) -> None:
     """List runs: status, progress, validation accuracy, time.
@@ -153,11 +156,13 @@ def list_runs(
 
     refuse_together({"--watch": watch, "--why": why, "--clean": clean})
     if yes and not clean:
-        raise CnnlabError("--yes is for --clean")
+        raise CnnlabError("--yes needs --clean")
     if why is not None and (where or status or sort):
-        raise CnnlabError("--why shows one run, whatever --where, --status and --sort say")
+        raise CnnlabError(
+            "--why shows one run; it cannot be combined with --where, --status or --sort"
+        )
     if clean and sort:
-        raise CnnlabError("--sort: --clean shows no table")
+        raise CnnlabError("--clean shows no table; it cannot be combined with --sort")
     discover_named(imports)
     from cnnlab.runs import status_table
     from cnnlab.runs.clean import clean as remove_failed
@@ -197,7 +202,7 @@ def tensorboard(
         typer.Option(min=0, max=65535, help="[default: 6006 or the next free one; 0: any]"),
     ] = None,
 ) -> None:
-    """Start TensorBoard on 127.0.0.1, with readable names of runs. Ctrl-C ends it."""
+    """Start TensorBoard on 127.0.0.1, with readable run names. Ctrl-C stops it."""
     from cnnlab.app.tensorboard import serve
 
     serve(runs or [Path("runs")], port=port)

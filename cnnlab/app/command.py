@@ -60,7 +60,7 @@ def read_command(words: Sequence[str], multirun: bool | None) -> Command:
         multirun = any(o.is_sweep_override() for o in own)
     for override in hydras:
         if not multirun and override.key_or_group != SEARCH_PATH:
-            raise CnnlabError(f"{override.input_line}: is for sweeps; add -m")
+            raise CnnlabError(f"{override.input_line}: only allowed in sweeps; add -m")
     if not _names_the_sweep(composer, own):
         name = sweep_name(key_values(own)) if multirun else SINGLE
         own += composer.parse([f"sweep.name={quote(name)}"])

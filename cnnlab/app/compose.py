@@ -51,7 +51,7 @@ class Composer:
             return list(self._parser.parse_overrides(list(words)))
 
     def read(self, words: Sequence[str]) -> list[Override]:
-        """What a person typed: ``resume=RUN`` written out, and each override one to act on.
+        """What the user typed: ``resume=RUN`` written out, and each override one to act on.
 
         Raises:
             CnnlabError: a word cannot be read, or nothing would act on it.
@@ -84,9 +84,9 @@ class Composer:
                     self._composed[words] = self._loader.load_configuration(
                         CONFIG, list(words), run_mode=RunMode.RUN
                     )
-                except UserWarning as warning:  # Hydra goes on without it
+                except UserWarning as warning:  # Hydra continues without it
                     path = str(warning).partition("path=")[2].removesuffix(" is not available.")
-                    raise CompositionError(f"hydra.searchpath: there is no {path}") from warning
+                    raise CompositionError(f"hydra.searchpath: {path} does not exist") from warning
         return self._composed[words]
 
     def _chooses(self, override: Override) -> bool:

@@ -43,9 +43,9 @@ NOT_GLOBAL = (  # Hydra then sets its options below the key experiment, where no
 )
 PLAIN = {  # Hydra's messages by how they begin, and ours
     r"In 'experiment/(.*)': Could not override '[\w/]+@experiment\.": NOT_GLOBAL,
-    r"Could not append to config\. An item is already at '(.*)'": "+{0}=...: without +, {0}=...",
+    r"Could not append to config\. An item is already at '(.*)'": "+{0}=...: leave out the +",
     r"Could not delete from config\. '((\w+)\.(.*))' does not": "~{0}: no {1} '{2}' is chosen",
-    r"Error merging override (.*)": "{0}: the option takes no such value",
+    r"Error merging override (.*)": "{0}: the option cannot take this value",
 }
 # Who has options of these groups: with the others there is nothing to set.
 OWNERS = {
@@ -87,7 +87,7 @@ def composition_error(error: BaseException, composed: DictConfig | None = None) 
     if isinstance(error, OverrideParseException):
         return CompositionError(f"cannot read '{error.override}': {_unreadable(error)}")
     if text.startswith(("Ambiguous value", "Sweep parameters")):
-        return CompositionError(f"{text.split(QUOTE)[1]} is several values{ADD_M}")
+        return CompositionError(f"{text.split(QUOTE)[1]} has several values{ADD_M}")
     for start, said in PLAIN.items():
         if match := re.match(start, text):
             return CompositionError(said.format(*match.groups()))

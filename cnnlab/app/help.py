@@ -24,23 +24,23 @@ from cnnlab.sweep.search.options import SearchOptions
 from cnnlab.terminal import console
 
 _FLAGS = (
-    ("--import MODULE", "import a Python module first, which registers your own components"),
-    ("--plan", "print the jobs, their cost and their time; train nothing"),
-    ("-v, --verbose", "show the messages of Lightning"),
+    ("--import MODULE", "import a Python module first, to register your own components"),
+    ("--plan", "print the jobs with their cost and estimated time; train nothing"),
+    ("-v, --verbose", "show Lightning's messages"),
     ("-m, --multirun", "sweep over options with several values"),
-    ("--config-dir FOLDER", "read the configs in FOLDER too, which is laid out as conf/ is"),
+    ("--config-dir FOLDER", "also read configs from FOLDER, which is laid out like conf/"),
     ("--cfg job", "print the config of the run; train nothing"),
-    ("--info defaults", "print where that config is composed from"),
+    ("--info defaults", "print the defaults list that this config is composed from"),
     (
         "-h, --help [PART]...",
-        "print this page, or parts: trainer, optim, optim=adam, model=resnet20",
+        "print this page, or parts of it: trainer, optim, optim=adam, model=resnet20",
     ),
 )
 _OVERRIDES = (
     "model=resnet20 chooses a component; trainer.epochs=20 or model.depth=32 sets an option.",
-    "With -m several values are a sweep: model=mlp,lenet5 seed=range(5) optim.lr=0.1,0.01.",
-    "Below is every option as OPTION=DEFAULT, what it means, and in brackets what it can be.",
-    "cnnlab train --cfg job shows what a command line composes.",
+    "With -m, several values form a sweep: model=mlp,lenet5 seed=range(5) optim.lr=0.1,0.01.",
+    "Options are listed as OPTION=DEFAULT with their meaning and, in brackets, allowed values.",
+    "cnnlab train --cfg job shows the config that a command line composes.",
 )
 _LISTING = {"model": "cnnlab models", "data": "cnnlab data"}  # commands that list these groups
 _MAX_NAMES = 16  # of longer lists only the number is shown
@@ -98,7 +98,7 @@ def _component(kind: str, name: str) -> Section:
 
 def _sections() -> Iterator[Section]:
     choices = [_choice(group, brief(name)) for group, name in default_choices()]
-    yield "Choices", "what a run is made of, each with options of its own", choices
+    yield "Choices", "components of a run, each with its own options", choices
     rows = list(field_rows("", RunConfig))
     loose = [row for row in rows if "." not in _key(row) and _key(row) not in LISTS]
     yield "Run", "options outside any group", loose

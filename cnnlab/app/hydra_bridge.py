@@ -34,5 +34,5 @@ def apply_values(overrides: Sequence[Override], composed: DictConfig) -> None:
         parent, _, option = key.rpartition(".")
         node = OmegaConf.select(composed, parent) if parent else composed
         if isinstance(node, DictConfig) and option in node:
-            raise CompositionError(f"+{key}=...: without +, {key}=...")
+            raise CompositionError(f"+{key}=...: leave out the +")
     ConfigLoaderImpl._apply_overrides_to_config(list(overrides), composed)

@@ -32,7 +32,7 @@ def print_layers(
         CnnlabError: neither, or an impossible network, or more than one format.
     """
     if len(formats) > 1:
-        raise CnnlabError(f"{' '.join(f'--{form}' for form in formats)}: one format at a time")
+        raise CnnlabError(f"{' and '.join(f'--{form}' for form in formats)} cannot be combined")
     form = formats[0] if formats else None
     if image is None:
         _print(_configured(words, depth), form)
@@ -51,7 +51,7 @@ def _configured(words: Sequence[str], depth: int | None) -> LayerTable:
     for word in words:
         if not _OVERRIDE.match(word):
             raise CnnlabError(
-                f"'{word}' is not option=value; for a layer also give the image: --input 28x28x1"
+                f"'{word}' is not KEY=VALUE; to describe a layer, also give --input 28x28x1"
             )
     names = {kind: name for kind in ("model", "data") if (name := _name(kind, words))}
     try:

@@ -55,7 +55,7 @@ def print_data() -> None:
 
 
 def print_components(kind: str | None) -> None:
-    """Every component of a group, or of all groups that have no listing of their own.
+    """Every component of a group, or of all groups without their own listing command.
 
     Raises:
         CnnlabError: there is no such group.
@@ -66,7 +66,7 @@ def print_components(kind: str | None) -> None:
     registries = {k: r for k, r in (GROUPS | LISTS).items() if k not in ("model", "data")}
     registries[TASKS.kind] = TASKS
     if kind is not None and kind not in registries:
-        raise CnnlabError(f"no kind of component '{kind}'{nearest(kind, registries)}")
+        raise CnnlabError(f"no component group '{kind}'{nearest(kind, registries)}")
     for name in [kind] if kind is not None else registries:
         chosen = "" if name == TASKS.kind else "=[...]" if name in LISTS else "=..."
         meaning = "" if chosen else "what a model is for; the model names it"

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-MOST_FILES = 20  # a person's own modules have one for each folder that they are used in
+MOST_FILES = 20  # the user's own modules have one for each folder that they are used in
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -30,7 +30,7 @@ def load_names(imports: Sequence[str] = ()) -> Mapping[str, Any]:
         names: Mapping[str, Any] = kept["names"]
         return names
     started = time.time_ns()
-    with contextlib.redirect_stdout(sys.stderr):  # what a person's own module prints
+    with contextlib.redirect_stdout(sys.stderr):  # what the user's own module prints
         complete = _discover(modules)
         from cnnlab.app.names import collect
 
@@ -78,7 +78,7 @@ def _discover(modules: Sequence[str]) -> bool:
 
     try:
         discover(modules)
-    except Exception as error:  # whatever a person's file raises while it is being written
+    except Exception as error:  # whatever the user's file raises while it is being written
         print(error, file=sys.stderr)
         return False
     return True

@@ -23,17 +23,17 @@ def print_outcome(runs: Sequence[RunDir]) -> bool:
         try:
             _print_one(runs[0], out)
         except KeyError as error:  # of a result that was edited by hand
-            print(f"{runs[0].result_file}: has no {error}")
+            print(f"{runs[0].result_file}: {error} is missing")
     elif runs:
         out.print(f"{len(runs) - len(failed)} of {len(runs)} runs done")
     if failed:
-        out.print("not done:")
+        out.print("not finished:")
         for run in failed:
             state, status = state_of(run)
             reason = first_line(status.get("error") or "")
             said = Text.assemble(run.name, "  ", (state, "red"), f"  {reason}".rstrip())
             out.print(Padding(said, (0, 0, 0, 2), expand=False))
-        print(f"each folder holds status.json and log.txt: {failed[0]}")
+        print(f"details in status.json and log.txt of each run: {failed[0]}")
     for folder in dict.fromkeys(run.path.parent for run in runs if run.is_done):
         if len(runs) > 1:
             print(f"cnnlab compare {folder}")

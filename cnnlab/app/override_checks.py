@@ -22,12 +22,12 @@ HYDRAS_CHOICES: dict[str, Collection[str]] = {
 }
 HYDRAS_OPTIONS = ("hydra.launcher", "hydra.sweeper")
 SEARCH_PATH = "hydra.searchpath"  # where --config-dir goes
-FOLDERS = "cnnlab makes its own run folders and logs; runs_dir=... says where; "
+FOLDERS = "cnnlab makes its own run folders and logs, in runs_dir=...; "
 INSTEAD = {  # of options of Hydra's, by how they begin
     "hydra.run.": FOLDERS,
     "hydra.sweep.": FOLDERS,
     "hydra.job.chdir.": FOLDERS,
-    "hydra.verbose.": "--verbose shows more; ",
+    "hydra.verbose.": "use --verbose; ",
 }
 ONE_NAME = (*GROUPS, "trainer")  # groups of which exactly one is chosen
 CHOSEN = (*ONE_NAME, *LISTS, "experiment", "debug")
@@ -54,14 +54,14 @@ def check_override(override: Override) -> None:
         )
     if override.package is not None:
         place = f"@{override.package}"
-        raise CompositionError(f"{line}: without {place}, {line.lstrip('+').replace(place, '')}")
+        raise CompositionError(f"{line}: leave out {place}, {line.lstrip('+').replace(place, '')}")
     if key in CHOSEN and (override.is_add() or override.is_force_add()):
-        raise CompositionError(f"{line}: without +, {line.lstrip('+')}")
+        raise CompositionError(f"{line}: leave out the +, {line.lstrip('+')}")
     if is_hydras(override):
         _check_hydras(override)
     _check_no_name(override)
     if override.is_discrete_sweep() and num_values(override) == 0:
-        raise CompositionError(f"{line}: there is no such value")
+        raise CompositionError(f"{line}: there are no such values")
 
 
 def _check_no_name(override: Override) -> None:
@@ -119,7 +119,7 @@ def num_values(override: Override) -> int:
         return sum(1 for _ in override.sweep_string_iterator())
     start, stop, step = (Decimal(str(number)) for number in (value.start, value.stop, value.step))
     if not all(number.is_finite() for number in (start, stop, step)) or step == 0:
-        raise CompositionError(f"{override.input_line}: the range never ends")
+        raise CompositionError(f"{override.input_line}: the range is infinite")
     return max(0, math.ceil((stop - start) / step))
 
 
@@ -138,7 +138,7 @@ def _check_hydras(override: Override) -> None:
         value = override.value()
         names = [f"{key}.{name}." for name in value] if isinstance(value, dict) else [f"{key}."]
         instead = next((INSTEAD[s] for s in INSTEAD if any(n.startswith(s) for n in names)), "")
-        raise CnnlabError(f"{line}: {instead}of Hydra's options there are {', '.join(options)}")
+        raise CnnlabError(f"{line}: {instead}supported options of Hydra: {', '.join(options)}")
 
 
 def _example(key: str) -> str:
@@ -146,7 +146,7 @@ def _example(key: str) -> str:
 
 
 def _check_own_files(override: Override) -> None:
-    """Refuse a person's own YAML that is none, by its name, which Hydra does not always say."""
+    """Refuse a file of the user's that is not valid YAML, by name: Hydra does not always say it."""
     value, folder = override.value(), Path.cwd() / "conf" / override.key_or_group
     for name in value if isinstance(value, list) else [value]:
         file = folder / f"{name}.yaml"

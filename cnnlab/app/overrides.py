@@ -71,7 +71,7 @@ def _quote_value(word: str) -> str:
     key, _, value = word.partition("=")
     path = value.strip("'\"")
     if flags(key).quote and path.startswith("~") and os.path.expanduser(path) == path:
-        raise CnnlabError(f"{word}: there is no such home folder")
+        raise CnnlabError(f"{word}: no such home folder")
     if flags(key).quote:
         for text in path.split(",") if flags(key).quote == "each" else [path]:
             refuse_long_name(text, key)
@@ -119,11 +119,11 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     """Replace ``resume=RUN`` by all options of RUN's config, with the user's overrides on top.
 
     Raises:
-        CnnlabError: RUN is not a run, or another model, data set or weights are asked for.
+        CnnlabError: RUN is not a run, or the overrides name another model, data set or weights.
     """
     for word in words:
         if re.match(r"[+~]+resume=", word):
-            raise CnnlabError(f"{word}: without {word[0]}, {word.lstrip('+~')}")
+            raise CnnlabError(f"{word}: leave out the {word[0]}, {word.lstrip('+~')}")
     words = [word for word in words if word != "resume=null"]  # as it is without
     pairs = (word.partition("=")[::2] for word in words if "=" in word)
     typed = {key: value.strip("'\"") for key, value in pairs}
@@ -132,7 +132,7 @@ def expand_resume(words: Sequence[str]) -> list[str]:
     run = _resumed(typed["resume"])
     config, choices = run.config(), read_status(run.status_file).get("choices") or {}
     for missing in (kind for kind in GROUPS if kind not in config):
-        raise CnnlabError(f"{run.config_file}: has no '{missing}'")
+        raise CnnlabError(f"{run.config_file}: '{missing}' is missing")
     for kind in ("model", "data", "optim"):
         name = config[kind]["name"]
         if kind in typed and typed[kind] not in (name, choices.get(kind)):
@@ -149,7 +149,7 @@ def expand_resume(words: Sequence[str]) -> list[str]:
         if typed.get(kind, "null") != "null":
             raise CnnlabError(
                 f"{kind}={typed[kind]}: resume continues with the config of {run.name}; "
-                "give the options that change themselves"
+                "set the options that change one by one"
             )
     base = [f"{kind}={choices.get(kind, config[kind]['name'])}" for kind in GROUPS]
     for kind in LISTS:  # an older config has neither, and keeps the defaults
@@ -186,10 +186,10 @@ def _resumed(path: str) -> RunDir:
         raise CnnlabError("resume=: give a run's folder, resume=RUN")
     try:
         if (place := Path(path).expanduser()).exists() and not place.is_dir():
-            raise CnnlabError(f"{path}: a file; give a run's folder")
+            raise CnnlabError(f"{path} is a file; give a run's folder")
         return RunDir.open(path)
     except CnnlabError as error:
-        one = "; resume continues one run" if "," in path else ""
+        one = "; resume takes one run" if "," in path else ""
         raise CnnlabError(f"resume={error}{one}") from error
 
 

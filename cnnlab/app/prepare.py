@@ -61,7 +61,7 @@ def _name_loss(choices: dict[str, str], name: str, typed: list[tuple[str, str]])
     """
     if choices["loss"] == Task.loss != name:
         if ("loss", Task.loss) in typed:
-            raise CnnlabError(f"loss={Task.loss}: the model has {name}")
+            raise CnnlabError(f"loss={Task.loss}: the model allows {name}")
         choices["loss"] = name
 
 
@@ -77,7 +77,7 @@ def typed(composed: DictConfig) -> RunConfig:
     Raises:
         CnnlabError: as ``config.parse`` does.
     """
-    HydraConfig.instance().set_config(composed)  # for ${hydra:runtime.cwd} in a person's config
+    HydraConfig.instance().set_config(composed)  # for ${hydra:runtime.cwd} in the user's config
     try:
         with plain_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # OmegaConf's, of ${oc.deprecated:...}

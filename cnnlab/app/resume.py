@@ -19,13 +19,13 @@ from cnnlab.text import as_typed, duration, plural
 
 FIXED = ("seed", "batch_size", "trainer.accumulate", "optim.name")
 FIXED_GROUPS = ("model", "data", "init")
-FREE = ("data.root", "data.augment")  # where the images lie, and what becomes of them
+FREE = ("data.root", "data.augment")  # where the images are, and how they are augmented
 
 
 def check_unchanged(config: RunConfig) -> None:
     """Refuse what a training state does not fit: another model, data, optimiser, batch size, seed.
 
-    All else is used as it is asked for, from the step on at which the run continues.
+    All other options take effect at the step from which the run continues.
 
     Raises:
         CnnlabError: it names the first such option.
@@ -71,21 +71,23 @@ def resume_in_place(config: RunConfig) -> RunConfig:
         return unchanged
     _refuse_other_data(source, config)
     if (process := probable_holder(source)) is not None:
-        raise CnnlabError(f"resume={source}: it is being run by {process}; stop that first")
+        raise CnnlabError(
+            f"resume={source}: already being run by {process}; stop that process first"
+        )
     if nothing := _nothing_left(config, state):
         raise CnnlabError(f"resume={source}: {nothing}")
     return config
 
 
 def _refuse_other_data(source: RunDir, config: RunConfig) -> None:
-    """A run goes on with the files that it began with, where they are a person's own."""
+    """Refuse to continue a run on files of the user's that have changed since."""
     files, recorded = own_files(config), DataRecord.read(source)
     if files is None:
         return
     if recorded is None:
         raise CnnlabError(
-            f"resume={source}: it was made before runs knew their pictures, which are split and "
-            "resized otherwise now; train it again without resume"
+            f"resume={source}: it comes from a version that split and resized pictures differently "
+            "and did not record them; train it again without resume"
         )
     if change := difference(recorded, files.record):
         raise CnnlabError(f"resume={source}: its data have changed: {change}")

@@ -100,7 +100,7 @@ def _print_count(command: Command, number: int) -> None:
     first, last = (command.make_job(overrides) for overrides in ends_of_grid(command))
     ensure_data([first, last], write=False)
     print(
-        f"{number:,} jobs, counted only: --plan composes and measures up to {MAX_PLANNED:,}\n"
+        f"{number:,} jobs, more than the {MAX_PLANNED:,} that --plan composes and measures\n"
         f"first {first.run_dir}\nlast  {last.run_dir}"
     )
 

@@ -1,4 +1,4 @@
-"""TensorBoard on the loopback address, with run names that a person can read.
+"""TensorBoard on the loopback address, with readable run names.
 
 TensorBoard names a run by its folder. It is therefore given a folder of links with short names, to
 which runs that begin later are added. (Its own --logdir_spec does without the fast loader and
@@ -38,7 +38,7 @@ def serve(paths: Sequence[str | Path], *, port: int | None = None) -> None:
         CnnlabError: no runs there, no TensorBoard, or the port is taken.
     """
     if not find_runs(paths):
-        raise CnnlabError(f"no runs in {', '.join(map(str, paths))}: nothing to show")
+        raise CnnlabError(f"no runs in {', '.join(map(str, paths))}; nothing to show")
     handler = signal.signal(signal.SIGTERM, _end)  # or the folder of links would not be removed
     with tempfile.TemporaryDirectory(prefix="cnnlab-tensorboard-") as logdir:
         shown: dict[str, Path] = {}
@@ -137,7 +137,7 @@ def _launch(logdir: str, port: int | None) -> str:
         ):  # it advertises an option of its own command
             return str(server.launch())
     except program.TensorBoardServerException as error:
-        hint = "" if port is None else "; leave --port out to take the next free one"
+        hint = "" if port is None else "; leave out --port to use the next free one"
         raise CnnlabError(f"{error.msg}{hint}") from error
 
 

@@ -83,7 +83,7 @@ def show(words: Sequence[str], flags: Sequence[str], *, multirun: bool = False) 
     shown = [str(o.input_line) for o in overrides if not chooses_nothing(o)]
     is_sweep = any(o.is_sweep_override() for o in overrides)
     if multirun and not is_sweep:
-        raise CnnlabError(f"-m and {flags[0]}: the config of one run is shown; leave out -m")
+        raise CnnlabError(f"{flags[0]} shows the config of one run; leave out -m")
     main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG)(_no_job)
     try:
         if not is_sweep:

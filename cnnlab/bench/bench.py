@@ -37,7 +37,7 @@ def bench(against: Against, workload: Workload, *, rounds: int) -> None:
     Console().print(table(measured))
     print(ratio(measured, *names))
     print(f"{ratio(measured, AGAIN, 'bare')}, the control: 1.00 on an idle machine")
-    print(f"Medians of {rounds} rounds' own ratios (least to most). {machine}.")
+    print(f"Medians of the ratios in {rounds} rounds (min to max). {machine}.")
 
 
 def contenders(against: Against, workload: Workload) -> dict[str, Contender]:

@@ -44,7 +44,7 @@ def load_workload(config: RunConfig) -> Workload:
         CnnlabError: it is not a classifier's, or the images cannot be read.
     """
     if MODELS[config.model["name"]].task != "classify":
-        raise CnnlabError(f"model={config.model['name']} is not a classifier, which bench needs")
+        raise CnnlabError(f"bench needs a classifier; model={config.model['name']} is not one")
     try:
         device = accelerator_device(config.trainer.accelerator)
         splits = load_images(build(DATASETS, config.data), device)

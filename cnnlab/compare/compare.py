@@ -112,7 +112,7 @@ def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
 
 def _find(paths: list[str | Path | RunDir]) -> list[RunDir]:
     if not paths:
-        raise CnnlabError(f"nothing to compare: no folder named; {EXPECTED}")
+        raise CnnlabError(f"nothing to compare: no folder given; {EXPECTED}")
     empty = [str(path) for path in paths if not find_runs([path])]
     reports = [path for path in empty if Path(path).name in BESIDE_RUNS]
     if len(reports) < len(empty) or len(empty) == len(paths):
@@ -141,7 +141,7 @@ def _of_one_metric(runs: list[FinishedRun]) -> tuple[list[FinishedRun], Metric, 
     metric = next(metric for name, metric in METRICS.items() if name in groups)
     notes = [
         f"{plural(len(others), 'run')} without {metric.label} left out "
-        f"(ranked by {METRICS[name].name}): compare them on their own"
+        f"(ranked by {METRICS[name].name}): compare them separately"
         for name, others in groups.items()
         if name != metric.name
     ]
@@ -191,7 +191,7 @@ def _count(rows: list[Flat], group: str, noun: str) -> str:
 
 
 def _count_data(ranked: list[list[FinishedRun]], shown: list[Flat]) -> str:
-    """The data set's name, or how many there are, of whatever names."""
+    """The data set's name, or the number of different data sets."""
     names = _count(shown, "data", "data set")
     test_sets = distinct([run.test_set for group in ranked for run in group])
     is_one_name = len({row["data"] for row in shown}) == 1

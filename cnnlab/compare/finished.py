@@ -102,7 +102,7 @@ def damaged_notes(damaged: Sequence[str]) -> list[str]:
 
 def dependent_notes(count: int) -> list[str]:
     """A note on runs that continue a run which another one continues too, with another seed."""
-    said = "that continue one run with other seeds left out: they are not independent of it"
+    said = "that continue the same run with another seed left out: not independent of it"
     return [f"{plural(count, 'run')} {said}"] if count else []
 
 
@@ -113,8 +113,8 @@ def caveats_on_starts(ranked: Sequence[Sequence[FinishedRun]], labels: Sequence[
         starts = {run.start for run in row}
         if 1 < len(starts) < len(row):
             notes.append(
-                f"the {len(row)} runs of {label} start from {len(starts)} trained ones: "
-                "those that share one are not independent"
+                f"the {len(row)} runs of {label} start from {len(starts)} trained runs: "
+                "those with the same start are not independent"
             )
     return notes
 
@@ -158,7 +158,7 @@ def _check_result(folder: RunDir, result: dict[str, Any]) -> Metric:
     """The primary metric of a result that has all that a comparison shows, in finite numbers."""
     try:
         metric = metric_of(result)
-    except CnnlabError as error:  # a person's own, not imported here
+    except CnnlabError as error:  # the user's own, not imported here
         raise DamagedFileError(f"{folder.result_file}: {error}") from error
     numbers = (*NUMBERS, f"val_{metric.column}", f"test_{metric.column}")
     for column in (*TEXTS, *numbers):

@@ -48,7 +48,9 @@ def write_report(comparison: Comparison, folder: Path) -> list[Path]:
         cost_figure(comparison).savefig(cost)
     except OSError as error:
         place = error.filename or folder
-        raise CnnlabError(f"{place}: {reason(error)}; --out FOLDER names another place") from error
+        raise CnnlabError(
+            f"{place}: {reason(error)}; use another folder with --out FOLDER"
+        ) from error
     return paths
 
 
@@ -56,7 +58,7 @@ def report_folder(paths: Sequence[Path]) -> Path:
     """Where the report on these runs goes, so that no two comparisons share a folder.
 
     Inside a folder of runs that is compared by itself; for anything else beside the sweeps of the
-    first one, in a folder of its own: ``runs/comparisons/first-second-3f2a91bc``.
+    first one, in its own folder: ``runs/comparisons/first-second-3f2a91bc``.
     """
     first = RunDir(paths[0].expanduser())
     is_run = is_file(first.config_file)

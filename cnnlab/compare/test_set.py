@@ -92,9 +92,7 @@ def caveats_on_data(ranked: Sequence[Sequence[TestSet]], labels: Sequence[str]) 
     if len({test_set.data for row in ranked for test_set in row}) == 1:  # else it is said already
         difference = first_difference(test_set for row in ranked for test_set in row)
         if difference is not None:
-            notes.append(
-                f"the runs were tested on {difference}: compare those of each on their own"
-            )
+            notes.append(f"the runs were tested on {difference}: compare them separately")
     for row, label in zip(ranked, labels, strict=True):
         difference = first_difference(row)
         if difference is not None:

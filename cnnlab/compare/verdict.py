@@ -69,7 +69,7 @@ def caveats(ranked: Sequence[Results]) -> list[str]:
     results = [result for row in ranked for result in row]
     data = sorted({str(result["data"]) for result in results})
     if len(data) > 1:
-        notes.append(f"the rows are of different data sets: {', '.join(data)}")
+        notes.append(f"the rows use different data sets: {', '.join(data)}")
     for name in data:
         splits = {result["split"] for result in results if result["data"] == name}
         if len(splits) > 1:

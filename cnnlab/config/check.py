@@ -117,7 +117,7 @@ def _check_sequence(key: str, value: Any, kind: type, members: tuple[Any, ...]) 
         raise CnnlabError(f"{key}={_shown(value)} must be a list: {key}=[...]")
     if kind is tuple and members and members[-1] is not Ellipsis:
         if len(value) != len(members):
-            raise CnnlabError(f"{key}={_shown(value)} must hold {len(members)} values")
+            raise CnnlabError(f"{key}={_shown(value)} must have {len(members)} values")
         return tuple(
             check(f"{key}[{i}]", v, m) for i, (v, m) in enumerate(zip(value, members, strict=True))
         )

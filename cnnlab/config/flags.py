@@ -20,7 +20,7 @@ PLAIN = Flags()
 
 
 def flags(key: str) -> Flags:
-    """The flags of a run-level option, ``trainer.test``, or of the group that it lies in."""
+    """The flags of a run-level option, ``trainer.test``, or of the group that contains it."""
     known = run_flags()
     while key not in known and "." in key:
         key = key.rpartition(".")[0]
@@ -34,7 +34,7 @@ def run_flags() -> dict[str, Flags]:
 
 
 def run_level_annotation(key: str) -> Any:
-    """The annotation of a run-level option such as ``trainer.max_time``; None where it is none."""
+    """The annotation of a run-level option such as ``trainer.max_time``; None for any other key."""
     annotation: Any = RunConfig
     for name in key.split("."):
         if not dataclasses.is_dataclass(annotation):

@@ -35,35 +35,35 @@ DEFAULT_EPOCHS = 10  # where neither trainer.epochs nor trainer.max_steps says h
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How long, on what and how exactly a run trains.
+    """The length, hardware and precision of training.
 
     Args:
         epochs: passes over the training images; null: 10, or as many as max_steps needs.
-        max_steps: optimiser steps after which the run ends, before its last epoch.
+        max_steps: optimiser steps after which the run ends, even within an epoch.
         max_time: training time after which the run ends: 90s, 10m or 1.5h.
-        precision: of the forward and backward pass: bf16 and 16 are mixed with 32-bit weights;
-            auto: bf16 on a GPU that has it, else 32.
-        accelerator: what it trains on; auto: a GPU where there is one, else the CPU.
+        precision: of the forward and backward pass; bf16 and 16 are mixed precision, with 32-bit
+            weights. auto: bf16 on a GPU that supports it, else 32.
+        accelerator: the device to train on; auto: a GPU if there is one, else the CPU.
         devices: GPUs, or processes on a CPU, that share each batch.
-        deterministic: refuse operations that could differ between two runs.
+        deterministic: refuse operations whose results could differ between two runs.
         gradient_clip: largest L2 norm of all gradients together; larger ones are scaled down.
         accumulate: batches whose gradients are added up for one optimiser step.
-        early_stopping: epochs without improvement on the validation images before the run ends.
+        early_stopping: epochs without improvement on the validation set after which the run ends.
         checkpoint: which epoch is tested: the one with the best val_acc or val_loss, or the last;
-            auto: by the task's own metric, val_acc of a classifier.
+            auto: the best by the task's own metric, val_acc for a classifier.
         compile: compile the model with torch.compile.
-        checkpoint_every: save within epochs too, every so many steps (500) or so often (90s, 10m,
-            1h).
-        max_eval_steps: batches of an evaluation, on a stratified sample that is always the same;
-            null reads the whole set.
-        test: read the test set at the end; a search reads it for the chosen run alone.
-        val_every: epochs between validations; the last epoch has one always. The epochs without
-            are never the best, and early_stopping and the plateau schedule wait for the next one.
-        overfit: so many batches are all that is trained on, in every step of every epoch, without
-            augmentation, and are the validation images too: a network that cannot learn them by
-            heart has a fault. The test set is not read. null is off.
-        profile: write torch's profile of a few steps into the run's folder: profile.txt, a table,
-            and profile_trace.json, a timeline.
+        checkpoint_every: also save within epochs, after a number of steps (500) or a time (90s,
+            10m, 1h).
+        max_eval_steps: batches in each evaluation, on a stratified sample that is always the same;
+            null: the whole set.
+        test: evaluate on the test set at the end; a search does so for the chosen run only.
+        val_every: epochs between validations; the last epoch is always validated. Epochs without
+            validation are never the best, and early_stopping and the plateau schedule skip them.
+        overfit: sanity check: train on this number of batches only, over and over and without
+            augmentation, and validate on them too. The training loss of a network without faults
+            then falls to nearly 0. The test set is not read. null is off.
+        profile: profile a few steps with torch's profiler and write profile.txt, a table, and
+            profile_trace.json, a timeline, into the run's folder.
     """
 
     epochs: PositiveInt | None = None
@@ -106,12 +106,13 @@ class TrainerConfig:
 
 @dataclass(frozen=True)
 class InitConfig:
-    """Which trained weights a run starts from, and which of them stay as they are.
+    """The trained weights that a run starts from, and which of them are frozen.
 
     Args:
-        from_: a finished run's folder, whose best epoch is read, or a .safetensors or .pth file.
-        freeze: a glob of the names of parameters and buffers that are not trained: features.*
-        head: new: the last layer is re-initialised, for another number of classes.
+        from_: the folder of a finished run, whose best epoch is loaded, or a .safetensors or .pth
+            file.
+        freeze: a glob that matches the names of parameters and buffers to freeze: features.*
+        head: new re-initialises the last layer, for another number of classes.
     """
 
     from_: Annotated[str | None, Flags(name="from-{source}", quote="each")] = None
@@ -126,11 +127,11 @@ class InitConfig:
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """The folder of the runs of one command, and what happens to failed ones.
+    """The folder for the runs of one command, and how failures are handled.
 
     Args:
-        name: the folder in runs_dir; null: made from the overrides.
-        retry: try failed runs again.
+        name: the folder in runs_dir; null: named after the overrides.
+        retry: run failed runs again.
         fail_fast: stop at the first run that fails.
     """
 
@@ -140,36 +141,36 @@ class SweepConfig:
 
     def __post_init__(self) -> None:
         if self.name is not None and not re.fullmatch(r"[\w.+-]+", self.name):
-            raise ValueError(f"name={self.name} may hold letters, digits and . _ + - only")
+            raise ValueError(f"name={self.name} may contain only letters, digits and . _ + -")
         if self.name is not None and not self.name.strip("."):
-            raise ValueError(f"name={self.name} would be another folder than one in runs_dir")
+            raise ValueError(f"name={self.name} must name a folder inside runs_dir")
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides one run; ``model`` and its like are a name and its options.
+    """Everything that determines one run; components such as ``model`` are a name and its options.
 
     Args:
         model: the architecture and its options.
         data: the data set and its options.
         optim: the optimiser and its options.
         schedule: how the learning rate changes over the run.
-        loss: what is minimised, and its options.
+        loss: the loss that is minimised, and its options.
         init: trained weights to start from.
-        trainer: how long, on what and how exactly to train.
-        seed: of the initial weights, the order of the images, augmentation and dropout; the split
-            into training and validation images is the same for every seed.
-        batch_size: images in a batch; trainer.accumulate of them make an optimiser step.
+        trainer: the length, hardware and precision of training.
+        seed: random seed of the initial weights, the order of the images, augmentation and dropout;
+            the split into training and validation images is the same for every seed.
+        batch_size: images in a batch; trainer.accumulate batches make one optimiser step.
         runs_dir: the folder of all runs.
-        sweep: the folder of the runs of one command, and what happens to failed ones.
-        rerun: train again beside a finished run.
-        resume: a run's folder to continue from, with its config and its last checkpoint.
+        sweep: the folder for the runs of one command, and how failures are handled.
+        rerun: train again, in a new folder beside a finished run.
+        resume: the folder of a run to continue, with its config and its last checkpoint.
         logger: where metrics are written besides metrics.csv: tensorboard, csv, wandb, mlflow.
         callbacks: additional callbacks of the trainer: ema, swa, grad_norm, pictures or your own.
-        metrics: what is measured in validation and test beside the task's own metrics: top5,
-            macro_f1, per_class or your own.
-        augment: random changes of the training images, whole batches at a time and in this order,
-            beside those of data.augment: randaugment, trivialaugment, color_jitter, random_erasing.
+        metrics: metrics of validation and test in addition to the task's own: top5, macro_f1,
+            per_class or your own.
+        augment: augmentations of whole batches of training images, applied in this order and in
+            addition to data.augment: randaugment, trivialaugment, color_jitter, random_erasing.
     """
 
     model: dict[str, Any]

@@ -46,7 +46,7 @@ def _named_loss(loss: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[st
         return {k: v for k, v in loss.items() if v != defaults.get(k)} | {"name": task.loss}
     if name != task.loss and LOSSES[str(name)].task != task.name:
         names = sorted({task.loss, *(e.name for e in LOSSES if e.task == task.name)})
-        raise CnnlabError(f"loss={name}: model={model['name']} has {' and '.join(names)}")
+        raise CnnlabError(f"loss={name}: model={model['name']} allows {' and '.join(names)}")
     return {**loss, "name": name}
 
 
@@ -60,7 +60,7 @@ def _check_metrics(config: RunConfig) -> None:
     for key, value in chosen.items():
         if value not in (None, "auto", "last", *columns):
             raise CnnlabError(
-                f"{key}={value}: model={config.model['name']} has {' and '.join(columns)}"
+                f"{key}={value}: model={config.model['name']} allows {' and '.join(columns)}"
             )
     for name in config.metrics:
         if EXTRA_METRICS[name].task != config.task.name:
@@ -73,7 +73,9 @@ def _check_metrics(config: RunConfig) -> None:
 def _check_callbacks(config: RunConfig) -> None:
     """Refuse two averages of the weights: one alone can be what is evaluated and kept."""
     if {"ema", "swa"} <= config.callbacks.keys():
-        raise CnnlabError("callbacks=[ema,swa]: give one; each decides which weights are evaluated")
+        raise CnnlabError(
+            "callbacks=[ema,swa]: choose one; each decides which weights are evaluated"
+        )
 
 
 def _resolve_list(registry: Registry, chosen: Any) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,9 @@ from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
-Root = Annotated[str | None, Flags(identity=False)]  # of a set that is the same wherever it lies
+Root = Annotated[
+    str | None, Flags(identity=False)
+]  # of a set that is the same wherever it is stored
 SAMPLED = 2**20  # numbers of a part that its content is known by
 SPLIT_SEED = 0  # one fixed split for all runs: `seed=` changes training, never the data
 
@@ -59,7 +61,7 @@ class ImageDataset(ABC):
 
     Attributes:
         fixed_images: whether everybody's originals are the same, told by their indices.
-        own_files: whether they may be a person's own files, known by their contents.
+        own_files: whether they may be the user's own files, known by their contents.
         load_copies: how many copies of the images ``load`` holds in memory at a time.
         spec: size, classes and pixel statistics; a class attribute if no option changes it.
         num_train: number of training images after the validation split and ``subset``.
@@ -101,7 +103,7 @@ class ImageDataset(ABC):
     def part_digests(self, splits: Splits | None = None) -> Mapping[str, tuple[int, str]] | None:
         """Of train, val and test, the number of images and 12 hex digits for which they are.
 
-        None: not known before ``splits``, the loaded images, are given. A set in a person's own
+        None: not known before ``splits``, the loaded images, are given. A set in the user's own
         files knows them before, and they are then part of a run's identity.
         """
         if splits is None:
@@ -114,7 +116,7 @@ class ImageDataset(ABC):
         return {part: (len(images), digests[part]) for part, images in parts.items()}
 
     def notes(self) -> Sequence[str]:
-        """Lines about the files for whoever starts a run: what is used, and what is not."""
+        """Lines about the files, printed when a run starts: what is used, and what is not."""
         return ()
 
     def decoded_key(self) -> Hashable | None:

@@ -79,8 +79,8 @@ def _lacking(
     left = {part: [k for path, k in found if path not in broken] for part, found in parts.items()}
     for part, labels in left.items():
         if not labels:
-            return f"{part} has no picture that is whole"
+            return f"{part} has no readable picture"
     present = set(left["train"])
     names = spec.class_names or tuple(map(str, range(spec.num_classes)))
     lost = next((name for label, name in enumerate(names) if label not in present), None)
-    return None if lost is None else f"class '{lost}' has no training picture that is whole"
+    return None if lost is None else f"class '{lost}' has no readable training picture"

@@ -1,4 +1,4 @@
-"""How pictures lie in folders: classes alone, or the same classes below train, val and test."""
+"""The layout of pictures in folders: classes alone, or the same below train, val and test."""
 
 import hashlib
 import os
@@ -38,10 +38,10 @@ def find_layout(root: Path) -> Layout:
 def _find_layout(root: Path) -> Layout:
     if not root.is_dir():
         where = "" if root.is_absolute() else f" in {Path.cwd()}"
-        raise ValueError(f"root={root}: there is no such folder{where}")
+        raise ValueError(f"root={root}: no such folder{where}")
     folders = subfolders(root)
     named = {folder: part for folder in folders if (part := part_named(folder.name))}
-    # A class may be called 'train' too: then it has pictures, and other classes lie beside it.
+    # A class may be called 'train' too: then it has pictures, and other classes are beside it.
     if not any(subfolders(folder) for folder in named) and len(named) < len(folders):
         named = {}
     if not named:
@@ -51,8 +51,8 @@ def _find_layout(root: Path) -> Layout:
     for folder, part in named.items():
         if part in parts:
             raise ValueError(
-                f"root={root}: '{parts[part].name}' and '{folder.name}' both stand for {part}; "
-                "one of them must go elsewhere"
+                f"root={root}: '{parts[part].name}' and '{folder.name}' both mean {part}; "
+                "move one of them elsewhere"
             )
         parts[part] = folder
     _check_beside(root, parts, [f for f in folders if f not in named])
@@ -65,11 +65,11 @@ def _check_beside(root: Path, parts: Mapping[str, Path], others: Sequence[Path])
     for other in others:
         if list_pictures(other).pictures:
             raise ValueError(
-                f"root={root}: '{other.name}' lies beside {names}; "
-                "classes go below train, val and test, anything else elsewhere"
+                f"root={root}: '{other.name}' is next to {names}; "
+                "put classes inside train, val and test, and anything else elsewhere"
             )
     if "train" not in parts:
-        raise ValueError(f"root={root}: {names} found, but no train folder beside")
+        raise ValueError(f"root={root}: {names} found, but no train folder")
 
 
 def _classes(root: Path, at: Path) -> Classes:
@@ -87,7 +87,7 @@ def _classes(root: Path, at: Path) -> Classes:
 
 
 def _folders_below(folder: Path) -> Iterator[tuple[str, ...]]:
-    """The folders below a class folder in which pictures lie, each by the names on its way."""
+    """The folders below a class folder that contain pictures, each as its path of names."""
     start = len(os.fspath(folder)) + 1
     found = {os.path.dirname(os.fspath(file)) for file in list_pictures(folder).pictures}
     return (tuple(below[start:].split(os.sep)) for below in sorted(found) if below[start:])
@@ -108,20 +108,20 @@ def _refuse_shared(root: Path, inner: Mapping[str, Collection[str]]) -> None:
                 others = {f.lower() for f in inner[other]}
                 shared = [f for f in sorted(folders) if f.lower() in others]
                 raise ValueError(
-                    f"root={root}: '{other}' and '{name}' both have {shortened(shared)} inside: "
-                    "they look like parts, not classes; name parts train, val and test"
+                    f"root={root}: '{other}' and '{name}' both contain {shortened(shared)}: "
+                    "they look like splits, not classes; name splits train, val and test"
                 )
 
 
 def _beside(folders: Sequence[Path]) -> Counter[str]:
-    """Pictures that lie beside the class folders."""
+    """Pictures outside the class folders."""
     number = sum(
         entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES
         for folder in folders
         for entry in os.scandir(folder)
         if not entry.name.startswith(".")
     )
-    return Counter({"outside of the class folders": number} if number else {})
+    return Counter({"outside the class folders": number} if number else {})
 
 
 def check_counts(
@@ -142,7 +142,7 @@ def check_counts(
         inside = [folder for folder in subfolders(root) if len(subfolders(folder)) > 1]
         hint = f"; did you mean root={inside[0]}?" if len(inside) == 1 and len(parts) == 1 else ""
         raise ValueError(
-            f"root={root}: {plural(len(train), 'class folder')} found, at least 2 are needed: "
+            f"root={root}: {plural(len(train), 'class folder')} found, at least 2 needed: "
             f"{expected.replace('ROOT', str(root))}{hint}"
         )
     counts = {
@@ -214,7 +214,7 @@ def assign(
 def name_below(file: Path, folder: Path) -> str:
     """A file's name below a folder, the same on every system."""
     name = os.fspath(file)[len(os.fspath(folder)) :].replace(os.sep, "/").lstrip("/")
-    return unicodedata.normalize("NFC", name)  # macOS writes an accent as a character of its own
+    return unicodedata.normalize("NFC", name)  # macOS writes an accent as a separate character
 
 
 def _place(name: str) -> float:

@@ -37,20 +37,20 @@ def part_digests(
 def folder_notes(
     root: Path, names: Sequence[str], parts: Mapping[str, Labelled], passed_over: Counter[str]
 ) -> list[str]:
-    """Lines for a person: classes and counts; what is passed over; pictures in two parts."""
+    """Lines for the user: classes and counts; ignored files; pictures in two parts."""
     counts = ", ".join(_counts(part, pictures, len(names)) for part, pictures in parts.items())
     lines = [f"data.root={root}: {len(names)} classes ({_names(names)}); {counts}"]
     if passed_over:
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in passed_over.most_common(8))
         more = f" and {len(passed_over) - 8} more kinds" if len(passed_over) > 8 else ""
         total = plural(passed_over.total(), "file")
-        lines.append(f"data.root={root}: {total} passed over, not used: {kinds}{more}")
+        lines.append(f"data.root={root}: {total} ignored: {kinds}{more}")
     for one, other in (("test", "train"), ("val", "train"), ("test", "val")):
         if twins := duplicates(parts, one, other):
             pairs = [f"{name_below(a, root)} = {name_below(b, root)}" for a, b in twins]
             shown = ", ".join(pairs[:MOST_PAIRS]) + (", ..." if len(pairs) > MOST_PAIRS else "")
             verb = "is" if len(twins) == 1 else "are"
-            said = f"{plural(len(twins), 'picture')} of {one} {verb} in {other} too"
+            said = f"{plural(len(twins), 'picture')} of {one} {verb} also in {other}"
             lines.append(f"data.root={root}: {said}, byte for byte: {shown}")
     return lines
 

@@ -41,6 +41,6 @@ def refuse_part_names(root: Path, classes: Iterable[str]) -> None:
     for one, other in itertools.combinations(called, 2):
         if parts[one] != parts[other] or words[one] - {""} == words[other] - {""}:
             raise ValueError(
-                f"root={root}: '{one}' and '{other}' look like parts, not classes; "
-                "name parts train, val and test, with class folders inside"
+                f"root={root}: '{one}' and '{other}' look like splits, not classes; "
+                "name splits train, val and test, with class folders inside"
             )

@@ -81,7 +81,7 @@ def _to_tensor(
     # Converting would clip at 255 what goes to 65535 or has no stated range. Of PNG and PPM, mode
     # I holds 16 bits; of other formats 32.
     if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):
-        raise ValueError("its pixels are of 32 bits, without a range: save it with 8 or 16")
+        raise ValueError("it has 32-bit pixels, whose range is unknown: save it with 8 or 16 bits")
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:

@@ -1,4 +1,4 @@
-"""What lies below a folder of pictures: names, what is passed over, and cheap fingerprints."""
+"""What a folder of pictures contains: names, ignored files, and cheap fingerprints."""
 
 import contextlib
 import hashlib

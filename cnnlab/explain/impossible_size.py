@@ -17,7 +17,7 @@ TOO_LARGE = re.compile("overflow|too large|too big|unpack", re.IGNORECASE)
 
 @contextmanager
 def refuse_impossible_size(model: str) -> Iterator[None]:
-    """Build or call a network in this block, on the meta device: no memory is asked for.
+    """Build or call a network in this block, on the meta device, which allocates no memory.
 
     Raises:
         CnnlabError: it has too many layers, or a size beyond 64 bits.

@@ -1,4 +1,4 @@
-"""The data set of a run, found again: from its config, where its files lie now."""
+"""The data set of a run, found again: from its config, at the present place of its files."""
 
 import sys
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def find_dataset(folder: RunDir, config: RunConfig, *, same_test_set: bool = Fal
 
 
 def recorded_spec(folder: RunDir, config: RunConfig) -> ImageSpec | None:
-    """What the run's model was built for, without a look at its data; None where that is needed.
+    """What the run's model was built for, without reading its data; None if they must be read.
 
     Raises:
         DamagedFileError: data.json cannot be read.
@@ -61,7 +61,7 @@ def require_same_images(folder: RunDir, spec: ImageSpec, found: ImageSpec) -> No
     if (spec.shape, spec.num_classes) != (found.shape, found.num_classes):
         raise DamagedFileError(
             f"{folder.config_file}: its data are images of {found} in {found.num_classes} classes, "
-            f"and the model is for {spec} in {spec.num_classes}"
+            f"but the model takes {spec} in {spec.num_classes}"
         )
 
 

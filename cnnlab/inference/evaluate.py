@@ -43,7 +43,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         read_result(folder.result_file)
         error = f"; {first_line(status['error'])}" if status.get("error") else ""
         raise CnnlabError(
-            f"{folder} is not finished (it is {state}{error}); `cnnlab train` continues it"
+            f"{folder} is not finished (state: {state}{error}); `cnnlab train` continues it"
         )
     run = load_run(folder)
     with naming(folder.config_file):
@@ -141,7 +141,7 @@ def _require_same_test_set(run: Run, dataset: ImageDataset, splits: Splits) -> N
             raise CnnlabError(f"{run.folder}: its data have changed: {difference(recorded, now)}")
     elif splits.digest != run.result.get("split", splits.digest):  # a run made before
         raise CnnlabError(
-            f"{run.folder}: its data have changed: train and val are not those of its result"
+            f"{run.folder}: its data have changed: train and val differ from those of its result"
         )
 
 
@@ -154,7 +154,10 @@ def print_evaluation(evaluation: dict[str, Any]) -> None:
     is_same_set = result.get("num_test") == evaluation["num_test"]
     if is_same_set and before is not None and not math.isclose(now, before, rel_tol=TOLERANCE):
         said = f"{run.result_file} has {metric.label} {metric.show(before)}"
-        print(f"{said}: {run.best_checkpoint.name} is not what was tested then", file=sys.stderr)
+        print(
+            f"{said}: {run.best_checkpoint.name} is not the checkpoint that was tested",
+            file=sys.stderr,
+        )
     images = f"{evaluation['num_test']:,} images, epoch {evaluation['best_epoch']}"
     print(f"test {show_scores(run.result() | evaluation, 'test')} ({images})")
     print(run)

@@ -101,7 +101,7 @@ def _require_fit(
         if found.get(name) != expected.get(name):
             there, wanted = (x.get(name, "none") for x in (found, expected))
             raise DamagedFileError(
-                f"{folder.best_checkpoint}: holds the weights of another network than "
+                f"{folder.best_checkpoint}: holds weights of a different network than "
                 f"{folder.config_file.name} describes ({name}: {there}, expected {wanted})"
             )
 

@@ -36,13 +36,13 @@ class AlexNet(nn.Module):
         padding: pixels of zeros on each side of the image, in the first convolution.
         pool: side of the pooling windows, in pixels, with stride 2; 3 makes them overlap (paper).
         groups: groups of conv2, conv4 and conv5; 2 for the two GPUs of the paper.
-        activation: after every convolution and hidden layer.
+        activation: function after every convolution and hidden layer.
         norm: lrn is local response normalisation before the first two pools (paper),
             lrn_after_pool after them; batch is batch norm in all five convolutions.
         dropout: probability of dropping each hidden unit, or each feature if there is no hidden
             layer; the paper: 0.5.
-        dropout_place: after a hidden layer drops its outputs (paper), before it its inputs, which
-            are the features for the first (torchvision).
+        dropout_place: after drops the outputs of each hidden layer (paper), before its inputs,
+            which for the first one are the features (torchvision).
         init: he is He et al. 2015, with a tenth of the variance in the last layer. paper draws
             N(0, 0.01), with biases 1 in conv2, conv4, conv5 and the hidden layers, else 0; the loss
             then falls only after many epochs. torch draws weights and biases by torch's default,

@@ -27,7 +27,7 @@ class Autoencoder(nn.Module):
 
     Args:
         hidden: units of each layer of the encoder; the last one is the code.
-        activation: after every layer but the last, which is a sigmoid.
+        activation: function after every layer but the last, which is a sigmoid.
         corruption: fraction of the pixels set to black while training, drawn for each image.
 
     Normalised images (N, C, H, W) -> pixels in 0..1 (N, C, H, W)
@@ -83,7 +83,7 @@ class EncoderClassifier(nn.Module):
 
     Args:
         hidden: units of each layer of the encoder; the last one is the code.
-        activation: after every layer of the encoder.
+        activation: function after every layer of the encoder.
 
     Raises:
         ValueError: no hidden layer, or one of less than one unit.

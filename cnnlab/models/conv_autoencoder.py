@@ -25,7 +25,7 @@ class ConvAutoencoder(nn.Module):
     Args:
         channels: output channels of each convolution of the encoder; each halves the map.
         code: units of the code.
-        activation: after every layer but the code and the last, which is a sigmoid.
+        activation: function after every layer but the code and the last, which is a sigmoid.
 
     Differs: the paper halves maps by max pooling, has tanh and no linear code, and decodes by the
     encoder's weights.
@@ -81,8 +81,8 @@ def _halved(spec: ImageSpec, channels: tuple[int, ...]) -> list[tuple[int, int]]
         height, columns = sizes[-1]
         if max(height, columns) == 1:
             raise ValueError(
-                f"channels={list(channels)}: convolution {number} of {width} maps has a map of 1x1 "
-                f"to halve; {spec} images take at most {number - 1}"
+                f"channels={list(channels)}: convolution {number} ({width} channels) would have to "
+                f"halve a 1x1 map; {spec} images allow at most {number - 1}"
             )
         sizes.append((output_size(height, 3, 2, 1), output_size(columns, 3, 2, 1)))
     return sizes

@@ -14,7 +14,7 @@ from cnnlab.spec import ImageSpec
 
 @MODELS.register("convnext", paper="Liu et al. 2022, A ConvNet for the 2020s")
 class ConvNeXt(nn.Module):
-    """Patches, four stages of depthwise 7x7 blocks with 2x2 strided convolutions between, linear.
+    """Patch embedding, four stages of depthwise 7x7 blocks with 2x2 convolutions between, linear.
 
     The defaults suit small images; the variant ``convnext_tiny`` is the paper's ConvNeXt-T
     (28,589,128 parameters at 224x224x3 with 1000 classes).

@@ -69,8 +69,8 @@ class DenseNet(nn.Module):
                 kept = int(channels * compression)
                 if kept < 1:
                     raise ValueError(
-                        f"compression={compression:g} leaves transition {number - 1} none of its "
-                        f"{channels} channels; it must be at least 1/{channels}"
+                        f"compression={compression:g} leaves none of the {channels} channels of "
+                        f"transition {number - 1}; it must be at least 1/{channels}"
                     )
                 self.blocks.add_module(
                     f"transition{number - 1}", _transition(channels, kept, dropout)
@@ -145,7 +145,9 @@ def _stem(in_channels: int, out_channels: int, stem: Literal["small", "imagenet"
 def _layers_per_block(depth: int, stem: str, bottleneck: bool) -> tuple[int, ...]:
     if stem == "imagenet":
         if not bottleneck:
-            raise ValueError("stem=imagenet has bottlenecks, which its depth counts")
+            raise ValueError(
+                "stem=imagenet needs bottleneck=true, as its depths include the bottlenecks"
+            )
         if depth not in _BLOCKS:
             nearest = min(_BLOCKS, key=lambda known: abs(known - depth))
             raise ValueError(

@@ -26,8 +26,8 @@ class LeNet5(nn.Module):
     for each of the H' x W' positions of S4.
 
     Args:
-        activation: after every convolution and hidden layer; the paper: scaled_tanh. relu trains
-            faster.
+        activation: function after every convolution and hidden layer; the paper: scaled_tanh. relu
+            trains faster.
         pool: the kind of 2x2 pooling; the paper: avg, there with a trained coefficient and bias
             per map, which `lenet5_1998` has.
 

@@ -25,7 +25,7 @@ class MLP(nn.Module):
 
     Args:
         hidden: units of each hidden layer; an empty list is softmax regression.
-        activation: after every hidden layer.
+        activation: function after every hidden layer.
         dropout: probability of dropping each hidden unit while training.
         batch_norm: batch norm before each activation; the linear layer then has no bias.
 

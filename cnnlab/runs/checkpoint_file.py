@@ -1,7 +1,7 @@
 """Checkpoint files: whether one is whole, and reading it.
 
 A checkpoint is a zip archive, which holds a checksum (CRC-32) of each of its parts. torch writes
-these and does not look at them when it loads.
+these but does not check them when it loads.
 """
 
 import pickle
@@ -83,12 +83,12 @@ def misfit(state: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> str
     found = {name: getattr(value, "shape", ()) for name, value in state["state_dict"].items()}
     for name, shape in shapes.items():
         if f"model.{name}" not in found:
-            return f"is of another model: it has no {name}"
+            return f"belongs to another model: it has no {name}"
         has = tuple(found.pop(f"model.{name}"))
         if has != tuple(shape):
-            return f"is of another model: {name} is {has}, not {tuple(shape)}"
+            return f"belongs to another model: {name} is {has}, not {tuple(shape)}"
     others = [name for name in found if name.startswith("model.")]
-    return f"is of another model: it has {others[0].removeprefix('model.')}" if others else ""
+    return f"belongs to another model: it has {others[0].removeprefix('model.')}" if others else ""
 
 
 @dataclass(frozen=True)

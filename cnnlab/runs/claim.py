@@ -121,7 +121,7 @@ def ensure_claimed(run: RunDir) -> None:
     with suppress(OSError):  # not to be told now
         if token is not None and not _has(run, token):
             if not run.path.is_dir():
-                raise ClaimLostError(f"the folder {run} is gone")
+                raise ClaimLostError(f"the folder {run} no longer exists")
             raise ClaimLostError(f"{_read(run) or 'another process'} has taken over {run}")
 
 
@@ -134,7 +134,7 @@ def is_abandoned(run: RunDir) -> bool:
     first = holder(run)
     if first is None or not first.is_foreign:
         return False
-    print(f"watching for up to {LOST_AFTER:.0f} s whether {first} is alive", file=sys.stderr)
+    print(f"waiting up to {LOST_AFTER:.0f} s to see whether {first} is alive", file=sys.stderr)
     while (now := holder(run)) == first:
         time.sleep(min(POLL_SECONDS, LOST_AFTER / 10))
     return now is None

@@ -28,7 +28,7 @@ def clean(runs: Sequence[RunStatus], *, confirmed: bool) -> list[RunDir]:
     if not confirmed:
         if not sys.stdin.isatty():
             raise CnnlabError(
-                f"--clean needs a terminal to ask on; --yes removes {folders} without asking"
+                f"--clean asks for confirmation on a terminal; --yes removes {folders} without"
             )
         print(*failed, sep="\n")
         if not _confirm(f"remove {folders} with all files? [y/N] "):
@@ -51,7 +51,7 @@ def _confirm(question: str) -> bool:
 
 
 def _remove(run: RunDir) -> bool:
-    """Remove a run's folder, unless a process runs it again or other runs lie inside it."""
+    """Remove a run's folder, unless a process runs it again or it contains other runs."""
     if not run.path.is_dir() or len(find_runs([run.path])) > 1:
         return False
     try:

@@ -1,7 +1,7 @@
 """What the files of a run folder must hold: read, checked, and named where they are damaged.
 
-Whoever lists, compares or continues runs meets the file of a run that was cut short by a full
-disk, edited by hand or copied badly. It is refused here, by name, and never further in.
+Listing, comparing or continuing runs may find a file that was cut short by a full disk, edited by
+hand or copied badly. It is refused here, by name, and never further in.
 """
 
 import json
@@ -86,10 +86,12 @@ def read_metrics(file: Path) -> "pd.DataFrame":
         raise DamagedFileError(f"{file}: {reason(error)}") from error
     other = [name for name in rows.columns if not pd.api.types.is_numeric_dtype(rows[name])]
     if "epoch" not in rows or other:
-        fault = f"column '{other[0]}' is not all numbers" if other else "no column 'epoch'"
+        fault = (
+            f"column '{other[0]}' has values that are not numbers" if other else "no column 'epoch'"
+        )
         raise DamagedFileError(f"{file}: {fault}")
     if not rows["epoch"].between(1, LARGEST).all():
-        raise DamagedFileError(f"{file}: an epoch is not a number from 1")
+        raise DamagedFileError(f"{file}: an epoch is not a number of at least 1")
     return rows.drop_duplicates("epoch", keep="last")
 
 

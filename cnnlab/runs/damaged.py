@@ -1,4 +1,4 @@
-"""A run that goes on although files of it are damaged: they are kept beside the new ones."""
+"""A run that continues with damaged files: they are kept beside the new ones."""
 
 import errno
 import os
@@ -74,7 +74,7 @@ def _is_damage(cause: BaseException | None) -> bool:
 def repair_checkpoints(run: RunDir, shapes: Mapping[str, Sequence[int]]) -> list[str]:
     """Set damaged and foreign checkpoints aside; make last.ckpt the latest of the others.
 
-    best.ckpt, where it is lost, is made again of last.ckpt if that is of the best epoch.
+    best.ckpt, where it is lost, is copied from last.ckpt if that is of the best epoch.
 
     Args:
         shapes: of the tensors of the run's model, by name.
@@ -97,7 +97,7 @@ def repair_checkpoints(run: RunDir, shapes: Mapping[str, Sequence[int]]) -> list
             copy(others[0], last)
             found[last] = found[others[0]]
         if last in lines:
-            then = f"going on from {others[0].name}" if others else "starting from the beginning"
+            then = f"continuing from {others[0].name}" if others else "starting from the beginning"
             lines[last] += f", {then}"
     if last in found:
         ours, kept = found[last], found.get(best)
@@ -106,5 +106,5 @@ def repair_checkpoints(run: RunDir, shapes: Mapping[str, Sequence[int]]) -> list
         elif ours.is_best and (kept is None or kept.epoch != ours.best):
             copy(last, best)
         elif best in lines:
-            lines[best] += "; the best epoch is chosen from the next on"
+            lines[best] += "; the best epoch is chosen among the next ones"
     return list(lines.values())

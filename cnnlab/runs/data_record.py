@@ -27,7 +27,7 @@ class Part:
 
     Attributes:
         count: number of images.
-        digest: 12 hexadecimal digits for which images they are. Of a person's own files: their
+        digest: 12 hexadecimal digits for which images they are. Of the user's own files: their
             names, sizes and a fingerprint of their contents. Of other sets: which originals.
     """
 
@@ -128,7 +128,7 @@ def check_unchanged(
     splits: "Splits",
     composed: DataRecord | None = None,
 ) -> DataRecord:
-    """The record of the loaded data, which are those that the run began with if it goes on.
+    """The record of the loaded data, which must be those that a continued run began with.
 
     Args:
         composed: that of the time when the command was composed.
@@ -152,7 +152,7 @@ def difference(recorded: DataRecord, now: DataRecord) -> str | None:
         if before.count != after.count:
             changes.append(f"{name} had {plural(before.count, 'image')}, now {after.count:,}")
         elif before.digest != after.digest:
-            changes.append(f"{name} has other images or contents")
+            changes.append(f"{name} has different images or contents")
     return "; ".join(changes) or None
 
 
@@ -160,7 +160,7 @@ def _classes(before: tuple[str, ...], after: tuple[str, ...]) -> str:
     gone, added = _without(before, after), _without(after, before)
     both = (("lost", gone), ("new", added))
     said = [f"{what} {shortened(names)}" for what, names in both if names]
-    return "classes: " + (", ".join(said) if said else "in another order")
+    return "classes: " + (", ".join(said) if said else "in a different order")
 
 
 def _without(names: tuple[str, ...], others: tuple[str, ...]) -> list[str]:

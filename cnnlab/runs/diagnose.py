@@ -28,7 +28,7 @@ def find_run(word: str, top: str | Path) -> RunDir:
         raise CnnlabError(f"--why {word}: no such run (cnnlab runs {top} lists them)")
     if len(matches) > 1:
         names = "\n  ".join(str(run) for run in matches[:5])
-        raise CnnlabError(f"--why {word}: {len(matches)} runs have this in their names\n  {names}")
+        raise CnnlabError(f"--why {word}: {len(matches)} runs match this name\n  {names}")
     return matches[0]
 
 
@@ -55,7 +55,7 @@ def _verdict(run: RunStatus) -> str:
         killed = "its process ended without recording a result (killed, or a power failure)"
         why = run.error or killed
         saved = run.folder.last_checkpoint.is_file()
-        start = "its last checkpoint" if saved else "its beginning"
+        start = "its last checkpoint" if saved else "the beginning"
         return f"{run.state} {progress}: {why}\nrunning its command again continues from {start}"
     return f"{run.state} {progress}" + (f": {run.error}" if run.error else "; nothing failed")
 

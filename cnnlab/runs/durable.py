@@ -26,7 +26,9 @@ class DiskFullError(CnnlabError):
 
     def __str__(self) -> str:
         place = f" of {self.folder}" if self.folder else ""
-        return f"the disk{place} is full; make room, then the same command continues from here"
+        return (
+            f"the disk{place} is full; free some space, then the same command continues from here"
+        )
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -44,7 +46,7 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """A new file for the block, which becomes ``path`` at its end, once it is on the disk.
 
-    Meanwhile it lies beside ``path``, under a name of its own: two writers do not meet. Where the
+    Meanwhile it is beside ``path``, under a unique name: two writers do not collide. Where the
     block fails it is removed, and ``path`` stays.
 
     Args:
@@ -90,7 +92,7 @@ def set_aside(file: Path, reason: str) -> str:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Make ``target`` a copy of ``source``, with disk space of its own."""
+    """Make ``target`` a copy of ``source``, with its own disk space."""
     with source.open("rb") as original, replacing(target) as file:
         shutil.copyfileobj(original, file, 1 << 20)
 

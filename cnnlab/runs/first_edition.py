@@ -1,7 +1,7 @@
 """Runs of the first edition, recognised as version 1 of their components.
 
 Their status.json has, in place of a version, a digest of the bytes of the files that define the
-model and the data set. Such a digest is computed only to recognise a person's own file.
+model and the data set. Such a digest is computed only to recognise the user's own file.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @contextmanager
 def heartbeat(beat: Callable[[], bool], every: float) -> Iterator[None]:
-    """Within the block, call ``beat`` every so many seconds, in a thread, until it returns False.
+    """Within the block, call ``beat`` regularly, in a thread, until it returns False.
 
     What it raises is survived: a disk that is full or away for a minute is no reason to be taken
     for dead.

@@ -22,7 +22,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.source_digest import source_of
 from cnnlab.runs.weights import weights_identity
 
-FILES = "data files"  # among the sources, where the data lie in a person's own files
+FILES = "data files"  # among the sources, for data in the user's own files
 ALWAYS = ("model", "data")  # of the others, a first version of ours is not written
 
 
@@ -34,9 +34,9 @@ class Identity:
         config: digest of the config without what is not part of the identity.
         group: digest of the same without the seed, and of the sources: one row of a comparison.
         sources: of each component, by its kind, the version or the digest of its code; and of
-            data in a person's own files the digest of those.
-        earlier_sources: those of a first-edition run of the same job, once recognised: of a
-            person's own file, the digest of its bytes.
+            data in the user's own files the digest of those.
+        earlier_sources: those of a first-edition run of the same job, once recognised: of
+            the user's own files, the digest of their bytes.
         earlier_config: that run's config.
         earlier_group: that run's group.
     """
@@ -83,7 +83,7 @@ class Identity:
 
     def _is_same_as_earlier(self, kind: str, source: str | None) -> bool:
         now, earlier = self.sources.get(kind), self.earlier_sources.get(kind)
-        if source is None:  # a person's own optimiser was not recorded
+        if source is None:  # the user's own optimiser was not recorded
             return now is None or not now.startswith("v")
         return source in (now, earlier) or (earlier == FIRST_VERSION and is_bytes_digest(source))
 
@@ -97,7 +97,7 @@ def identify(config: RunConfig) -> Identity:
     entries |= {f"metrics.{name}": EXTRA_METRICS[name] for name in config.metrics}
     flags = {kind: component_flags(entry.component) for kind, entry in entries.items()}
     resumed = None if config.resume is None else RunDir(Path(config.resume).expanduser())
-    # Weights to start from are what they are wherever they lie; a resumed run brings its own.
+    # Weights to start from are identified by content, not by path; a resumed run brings its own.
     start = config.init.from_ if resumed is None else None
     whole = weights_identity(start).get("whole") if start else None
     group = start_group(start) if start else None

@@ -32,8 +32,8 @@ class Job:
     Attributes:
         choices: what was chosen in each group, such as ``model: resnet20``.
         name: the readable part of the run folder's name.
-        data: the record of data in a person's own files.
-        notes: lines about those for whoever starts the run.
+        data: the record of data in the user's own files.
+        notes: lines about those, printed when the run starts.
         cost: parameters and MACs of the model.
         run_dir: the folder of its run, which may not exist yet.
         title: put before each line of progress.

@@ -51,7 +51,7 @@ def _recognised(folder: Path, identity: Identity) -> list[Path]:
 def _identities(folder: Path) -> Mapping[str, dict[str, Any]]:
     """The identity of each run in a folder, by name; a sweep of many reads each status.json once.
 
-    A run keeps its identity as long as it lies there, but for that of an earlier edition, which
+    A run keeps its identity as long as it is there, but for that of an earlier edition, which
     becomes the present one of the same run when it is continued.
     """
     place = folder.absolute()

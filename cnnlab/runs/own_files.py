@@ -1,4 +1,4 @@
-"""Data in a person's own files, as they are when a command is composed."""
+"""Data in the user's own files, as they are when a command is composed."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cnnlab.runs.data_record import DataRecord
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """What is known of them without decoding one: their record, and lines for a person."""
+    """What is known of them without decoding one: their record, and lines for the user."""
 
     record: DataRecord
     notes: tuple[str, ...]

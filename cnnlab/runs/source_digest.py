@@ -1,6 +1,6 @@
-"""A component's source: the version of one of ours, a digest of the code of a person's own.
+"""A component's source: the version of one of ours, a digest of the code of one of the user's.
 
-A person's code is compared as it is parsed, without comments, docstrings and layout, and with it
+The user's code is compared as it is parsed, without comments, docstrings and layout, and with it
 every module that it imports from below its own top folder.
 """
 
@@ -42,7 +42,7 @@ def source_of(entry: Entry) -> str:
 def code_files(component: Callable[..., Any]) -> set[Path]:
     """The file that defines a component and those that it imports, directly or not.
 
-    Followed are imports, inside functions too, of what lies in the folder that holds the
+    Followed are imports, inside functions too, of what is in the folder that holds the
     component's top package or module; of an installed library, only its own. A module whose name
     is made while the program runs is not seen.
     """

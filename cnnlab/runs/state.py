@@ -51,6 +51,6 @@ def may_run(state: RunState, *, retry: bool) -> bool:
 
     Args:
         state: as of ``status.state_of``.
-        retry: ``sweep.retry``: whether failed runs are tried again.
+        retry: ``sweep.retry``: whether failed runs are retried.
     """
     return state is not RunState.DONE and (retry or not state.is_failure)

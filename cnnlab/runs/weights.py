@@ -47,7 +47,7 @@ def read_weights(path: str) -> "dict[str, Tensor]":
         raise CnnlabError(f"init.from={path}: cannot be read as weights: {reason}") from error
     weights = {name: value for name, value in _flat(content).items() if torch.is_tensor(value)}
     if not weights:
-        raise CnnlabError(f"init.from={path}: holds no tensors by name")
+        raise CnnlabError(f"init.from={path}: has no named tensors")
     return weights
 
 
@@ -84,7 +84,7 @@ def _finished(place: Path) -> RunDir:
     if not run.is_done:
         state, error = RunState.recorded(run.status()), state_of(run)[1].get("error")
         error = f"; {first_line(error)}" if error else ""
-        raise CnnlabError(f"init.from={place}: the run is not finished (it is {state}{error})")
+        raise CnnlabError(f"init.from={place}: the run is not finished (state: {state}{error})")
     return run
 
 

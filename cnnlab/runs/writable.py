@@ -13,14 +13,14 @@ def check_writable(folder: Path, option: str) -> None:
     """Refuse a folder that cannot be made or written; makes and writes nothing.
 
     Args:
-        option: what a person gave, ``runs_dir=...``, for the message.
+        option: what the user gave, ``runs_dir=...``, for the message.
 
     Raises:
         CnnlabError: it or a folder above it is a file, a name is too long, or writing is not
             allowed there.
     """
     if not option.partition("=")[2] or "\0" in option:
-        raise CnnlabError(f"{option!r} names no folder")
+        raise CnnlabError(f"{option!r} does not name a folder")
     refuse_long_name(folder, option)
     try:
         place = next(
@@ -38,7 +38,7 @@ def refuse_long_name(path: str | Path, option: str) -> None:
     """Refuse a path that no file system takes, before anything looks there.
 
     Args:
-        option: what a person gave, for the message.
+        option: what the user gave, for the message.
 
     Raises:
         CnnlabError: a name in it is too long.

@@ -29,7 +29,7 @@ def begin(job: Job) -> list[str]:
         a line for each damaged file, as printed.
 
     Raises:
-        CnnlabError, OSError: it cannot go on.
+        CnnlabError, OSError: it cannot continue.
     """
     folder = job.run_dir
     remove_parts(folder.path, folder.checkpoint_dir)
@@ -79,7 +79,7 @@ def _ready_checkpoints(job: Job) -> list[str]:
         lines += repair_checkpoints(job.run_dir, shapes)
         if resumed is None or job.run_dir.last_checkpoint.is_file():
             return lines
-    raise CnnlabError(f"resume={resumed}: no checkpoint to go on from: {lines[-1]}")
+    raise CnnlabError(f"resume={resumed}: no checkpoint to continue from: {lines[-1]}")
 
 
 def _copy_checkpoints(source: RunDir, target: RunDir) -> None:

@@ -27,7 +27,7 @@ from cnnlab.training.run import run
 from cnnlab.training.stopping import ProcessKilledError, Pruned, Stopped, TrainingDivergedError
 
 log = logging.getLogger("cnnlab")
-# In a RuntimeError: torch has a class of its own for the memory of its allocators on GPUs alone.
+# In a RuntimeError: torch has its own class only for the memory of its GPU allocators.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -64,7 +64,7 @@ def _fault(job: Job, error: OSError | CnnlabError) -> str:
 
 
 def _record_no_start(job: Job, error: OSError | CnnlabError) -> None:
-    """Say in the folder of a run that was begun before why it cannot go on."""
+    """Record in the folder of an earlier run why it cannot continue."""
     if is_disk_full(error) or not job.run_dir.status():
         return
     with contextlib.suppress(OSError):  # of the folder, which may be the reason
@@ -81,7 +81,7 @@ def _begin(job: Job) -> list[str]:
 
 
 def announce(jobs: Iterable[Job]) -> None:
-    """Print what is known of data in a person's own files that these jobs will read."""
+    """Print what is known of data in the user's own files that these jobs will read."""
     for note in dict.fromkeys(n for job in jobs if not job.run_dir.is_done for n in job.notes):
         print(note, file=sys.stderr)
 
@@ -125,7 +125,7 @@ def _lost(job: Job) -> bool:
     try:
         ensure_claimed(job.run_dir)
     except ClaimLostError as lost:
-        print(f"{job.title}: stopped here: {lost}", file=sys.stderr)
+        print(f"{job.title}: stopped: {lost}", file=sys.stderr)
         return True
     return False
 
@@ -169,7 +169,7 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
         summary = f"{first_line(summary)} (try a smaller batch_size with trainer.accumulate)"
     if state is RunState.DISK_FULL:
         summary = str(DiskFullError())
-    is_stop = isinstance(error, (Stopped, Pruned))  # asked for; where it came is of no interest
+    is_stop = isinstance(error, (Stopped, Pruned))  # requested: no traceback is needed
     text = "" if is_stop else "".join(traceback.format_exception(error))
     log.error("%s %s\n%s", state, folder.name, text or summary)
     if state is RunState.DISK_FULL:

@@ -186,7 +186,7 @@ def _check_length(config: RunConfig, schedule: Schedule, per_epoch: int) -> None
 
 
 def _refuse_unfinished(dataset: ImageDataset, name: str) -> None:
-    """Refuse a person's own data set that does not say what every one must."""
+    """Refuse a user's data set that lacks an attribute that every one must have."""
     for attribute in ("spec", "num_train", "num_val"):
         if not hasattr(dataset, attribute):
             raise CnnlabError(f"data={name}: {type(dataset).__name__} has no {attribute}")
@@ -205,10 +205,11 @@ def _refuse_missing_device(accelerator: str, devices: int) -> None:
     if not has.get(accelerator, True):
         name = {"gpu": "GPU", "mps": "Apple GPU"}[accelerator]
         raise CnnlabError(
-            f"trainer.accelerator={accelerator}: there is no {name} here; auto or cpu"
+            f"trainer.accelerator={accelerator}: this machine has no {name}; use auto or cpu"
         )
     if accelerator in ("gpu", "auto") and has["gpu"] and devices > torch.cuda.device_count():
-        raise CnnlabError(f"trainer.devices={devices}: there are {torch.cuda.device_count()} GPUs")
+        gpus = plural(torch.cuda.device_count(), "GPU")
+        raise CnnlabError(f"trainer.devices={devices}: this machine has {gpus}")
 
 
 def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:

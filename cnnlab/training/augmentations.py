@@ -41,7 +41,7 @@ def check_augmentations(
         try:
             with torch.random.fork_rng(devices=[]):
                 changed = augmentation(images)
-        except Exception as error:  # whatever a person's own raises
+        except Exception as error:  # whatever the user's own raises
             reason = f"{type(error).__name__}: {first_line(error)}"
             raise CnnlabError(f"augment={name} fails on images of {spec}: {reason}") from error
         expected = f"uint8 {(2, *spec.shape)}"

@@ -15,10 +15,10 @@ from cnnlab.registry import CALLBACKS, Range
 def ema(*, decay: Annotated[float, Range(at_least=0, below=1)] = 0.999, warmup: bool = True) -> Any:
     """An exponential moving average of the weights, which is validated, kept and tested.
 
-    In best.ckpt and load_run the weights are the average; training goes on beside it.
+    best.ckpt and load_run hold the averaged weights; training itself continues without them.
 
     Args:
-        decay: share of the average that stays at each optimiser step.
+        decay: fraction of the average that is kept at each optimiser step.
         warmup: begin with a smaller decay, (1 + steps) / (10 + steps), so that short runs forget
             their first weights.
     """
@@ -31,12 +31,12 @@ def ema(*, decay: Annotated[float, Range(at_least=0, below=1)] = 0.999, warmup: 
 def swa(*, start: Annotated[float, Range(at_least=0, below=1)] = 0.75) -> Any:
     """Stochastic weight averaging: the mean over the last epochs' weights is validated and kept.
 
-    In best.ckpt and load_run the weights are the mean, once there is one; statistics of batch norm
-    are those of the mean on the training images. Best with a learning rate that stays high:
+    best.ckpt and load_run hold the averaged weights, once there are any; batch norm statistics are
+    recomputed for them on the training images. Best with a learning rate that stays high:
     schedule=constant.
 
     Args:
-        start: share of the epochs after which the mean begins.
+        start: fraction of the epochs after which averaging begins.
     """
     from cnnlab.training.weight_averaging import EpochAverage
 
@@ -45,7 +45,7 @@ def swa(*, start: Annotated[float, Range(at_least=0, below=1)] = 0.75) -> Any:
 
 @CALLBACKS.register("grad_norm")
 def grad_norm() -> Any:
-    """The L2 norm of all gradients before clipping: its mean and largest value of each epoch.
+    """The L2 norm of all gradients before clipping: its mean and maximum in each epoch.
 
     They are the columns grad_norm and grad_norm_max of metrics.csv, and curves in TensorBoard.
     """
@@ -61,7 +61,7 @@ def pictures(*, every: Annotated[int, Range(at_least=1)] = 1) -> Any:
     In the run's folder pictures/ and in the loggers.
 
     Args:
-        every: epochs from one picture to the next; the first and the last are always drawn.
+        every: epochs between pictures; the first and the last epoch are always drawn.
     """
     from cnnlab.training.epoch_pictures import EpochPictures
 

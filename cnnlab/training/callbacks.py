@@ -162,6 +162,6 @@ class EarlyStop(Callback):
         return {"best": self.best, "waited": self.waited, "metric": self.metric}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore it; a run that goes on by another metric starts to wait."""
+        """Restore it; a run continued with another metric starts to wait from zero."""
         if state_dict.get("metric", self.metric) == self.metric:
             self.best, self.waited = state_dict["best"], state_dict["waited"]

@@ -45,7 +45,7 @@ class RunCheckpoint(Checkpoint):
     Args:
         keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
             ``val_acc``, or the ``last``.
-        every: write last.ckpt also within epochs, at multiples of so many optimiser steps.
+        every: write last.ckpt also within epochs, at multiples of this number of optimiser steps.
         every_seconds: the same by the clock.
         stop: asks for a last save in the middle of things.
 
@@ -128,13 +128,13 @@ class RunCheckpoint(Checkpoint):
             epoch = module.position.epoch + (module.position.step > 0)
             self.best = {"epoch": epoch, "value": float("nan")}  # any later epoch is better
             self._save(trainer, best=True)
-            said = f"the best epoch is not known and none is left: the last one, {epoch}, is tested"
+            said = f"the best epoch is unknown and none is left to train: testing the last, {epoch}"
         state = read_checkpoint(self.run.best_checkpoint)
         epoch = Progress.of(state).epoch
         if epoch != self.best["epoch"]:
             raise CnnlabError(
-                f"{self.run.best_checkpoint}: is of epoch {epoch}, and the best one is "
-                f"{self.best['epoch']:.0f}; without that file, the same command goes on"
+                f"{self.run.best_checkpoint}: holds epoch {epoch}, but the best one is "
+                f"{self.best['epoch']:.0f}; delete that file, and the same command continues"
             )
         return state, said
 

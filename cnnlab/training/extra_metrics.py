@@ -57,12 +57,14 @@ class TopK(Counter):
     """Top-k accuracy: the right class is among the k most probable; columns val_top3 and so on.
 
     Args:
-        k: how many, fewer than there are classes.
+        k: number of most probable classes, below the number of classes.
     """
 
     def __init__(self, spec: ImageSpec, *, k: Annotated[int, Range(at_least=2)] = 3) -> None:
         if k >= spec.num_classes:
-            raise ValueError(f"of {spec.num_classes} classes the top {k} are always right")
+            raise ValueError(
+                f"top-{k} accuracy needs more than {k} classes, not {spec.num_classes}"
+            )
         super().__init__(spec)
         self.k = k
 
@@ -98,7 +100,7 @@ class ClassCounter(Counter):
 
 @EXTRA_METRICS.register("macro_f1")
 class MacroF1(ClassCounter):
-    """Macro-F1: the mean of the classes' own F1; val_macro_f1, test_macro_f1.
+    """Macro-F1: the mean of the classes' F1 scores; val_macro_f1, test_macro_f1.
 
     Of the classes that have images or answers, as in scikit-learn.
     """

@@ -49,7 +49,7 @@ class GradNorm(Callback):
     def on_train_epoch_end(self, _: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         if pl_module.position.step == pl_module.position.steps_per_epoch:
-            self._reset()  # an epoch cut short goes on
+            self._reset()  # an epoch that was cut short is continued
 
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self.steps, "sum": float(self.sum), "max": float(self.max)}

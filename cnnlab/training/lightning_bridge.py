@@ -29,7 +29,7 @@ def remove_loop_state(checkpoint: dict[str, Any]) -> None:
 
 
 def set_epochs_done(trainer: pl.Trainer, epochs: int) -> None:
-    """Make ``trainer.current_epoch`` continue after so many epochs."""
+    """Make ``trainer.current_epoch`` continue after this number of epochs."""
     progress = trainer.fit_loop.epoch_progress.current
     progress.completed = epochs
     progress.processed = epochs  # type: ignore[attr-defined]

@@ -33,8 +33,8 @@ def refuse_augment_beyond(augment: Augment, spec: ImageSpec) -> None:
     """
     side = min(spec.height, spec.width)
     for name, pixels, effect in (
-        ("crop", augment.crop, "windows may lie in the padding alone"),
-        ("cutout", augment.cutout, "squares may cover the whole image"),
+        ("crop", augment.crop, "a window could contain only padding"),
+        ("cutout", augment.cutout, "a square could cover the whole image"),
     ):
         if pixels >= side:
             raise CnnlabError(
@@ -53,7 +53,7 @@ def refuse_uneven_batch(config: RunConfig) -> None:
         below, above = size // devices * devices, -(-size // devices) * devices
         nearest = f"{below} or {above}" if below else f"{above}"
         raise CnnlabError(
-            f"batch_size={size} does not divide among trainer.devices={devices}; give {nearest}"
+            f"batch_size={size} is not divisible by trainer.devices={devices}; give {nearest}"
         )
 
 

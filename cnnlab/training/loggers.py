@@ -78,9 +78,9 @@ def wandb(
     """Weights & Biases, one run for each run folder, grouped by sweep.
 
     Args:
-        project: where the runs are collected.
+        project: the project that the runs are added to.
         entity: a user or a team; null is the default of your account.
-        offline: write into the run folder alone, for ``wandb sync`` later.
+        offline: only write into the run folder, for ``wandb sync`` later.
     """
     from lightning.pytorch.loggers import WandbLogger
 
@@ -100,8 +100,8 @@ def mlflow(run_dir: Path, *, experiment: str = "cnnlab", tracking_uri: str | Non
     """MLflow, one run for each run folder and session of training.
 
     Args:
-        experiment: where the runs are collected.
-        tracking_uri: of the server; null is $MLFLOW_TRACKING_URI, else ``mlruns`` beside the run.
+        experiment: the experiment that the runs are added to.
+        tracking_uri: the server; null is $MLFLOW_TRACKING_URI, else ``mlruns`` beside the run.
     """
     from lightning.pytorch.loggers import MLFlowLogger
 

@@ -32,9 +32,9 @@ class WeightedLoss(nn.Module):
     """A loss with smoothed targets and a weight for each class.
 
     Args:
-        label_smoothing: share of the target, 0 to 1, spread evenly over all classes.
-        class_weights: balanced: each class weighs n / (K * n_class) in the loss, where n_class of
-            the n training images belong to it.
+        label_smoothing: fraction of the target, 0 to 1, spread evenly over all classes.
+        class_weights: balanced weights each class by n / (K * n_class) in the loss, where n_class
+            of the n training images belong to it.
     """
 
     class_weights: Tensor | None  # float32 (K,)
@@ -92,13 +92,13 @@ class CrossEntropy(WeightedLoss):
 
 @LOSSES.register("focal", paper="Lin et al. 2017, Focal loss for dense object detection")
 class Focal(WeightedLoss):
-    """Cross entropy times (1 - p)^gamma: images that are right already count less.
+    """Cross entropy times (1 - p)^gamma: images that are already classified well count less.
 
     Of each class, with p its probability; class_weights are the paper's alpha.
     logits (N, K), targets -> ()
 
     Args:
-        gamma: how much less; 0 is the cross entropy.
+        gamma: the focusing parameter; 0 is the cross entropy.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Focal(WeightedLoss):
 
 @LOSSES.register("mse")
 class MeanSquaredError(WeightedLoss):
-    """Squared error of softmax probabilities and one-hot targets; of an autoencoder's pixels.
+    """Squared error of softmax probabilities and one-hot targets, or of an autoencoder's pixels.
 
     Summed over the classes, the Brier score (Brier 1950), and the mean over images; of pixels in
     0..1 the mean over all of them.  logits (N, K), targets -> ()

@@ -156,7 +156,7 @@ class TrainingModule(pl.LightningModule):
         self.row = self.trainer.strategy.broadcast(row)
 
     def on_train_epoch_end(self) -> None:
-        # An epoch cut short by max_steps or max_time stays open, for a longer run to go on with.
+        # An epoch cut short by max_steps or max_time stays open, for a longer run to continue.
         if self.position.step == self.position.steps_per_epoch:
             if self.is_validated:
                 self.schedule.epoch_end(self.row)
@@ -217,7 +217,7 @@ class TrainingModule(pl.LightningModule):
         if saved["steps_per_epoch"] != self.position.steps_per_epoch:
             raise CnnlabError(
                 f"the checkpoint's epochs have {saved['steps_per_epoch']} steps and this run's "
-                f"{self.position.steps_per_epoch}: batch_size, accumulate and data must stay"
+                f"{self.position.steps_per_epoch}: batch_size, accumulate and data must not change"
             )
         for name, value in saved.items():
             setattr(self.position, name, value)

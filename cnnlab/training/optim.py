@@ -75,13 +75,13 @@ def sgd(
     """Stochastic gradient descent with momentum.
 
     Args:
-        lr: base learning rate; the schedule multiplies it. null: the model's own where it has one,
+        lr: base learning rate; the schedule multiplies it. null: the model's own if it has one,
             else 0.05 for a network with batch, layer, group or instance norm, 0.02 for any other.
         backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
             weights.
-        lr_factors: factors on ``lr`` by globs of parameters' names: {features.*:0.1}; a parameter
-            that several name gets their product.
-        no_decay: parameters without weight decay: bias, norm (those of normalisation) or both.
+        lr_factors: factors on ``lr``, by globs that match parameter names: {features.*:0.1};
+            factors multiply where several globs match.
+        no_decay: parameters without weight decay: bias, norm (of normalisation layers) or both.
         momentum: decay of the velocity per optimiser step; 0 is off.
         weight_decay: coefficient of the L2 penalty, added to the gradient.
         nesterov: Nesterov's momentum.
@@ -123,9 +123,9 @@ def adam(
         lr: base learning rate; the schedule multiplies it.
         backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
             weights.
-        lr_factors: factors on ``lr`` by globs of parameters' names: {features.*:0.1}; a parameter
-            that several name gets their product.
-        no_decay: parameters without weight decay: bias, norm (those of normalisation) or both.
+        lr_factors: factors on ``lr``, by globs that match parameter names: {features.*:0.1};
+            factors multiply where several globs match.
+        no_decay: parameters without weight decay: bias, norm (of normalisation layers) or both.
         beta1: decay of the gradient's running mean per optimiser step.
         beta2: decay of the squared gradient's running mean per optimiser step.
         eps: added to the denominator.
@@ -162,9 +162,9 @@ def adamw(
         lr: base learning rate; the schedule multiplies it.
         backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
             weights.
-        lr_factors: factors on ``lr`` by globs of parameters' names: {features.*:0.1}; a parameter
-            that several name gets their product.
-        no_decay: parameters without weight decay: bias, norm (those of normalisation) or both.
+        lr_factors: factors on ``lr``, by globs that match parameter names: {features.*:0.1};
+            factors multiply where several globs match.
+        no_decay: parameters without weight decay: bias, norm (of normalisation layers) or both.
         beta1: decay of the gradient's running mean per optimiser step.
         beta2: decay of the squared gradient's running mean per optimiser step.
         eps: added to the denominator.
@@ -200,9 +200,9 @@ def rmsprop(
         lr: base learning rate; the schedule multiplies it.
         backbone_lr: factor on ``lr`` for all parameters but the last layer's, for pretrained
             weights.
-        lr_factors: factors on ``lr`` by globs of parameters' names: {features.*:0.1}; a parameter
-            that several name gets their product.
-        no_decay: parameters without weight decay: bias, norm (those of normalisation) or both.
+        lr_factors: factors on ``lr``, by globs that match parameter names: {features.*:0.1};
+            factors multiply where several globs match.
+        no_decay: parameters without weight decay: bias, norm (of normalisation layers) or both.
         alpha: decay of the running mean square per optimiser step.
         eps: added to the denominator.
         momentum: decay of the velocity per optimiser step; 0 is off.

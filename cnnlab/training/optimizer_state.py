@@ -1,7 +1,7 @@
-"""An optimiser's state in a checkpoint, put back under the options that are asked for now.
+"""An optimiser's state in a checkpoint, restored under the current options.
 
-torch restores the options with the state: a run that goes on with another learning rate, momentum
-or weight decay would be recorded under the new one and trained with the old.
+torch restores the options with the state: a run continued with another learning rate, momentum or
+weight decay would be recorded under the new one and trained with the old.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def describe(
     model: nn.Module,
     options: list[dict[str, Any]],
 ) -> None:
-    """Write into ``checkpoint`` what ``adapt`` needs: the options asked for, parameters' names."""
+    """Write into ``checkpoint`` what ``adapt`` needs: current options, parameters' names."""
     names = _parameter_names(optimizer, model)
     checkpoint[KEY] = {"options": options, "parameters": names}
 
@@ -42,9 +42,8 @@ def adapt(
 ) -> None:
     """Rewrite the optimiser's state in ``checkpoint`` for ``optimizer``, which will load it.
 
-    Each parameter keeps its state, whatever group it is in now. Options that the run was begun
-    with and that are asked for differently now are taken as asked for; all others, which an
-    optimiser may count or adapt in, stay as they were saved.
+    Each parameter keeps its state, whatever group it is in now. Options that have changed since the
+    run began get their new value; all others stay as saved, as an optimiser may adapt them.
 
     Args:
         options: ``group_options(optimizer)`` before any training.
@@ -53,14 +52,14 @@ def adapt(
         CnnlabError: the groups are others, and the checkpoint does not name its parameters.
     """
     (saved,) = checkpoint["optimizer_states"]
-    begun: Mapping[str, Any] = checkpoint.get(KEY, {})
+    recorded: Mapping[str, Any] = checkpoint.get(KEY, {})
     names = _parameter_names(optimizer, model)
-    names_then = begun.get("parameters")
+    names_then = recorded.get("parameters")
     if names_then is None:
         if [len(group["params"]) for group in saved["param_groups"]] != list(map(len, names)):
             raise CnnlabError(
-                "optim.backbone_lr: the checkpoint is of an earlier version, which did not write "
-                "what a change from or to 1 needs; keep its value"
+                "optim.backbone_lr: the checkpoint is of an earlier version and lacks what a "
+                "change to or from 1 needs; keep its value"
             )
         names_then = names
     # torch numbers the parameters through all groups
@@ -71,7 +70,7 @@ def adapt(
         )
         for name, index in zip(of_group, group["params"], strict=True)
     }
-    options_then = begun.get("options", saved["param_groups"])
+    options_then = recorded.get("options", saved["param_groups"])
     state, groups, count = {}, [], 0
     for of_group, now in zip(names, options, strict=True):
         number, _ = place[of_group[0]]

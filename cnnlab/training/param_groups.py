@@ -77,7 +77,7 @@ def param_groups(
     if backbone_lr == 1 and not lr_factors and not no_decay:
         return [{"params": list(params)}]
     if not isinstance(params, NamedParameters):
-        raise ValueError("backbone_lr, lr_factors and no_decay need parameters with names")
+        raise ValueError("backbone_lr, lr_factors and no_decay need named parameters")
     _refuse_unmatched(lr_factors, params.named)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in params.named.items():
@@ -105,4 +105,4 @@ def _refuse_unmatched(lr_factors: Mapping[str, float], named: Mapping[str, nn.Pa
         if not any(fnmatchcase(name, glob) for name in named):
             tops = {f"{name.partition('.')[0]}.*" for name in named}
             some = nearest(glob, tops) or f"; there are {', '.join(list(named)[:3])} ..."
-            raise ValueError(f"lr_factors: {glob} names no parameter that is trained{some}")
+            raise ValueError(f"lr_factors: {glob} matches no parameter that is trained{some}")

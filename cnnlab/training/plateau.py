@@ -13,7 +13,7 @@ class Plateau(Schedule):
     """Multiplies the learning rate by ``gamma`` once a metric has stopped improving.
 
     Args:
-        metric: the metric of the validation images that is watched.
+        metric: the validation metric that is watched.
         patience: epochs without an improvement before the learning rate drops.
         gamma: factor of each drop.
         threshold: smallest relative change of the metric that counts as an improvement.
@@ -67,7 +67,7 @@ class Plateau(Schedule):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore it; a run that goes on from another schedule or metric starts to wait."""
+        """Restore it; a run continued with another schedule or metric starts to wait from zero."""
         if state and state.get("metric", self.metric) == self.metric:
             self.best, self.waited = state["best"], state["waited"]
         self.drops = state.get("drops", 0)

@@ -44,7 +44,7 @@ def run_in_processes(job: Job) -> None:
         BaseException: what a process raised, the first of them.
         KeyboardInterrupt: a second signal came.
         ProcessKilledError: the system, or someone, killed one.
-        RuntimeError: a process died without an error of its own.
+        RuntimeError: a process died without reporting an error.
     """
     devices = job.config.trainer.devices
     with tempfile.TemporaryDirectory(prefix="cnnlab-job-", ignore_cleanup_errors=True) as scratch:

@@ -64,7 +64,7 @@ class Profile(Callback):
 
     def on_train_end(self, *_: Any) -> None:
         if self._profiler is not None:
-            print(f"trainer.profile: no {PROFILER_STEPS} steps were left", file=sys.stderr)
+            print(f"trainer.profile: fewer than {PROFILER_STEPS} steps were left", file=sys.stderr)
         self._stop()
 
     def on_exception(self, *_: Any) -> None:

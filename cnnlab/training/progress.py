@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a table of epochs above a bar, or a line per epoch."""
+"""What the user sees while a run trains: a table of epochs above a bar, or a line per epoch."""
 
 import math
 import sys

@@ -84,7 +84,7 @@ class MultiStep(Schedule):
 
     Args:
         milestones: when the learning rate drops, in ``unit``, such as 80 and 120.
-        unit: of milestones and warmup: epochs, with fractions allowed, or optimiser steps, the
+        unit: unit of milestones and warmup: epochs (or fractions), or optimiser steps, the
             "iterations" of papers.
         gamma: factor of each drop.
         warmup: length of the warm-up, in ``unit``; 0 is off.
@@ -134,7 +134,7 @@ class Cosine(Schedule):
 
     Args:
         warmup_epochs: length of the warm-up, in epochs; fractions are allowed, 0 is off. null is a
-            tenth of the run, and one epoch at most.
+            tenth of the run, but at most one epoch.
         final_factor: factor on the base learning rate at the end of the run.
     """
 

@@ -19,7 +19,7 @@ SIGNALS = [
 SAVING = "\nsaving a checkpoint, then stopping; press Ctrl-C again to stop at once"
 
 
-class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
+class Stopped(Exception):  # noqa: N818  (no error: it was requested)
     """The training has saved last.ckpt and stopped because of a signal."""
 
     def __init__(self, number: int) -> None:
@@ -30,7 +30,7 @@ class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
         return type(self), (self.signal,)
 
 
-class Pruned(Exception):  # noqa: N818  (no error: a search asked for it)
+class Pruned(Exception):  # noqa: N818  (no error: a search requested it)
     """A search has pruned the trial; last.ckpt is saved."""
 
 

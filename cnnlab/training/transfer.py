@@ -44,8 +44,8 @@ def start(model: nn.Module, init: InitConfig, head: frozenset[str]) -> Match:
         there = next(f"{name} {_shape(value)}" for name, value in weights.items())
         here = next(f"{name} {_shape(value)}" for name, value in model.state_dict().items())
         raise CnnlabError(
-            f"init.from={init.from_}: nothing fits the model by name and shape; "
-            f"there {there} and so on, here {here}"
+            f"init.from={init.from_}: no tensor matches the model by name and shape; "
+            f"it has {there}, ..., the model {here}, ..."
         )
     return found
 
@@ -64,18 +64,18 @@ def match(model: nn.Module, weights: Mapping[str, Tensor], new: frozenset[str]) 
     for name, tensor in own.items():
         there = weights.get(names[name])
         if name in new:
-            unmatched.append(f"{name} {_shape(tensor)}: is re-initialised, by init.head=new")
+            unmatched.append(f"{name} {_shape(tensor)}: re-initialised (init.head=new)")
         elif there is None:
-            unmatched.append(f"{name} {_shape(tensor)}: not among the trained, is re-initialised")
+            unmatched.append(f"{name} {_shape(tensor)}: not in the file or run, re-initialised")
         elif there.shape != tensor.shape:
             unmatched.append(
-                f"{name} {_shape(tensor)}: trained as {_shape(there)}, is re-initialised"
+                f"{name} {_shape(tensor)}: {_shape(there)} in the file or run, re-initialised"
             )
         else:
             fitting[name] = there
     known = set(names.values())
     unmatched += [
-        f"{name} {_shape(tensor)}: trained, and not in the model"
+        f"{name} {_shape(tensor)}: not in the model, ignored"
         for name, tensor in weights.items()
         if name not in known
     ]
@@ -84,7 +84,7 @@ def match(model: nn.Module, weights: Mapping[str, Tensor], new: frozenset[str]) 
 
 def announce(found: Match, source: str) -> None:
     """Say which tensors were not taken over: on the standard error, and wholly in the log."""
-    summary = f"init.from={source}: {len(found.weights)} tensors taken over"
+    summary = f"init.from={source}: {len(found.weights)} tensors loaded"
     lines = [f"  {line}" for line in found.unmatched]
     log.info("%s", "\n".join([summary, *lines]))
     if len(lines) > MAX_LINES:
@@ -139,7 +139,7 @@ def freeze(model: nn.Module, pattern: str, head: frozenset[str]) -> None:
     ]
     if not named:
         some = ", ".join(name for name, _ in list(model.named_parameters())[:3])
-        raise CnnlabError(f"init.freeze={pattern} names no parameter; the model's are {some} ...")
+        raise CnnlabError(f"init.freeze={pattern} matches no parameter; the model has {some} ...")
     for name in named:
         owner, _, leaf = name.rpartition(".")
         module = model.get_submodule(owner)

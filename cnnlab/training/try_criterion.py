@@ -32,7 +32,7 @@ def try_criterion(config: RunConfig, dataset: ImageDataset) -> None:
     if tuple(loss.shape) != ():
         raise CnnlabError(f"{loss_name} gives {tuple(loss.shape)}; it must be one number, the mean")
     if not loss.requires_grad:
-        raise CnnlabError(f"{loss_name} has no gradient: it must be computed of the outputs")
+        raise CnnlabError(f"{loss_name} has no gradient: it must be computed from the outputs")
     for name, options in config.metrics.items():
         with _named(f"metrics=[{name}]"):
             metrics = ExtraMetrics.of({name: options}, spec)
@@ -40,7 +40,9 @@ def try_criterion(config: RunConfig, dataset: ImageDataset) -> None:
             metrics.update(outputs.detach(), labels)
             columns = metrics.columns("val")
         if taken := sorted(columns.keys() & set(task.val_columns)):
-            raise CnnlabError(f"metrics=[{name}]: {taken[0]} is a column of every run's; rename it")
+            raise CnnlabError(
+                f"metrics=[{name}]: {taken[0]} is already a column of every run; rename it"
+            )
 
 
 @contextmanager

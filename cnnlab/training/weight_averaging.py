@@ -29,7 +29,7 @@ class WeightAverage(Callback):
     """Validates and saves an average, which a subclass adds to.
 
     Attributes:
-        num_averaged: how many states of the network the average is of; 0: there is none yet.
+        num_averaged: number of states of the network in the average; 0 before the first.
         averaged: the average of each parameter and of each buffer of floats, by its name.
     """
 
@@ -129,7 +129,7 @@ class ExponentialAverage(WeightAverage):
 
 
 class EpochAverage(WeightAverage):
-    """The mean of the weights at the ends of the last epochs, with batch norm of its own.
+    """The mean of the weights at the ends of the last epochs, with its own batch norm statistics.
 
     An epoch cut short by max_steps or max_time is not in it.
     """
@@ -152,7 +152,7 @@ class EpochAverage(WeightAverage):
         if position.epoch + 1 > self.start * (trainer.max_epochs or 1):
             self.average_in(tensors(pl_module.model))
             self._estimate_batch_norm(trainer, pl_module)
-        else:  # also of a run that goes on for longer than planned
+        else:  # also of a run that is continued for longer than planned
             self.num_averaged = 0
 
     def _estimate_batch_norm(self, trainer: pl.Trainer, module: TrainingModule) -> None:

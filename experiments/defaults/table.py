@@ -24,9 +24,9 @@ HERE = Path(__file__).parent
 discover()
 GROUPS = {  # a sweep's folder: its title, and the default that was chosen
     "unnormalized": ("networks without normalisation", SGD_LR),
-    "normalized": ("networks that normalise", SGD_LR_NORMALIZED),
-    "mlp": ("mlp, which has a rate of its own", MODELS["mlp"].sgd_lr),
-    "lenet5_1998": ("lenet5_1998, which has a rate of its own", MODELS["lenet5_1998"].sgd_lr),
+    "normalized": ("networks with normalisation", SGD_LR_NORMALIZED),
+    "mlp": ("mlp, with its own rate", MODELS["mlp"].sgd_lr),
+    "lenet5_1998": ("lenet5_1998, with its own rate", MODELS["lenet5_1998"].sgd_lr),
 }
 
 

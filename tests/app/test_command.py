@@ -99,7 +99,7 @@ def test_hydras_questions_are_answered_whatever_was_typed(cnnlab):
     assert cnnlab("train", "callbacks=[]", "--cfg", "job").code == 0
     several = cnnlab("train", "-m", "model=mlp,lenet5", "--cfg", "job")
     assert several.code == 2
-    assert "model=mlp,lenet5 is several values; give one" in several.err
+    assert "model=mlp,lenet5 has several values; give one" in several.err
 
 
 def test_a_persons_config_may_ask_hydra_where_it_stands(cnnlab, tmp_path):

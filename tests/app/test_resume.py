@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_same_command_goes_on(cnnlab) 
     weights = torch.load(whole.last_checkpoint, weights_only=True)["state_dict"]
     whole.result_file.unlink()  # as if it had been killed
     for damaged, said in (
-        (["last_checkpoint"], "going on from best.ckpt"),
+        (["last_checkpoint"], "continuing from best.ckpt"),
         (["last_checkpoint", "best_checkpoint"], "starting from the beginning"),
     ):
         for name in damaged:
@@ -122,7 +122,7 @@ def test_nothing_readable_to_resume_from(cnnlab, source) -> None:
 
 def test_a_run_that_stopped_early_or_is_being_run(cnnlab, source) -> None:
     config = compose([f"resume={source}", "trainer.max_steps=7"])
-    with claimed(source), pytest.raises(Exception, match="it is being run by process"):
+    with claimed(source), pytest.raises(Exception, match="already being run by process"):
         resume_in_place(config)
     words = [*WORDS[:-1], "optim.lr=1e-12", "trainer.early_stopping=1", "trainer.epochs=9"]
     assert cnnlab("train", *words, "sweep.name=early").code == 0

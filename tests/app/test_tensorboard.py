@@ -134,7 +134,7 @@ def test_refusals(cnnlab, tmp_path, monkeypatch):
             timeout=60,
         )
     assert refused.returncode == 2
-    assert f"port {port}, it was already in use; leave --port out" in refused.stderr
+    assert f"port {port}, it was already in use; leave out --port" in refused.stderr
     assert refused.stderr.count("\n") == 1
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     missing = cnnlab("tensorboard")

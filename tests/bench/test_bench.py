@@ -69,12 +69,12 @@ def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["model=lenet"], "did you mean 'lenet5'?"),
         (["data=mnsit"], "did you mean 'mnist'?"),
-        (["optim=adam"], "bench has no 'optim'"),
-        (["trainer.accumulate=2"], "bench has no 'trainer.accumulate'"),
-        (["data.augment.flip=true"], "bench has no 'data.augment.flip'"),
+        (["optim=adam"], "bench has no option 'optim'"),
+        (["trainer.accumulate=2"], "bench has no option 'trainer.accumulate'"),
+        (["data.augment.flip=true"], "bench has no option 'data.augment.flip'"),
         (["optim.lr=-1"], "optim.lr=-1 must be above 0"),
         (["model=mlp", "model.dept=20"], "model=mlp has no option 'dept'"),
-        ([*TINY, "seed=0,1"], "seed=0,1 is several values"),
+        ([*TINY, "seed=0,1"], "seed=0,1 has several values"),
         ([*TINY[:-1], "batch_size=65"], "batch_size=65 is larger than the training set"),
         (["--against", "nothing"], "'standard', 'bare'"),
         (["--rounds", "0"], "--rounds"),
@@ -97,7 +97,7 @@ def test_absent_images_are_refused_with_a_way_out(
     monkeypatch.setattr(torchvision.datasets.mnist, "download_and_extract_archive", fail)
     answer = cnnlab("bench")
     assert answer.code == 2
-    assert answer.err.startswith("cnnlab: data=mnist: nothing in ")
+    assert answer.err.startswith("cnnlab: data=mnist: no files in ")
     assert answer.err.rstrip().endswith(
         "to bench without files: data=synthetic data.size=28 data.num_train=55000 data.num_val=5000"
     )

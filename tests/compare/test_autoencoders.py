@@ -77,5 +77,5 @@ def test_classifiers_and_autoencoders_are_not_ranked_together(make_run, make_aut
     assert comparison.metric is ACCURACY
     assert list(comparison.table["model"]) == ["mlp"]
     assert comparison.notes == [
-        "1 run without accuracy left out (ranked by pixel error): compare them on their own"
+        "1 run without accuracy left out (ranked by pixel error): compare them separately"
     ]

@@ -121,7 +121,7 @@ def test_nothing_to_compare_names_the_folder_and_what_is_expected(make_run, tmp_
         assert str(empty) in str(refusal.value)
         assert "config.yaml" in str(refusal.value)
         assert "\n" not in str(refusal.value)
-    with pytest.raises(CnnlabError, match="no folder named"):
+    with pytest.raises(CnnlabError, match="no folder given"):
         compare([])
 
 

@@ -45,7 +45,7 @@ def test_three_starts_with_three_seeds_are_nine_runs(make_started, tmp_path):
     assert row["n"] == 9
     assert row["test_acc"] == pytest.approx(0.911)
     assert comparison.notes == [
-        "the 9 runs of mlp start from 3 trained ones: those that share one are not independent"
+        "the 9 runs of mlp start from 3 trained runs: those with the same start are not independent"
     ]
     assert len(comparison.curves) == 18
     assert drawn(comparison) == 1
@@ -91,7 +91,7 @@ def test_seeds_that_continue_one_run_count_once(make_started, tmp_path):
     comparison = compare([tmp_path])
     assert list(comparison.table["n"]) == [1]
     assert comparison.notes == [
-        "2 runs that continue one run with other seeds left out: they are not independent of it"
+        "2 runs that continue the same run with another seed left out: not independent of it"
     ]
     make_started("runs/first/mlp_digits_seed1-11234567", 1, option="resume")
     assert list(compare([tmp_path]).table["n"]) == [2]
@@ -115,7 +115,11 @@ FAULTS = [
     ("config.yaml", b"model: 3\n", "model=3 is not a choice"),
     ("config.yaml", b"seed: 3\n", "names no model or no data set"),
     ("metrics.csv", b"", "No columns to parse"),
-    ("metrics.csv", b"epoch,val_acc,val_loss\n1,x,1\n", "column 'val_acc' is not all numbers"),
+    (
+        "metrics.csv",
+        b"epoch,val_acc,val_loss\n1,x,1\n",
+        "column 'val_acc' has values that are not numbers",
+    ),
     ("metrics.csv", b"epoch,val_loss\n1,1\n", "has no column 'val_acc'"),
     ("metrics.csv", b"val_acc,val_loss\n1,1\n", "no column 'epoch'"),
     ("metrics.csv", b"epoch,val_acc,val_loss\n\x00\xff,1,1\n", "not UTF-8 text"),

@@ -120,5 +120,5 @@ def test_a_new_metric_is_not_ranked_with_accuracy(make_run, make_segmentation, t
     comparison = compare([tmp_path])
     assert comparison.metric is ACCURACY
     assert comparison.notes == [
-        "1 run without accuracy left out (ranked by mean IoU): compare them on their own"
+        "1 run without accuracy left out (ranked by mean IoU): compare them separately"
     ]

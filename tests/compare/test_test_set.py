@@ -36,10 +36,7 @@ def test_two_folders(two_rows):
     comparison = two_rows(FOLDER | {"data.root": "a"}, FOLDER | {"data.root": "b"})
     assert comparison.verdict.endswith("tested on different images, so no claim.")
     assert comparison.title == "mlp on folder, 2 test sets"
-    assert (
-        "the runs were tested on different images: compare those of each on their own"
-        in comparison.notes
-    )
+    assert "the runs were tested on different images: compare them separately" in comparison.notes
 
 
 def test_two_folders_of_three_and_ten_classes(two_rows):

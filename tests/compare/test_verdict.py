@@ -58,7 +58,7 @@ def test_caveats():
         "digits was split in 2 ways: not all runs saw the same images"
     ]
     assert caveats([row(0.9), row(0.7, data="mnist", split="b")]) == [
-        "the rows are of different data sets: digits, mnist"
+        "the rows use different data sets: digits, mnist"
     ]
     assert caveats([row(0.9), row(0.7, accelerator="cuda")]) == [
         "the times are from different devices: cpu, cuda"

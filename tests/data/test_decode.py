@@ -69,10 +69,10 @@ def test_nothing_is_advised_that_would_be_refused(parts: Parts, tmp_path: Path) 
     with pytest.raises(CnnlabError, match="cannot read 32 pictures below") as refusal:
         decode(parts, SPEC, "keep", root=tmp_path, skip_broken=False)
     assert str(refusal.value).endswith(
-        "(test/cat/00.png: ValueError: its pixels are of 32 bits, without a range: "
-        "save it with 8 or 16); without them train has no picture that is whole"
+        "(test/cat/00.png: ValueError: it has 32-bit pixels, whose range is "
+        "unknown: save it with 8 or 16 bits); without them train has no readable picture"
     )
-    with pytest.raises(CnnlabError, match=r"^train has no picture that is whole$"):
+    with pytest.raises(CnnlabError, match=r"^train has no readable picture$"):
         decode(parts, SPEC, "keep", root=tmp_path, skip_broken=True)
 
 
@@ -82,8 +82,8 @@ def test_one_is_named_with_its_reason(parts: Parts, tmp_path: Path) -> None:
     with pytest.raises(CnnlabError) as refusal:
         decode(parts, SPEC, "keep", root=tmp_path, skip_broken=False)
     assert str(refusal.value) == (
-        f"cannot read the picture {tmp_path}/float.tif (ValueError: its pixels are of 32 bits, "
-        "without a range: save it with 8 or 16); data.skip_broken=true leaves it out"
+        f"cannot read the picture {tmp_path}/float.tif (ValueError: it has 32-bit pixels, "
+        "whose range is unknown: save it with 8 or 16 bits); data.skip_broken=true leaves it out"
     )
 
 
@@ -103,5 +103,5 @@ def test_broken_ones_are_left_out_and_counted(parts: Parts, tmp_path: Path) -> N
 
 def test_each_class_needs_a_whole_picture(parts: Parts, tmp_path: Path) -> None:
     break_(parts, "train", *range(1, 20, 2))
-    with pytest.raises(CnnlabError, match="class 'dog' has no training picture that is whole"):
+    with pytest.raises(CnnlabError, match="class 'dog' has no readable training picture"):
         decode(parts, SPEC, "keep", root=tmp_path, skip_broken=True)

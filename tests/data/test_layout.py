@@ -68,52 +68,52 @@ def test_parts_in_any_spelling(tmp_path: Path, train: str, val: str | None, test
 REFUSED = {
     "two for one part": (
         ["train/cat", "train/dog", "val/cat", "val/dog", "valid/cat", "valid/dog"],
-        "'val' and 'valid' both stand for val; one of them must go elsewhere",
+        "'val' and 'valid' both mean val; move one of them elsewhere",
     ),
     "in two cases": (
         ["Train/cat", "Train/dog", "train/cat", "train/dog"],
-        "'Train' and 'train' both stand for train",
+        "'Train' and 'train' both mean train",
     ),
     "a fourth folder": (
         ["train/cat", "train/dog", "val/cat", "val/dog", "test/cat", "test/dog", "extra/cat"],
-        "'extra' lies beside 'test', 'train', 'val'; classes go below train, val and test",
+        "'extra' is next to 'test', 'train', 'val'; put classes inside train, val and test",
     ),
     "a fourth of pictures": (
         ["train/cat", "train/dog", "unlabelled"],
-        "'unlabelled' lies beside 'train'",
+        "'unlabelled' is next to 'train'",
     ),
-    "no train": (["val/cat", "val/dog", "test/cat", "test/dog"], "no train folder beside"),
+    "no train": (["val/cat", "val/dog", "test/cat", "test/dog"], "no train folder"),
     "parts of other names": (
         ["fold1/cat", "fold1/dog", "fold2/cat", "fold2/dog"],
-        "'fold1' and 'fold2' both have 'cat', 'dog' inside: they look like parts, not classes",
+        "'fold1' and 'fold2' both contain 'cat', 'dog': they look like splits, not classes",
     ),
     "in another case": (
         ["a/cat", "a/dog", "b/Cat", "b/bird"],
-        "'a' and 'b' both have 'Cat' inside",
+        "'a' and 'b' both contain 'Cat'",
     ),
     "parts within train": (
         ["train/one/cat", "train/one/dog", "train/two/cat", "train/two/dog"],
-        "'one' and 'two' both have 'cat', 'dog' inside",
+        "'one' and 'two' both contain 'cat', 'dog'",
     ),
     "parts with pictures alone": (
         ["train", "test1"],
-        "'test1' and 'train' look like parts, not classes",
+        "'test1' and 'train' look like splits, not classes",
     ),
     "parts with pictures alone, numbered": (
         ["train_1", "train_2"],
-        "'train_1' and 'train_2' look like parts, not classes",
+        "'train_1' and 'train_2' look like splits, not classes",
     ),
     "a prediction set": (
         ["my-train", "pred"],
-        "'my-train' and 'pred' look like parts, not classes",
+        "'my-train' and 'pred' look like splits, not classes",
     ),
     "classes two folders deep": (
         ["seg_a/seg_a/cat", "seg_a/seg_a/dog", "seg_b/seg_b/cat", "seg_b/seg_b/dog"],
-        "'seg_a' and 'seg_b' both have 'cat', 'dog' inside",
+        "'seg_a' and 'seg_b' both contain 'cat', 'dog'",
     ),
     "parts of words, two folders deep": (
         ["seg_train/seg_train/cat", "seg_test/seg_test/cat"],
-        "'seg_test' and 'seg_train' look like parts",
+        "'seg_test' and 'seg_train' look like splits",
     ),
 }
 
@@ -173,7 +173,7 @@ def test_a_folder_that_may_not_be_read_is_named(
 
 def test_pictures_outside_of_class_folders_are_counted(tmp_path: Path) -> None:
     put(tmp_path, ".", "train", "train/cat", "train/dog", count=3)
-    assert find_layout(tmp_path).passed_over == {"outside of the class folders": 6}
+    assert find_layout(tmp_path).passed_over == {"outside the class folders": 6}
 
 
 def share(name: str) -> float:

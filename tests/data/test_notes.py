@@ -57,11 +57,11 @@ def test_what_is_passed_over_and_what_is_in_two_parts_is_said(tmp_path: Path) ->
     (tmp_path / "val" / "dog" / "copy.png").write_bytes(original.read_bytes())
     root = f"data.root={tmp_path}"
     assert Folder(root=str(tmp_path)).notes()[1:] == [
-        f"{root}: 4 files passed over, not used: 3 .heic, 1 without suffix",
-        f"{root}: 1 picture of test is in train too, byte for byte: "
+        f"{root}: 4 files ignored: 3 .heic, 1 without suffix",
+        f"{root}: 1 picture of test is also in train, byte for byte: "
         "test/cat/copy.png = train/dog/4.png",
-        f"{root}: 1 picture of val is in train too, byte for byte: "
+        f"{root}: 1 picture of val is also in train, byte for byte: "
         "val/dog/copy.png = train/dog/4.png",
-        f"{root}: 1 picture of test is in val too, byte for byte: "
+        f"{root}: 1 picture of test is also in val, byte for byte: "
         "test/cat/copy.png = val/dog/copy.png",
     ]

@@ -107,7 +107,9 @@ def test_keep_takes_the_square_in_the_middle_and_squeeze_all(tmp_path: Path) -> 
 def test_thirty_two_bits_are_refused_not_clipped(tmp_path: Path, kind: str, suffix: str) -> None:
     path = tmp_path / f"scan{suffix}"
     Image.fromarray(np.full((5, 5), 1000, dtype=kind)).save(path)
-    with pytest.raises(CnnlabError, match=r"32 bits, without a range: save it with 8 or 16"):
+    with pytest.raises(
+        CnnlabError, match=r"32-bit pixels, whose range is unknown: save it with 8 or 16"
+    ):
         read_picture(path, 5, 1)
 
 

@@ -24,18 +24,18 @@ REFUSED = [
     ([f"optim.lr={10**400}"], "optim.lr=1000... (401 digits) must be at most 3.4e+38"),
     (["optim.lr=inf"], "optim.lr=inf must be a number"),
     (["optim.lr=nan"], "optim.lr=nan must be a number"),
-    (["data.augment.crop=500"], "data.augment.crop=500: windows may lie in the padding alone"),
+    (["data.augment.crop=500"], "data.augment.crop=500: a window could contain only padding"),
     (["data.augment.crop=32"], "for images of 32x32x1 at most 31"),
-    (["data.augment.cutout=500"], "data.augment.cutout=500: squares may cover the whole image"),
+    (["data.augment.cutout=500"], "data.augment.cutout=500: a square could cover the whole image"),
     (["data.augment.mixup=1e38"], "data.augment.mixup=1e+38 must be at least 0 and at most"),
     (["data.augment.color=1e38"], "data.augment.color=1e+38 must be at least 0 and at most"),
     (
         ["batch_size=33", "trainer.devices=2", "trainer.accelerator=cpu"],
-        "batch_size=33 does not divide among trainer.devices=2; give 32 or 34",
+        "batch_size=33 is not divisible by trainer.devices=2; give 32 or 34",
     ),
     (
         ["batch_size=1", "trainer.devices=2", "trainer.accelerator=cpu"],
-        "batch_size=1 does not divide among trainer.devices=2; give 2",
+        "batch_size=1 is not divisible by trainer.devices=2; give 2",
     ),
     (
         ["model=mlp", "model.batch_norm=true", "batch_size=1"],

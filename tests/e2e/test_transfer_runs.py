@@ -56,9 +56,9 @@ def test_a_frozen_code_stays_and_its_classifier_learns(cnnlab, pretrained):
     assert run.result()["trainable_params"] == 8 * 10 + 10
     assert run.config()["init"] == {"from": str(pretrained), "freeze": "encoder.*", "head": "keep"}
     for said in (answer.err, run.log_file.read_text()):
-        assert "4 tensors taken over" in said
-        assert "classifier.weight (10, 8): not among the trained, is re-initialised" in said
-        assert "decoder.0.weight (16, 8): trained, and not in the model" in said
+        assert "4 tensors loaded" in said
+        assert "classifier.weight (10, 8): not in the file or run, re-initialised" in said
+        assert "decoder.0.weight (16, 8): not in the model, ignored" in said
 
 
 def test_frozen_batch_norm_keeps_its_statistics_through_a_run(cnnlab):
@@ -184,7 +184,7 @@ def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
     assert cnnlab("test", str(run)).code == 0
     answer = cnnlab("train", f"resume={run}", "trainer.epochs=2")
     assert answer.code == 0, answer.err
-    assert "taken over" not in answer.err
+    assert "tensors loaded" not in answer.err
     after = RunDir(answer.out.splitlines()[-1])
     assert list(after.metrics()["epoch"]) == [1, 2]
     encoder = [name for name in weights(run) if name.startswith("encoder.")]
@@ -203,9 +203,12 @@ def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
         (["init.from=."], ".: not a run folder"),
         (["init.from=broken.safetensors"], "broken.safetensors: cannot be read as weights"),
         (["init.from=evil.pth"], "evil.pth: cannot be read as weights"),
-        (["init.from=numbers.pth"], "numbers.pth: holds no tensors by name"),
-        (["init.from=other.safetensors"], "nothing fits the model by name and shape; there x (2)"),
-        (["init.from=mlp.safetensors", "init.freeze=conv*"], "init.freeze=conv* names no param"),
+        (["init.from=numbers.pth"], "numbers.pth: has no named tensors"),
+        (
+            ["init.from=other.safetensors"],
+            "no tensor matches the model by name and shape; it has x (2)",
+        ),
+        (["init.from=mlp.safetensors", "init.freeze=conv*"], "init.freeze=conv* matches no param"),
         (["init.from=mlp.safetensors", "init.freeze=*"], "init.freeze=* freezes every parameter"),
         (["init.freeze=hidden.*"], "init.freeze=hidden.* needs weights to start from"),
         (["init.head=new"], "init.head=new needs weights to start from"),
@@ -232,4 +235,4 @@ def test_a_run_that_is_not_finished_is_no_source(cnnlab, pretrained):
     pretrained.update_status(state="running")
     answer = cnnlab(*CLASSIFIER, f"init.from={pretrained}")
     assert answer.code == 2
-    assert "the run is not finished (it is running)" in answer.err
+    assert "the run is not finished (state: running)" in answer.err

@@ -32,6 +32,33 @@ PHRASES = {
     r"more_is_better": "higher_is_better",
     r"(?<!\")tall(y|ies)": "RunningMeans",  # "tally" remains a key of checkpoints
     r"refuse_beyond": "check_length",
+    # What a native reader stumbled on.
+    r"(go(es)?|gone|going|went) on": "continue",
+    r"(lies?|lay|lying) (alone|at|below|beside|in|inside|on|there|with|within)": "is in, is at",
+    r"by heart": "memorise",
+    r"so many": "this number of",
+    r"asked for": "request",
+    r"((is|was|are|were|be|been|not) begun|begun (by|with))": "started",
+    r"passed over": "ignored, skipped",
+    r"a person's|of one's own": "the user's, your own",
+    r"submitted again": "resubmitted",
+    r"done already": "already done",
+    r"(trie[sd]|try) again": "retry",
+    r"unasked": "without asking",
+    r"must be a text": "must be text",
+    r"made again": "regenerate",
+    r"one (format|of them|question) at a time": "cannot be combined",
+    r"out of one": "from one",
+    r"divides? among": "divisible by",
+    r"wherefrom|whereof|wherein|whereon|thereof|therein|thereon": "from which, in which",
+    r"in all between|all in all": "in total",
+    r"comes? on top": "takes extra time",
+    r"say to each other": "communicate",
+    r"is (no|not)[,;] or": "is missing or",
+    r"(it|they) (has|have) not": "it does not have",
+    r"at hand": "available",
+    r"in sight": "needed",
+    r"equal to the bit": "bit-identical",
 }
 
 # The same for the names of functions, classes, arguments and variables.
@@ -86,10 +113,15 @@ FUNCTIONS = {
 CALLS = ("_target_", "hydra.utils", "instantiate(", "cfg.get(", "eval(", "exec(")
 
 
+# What people read beside the program's own messages. LOG.md keeps its entries as they were written.
+PAGES = ("*.md", "Makefile", "docs/*.md", "conf/**/*.yaml", "experiments/**/README.md")
+
+
 def coined_phrases(root: Path) -> list[str]:
+    pages = sorted(file for pattern in PAGES for file in root.glob(pattern))
     return [
         f"{short(file, root)}:{line} {said!r}: write {better}"
-        for file in [*python_files(root), *plugin_files(root)]
+        for file in [*python_files(root), *plugin_files(root), *pages]
         for better, line, said in _phrases(file.read_text(encoding="utf-8"))
     ]
 
@@ -165,11 +197,27 @@ def test_what_is_loaded_calls_nothing(rule):
         ("\n\nclass Tally:\n    ...", "3 'Tally': write RunningMeans"),
         ("more_is_better = True", "1 'more_is_better': write higher_is_better"),
         ("training = 'Anew'", "1 'Anew': write again"),
+        ('"""The data lie\n    on it."""', "1 'lie on': write is in, is at"),
+        ("raise CnnlabError('it was not begun')", "1 'not begun': write started"),
+        ("x = 'this run goes on'", "1 'goes on': write continue"),
+        (
+            "x = f'{a} and {b}: one of them at a time'",
+            "1 'one of them at a time': write cannot be combined",
+        ),
     ],
 )
 def test_planted_phrases_are_found(tmp_path, text, said):
     write_tree(tmp_path, {"cnnlab/runs/claim.py": text})
     assert coined_phrases(tmp_path) == [f"runs/claim.py:{said}"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "Makefile", "docs/data.md", "conf/trainer/gpu.yaml", "experiments/README.md"],
+)
+def test_planted_phrases_are_found_on_pages(tmp_path, page):
+    write_tree(tmp_path, {page: "# Files\n# that are passed over\n"})
+    assert coined_phrases(tmp_path) == [f"{page}:2 'passed over': write ignored, skipped"]
 
 
 def test_words_within_words_are_not_found(tmp_path):

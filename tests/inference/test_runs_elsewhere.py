@@ -71,7 +71,7 @@ def test_weights_and_class_names_need_no_data(cnnlab, runs) -> None:
     assert loaded.spec.class_names == ("cat", "dog")
     assert (str(loaded.spec), loaded.spec.mean) == ("8x8x3", (0.5, 0.5, 0.5))
     assert loaded.model(torch.zeros(1, *loaded.spec.shape)).shape == (1, 2)
-    with pytest.raises(CnnlabError, match=r"root=/.*/project/own: there is no such folder"):
+    with pytest.raises(CnnlabError, match=r"root=/.*/project/own: no such folder"):
         _ = loaded.dataset
     answer = cnnlab("test", str(runs[0]))
     assert (answer.code, answer.out) == (2, "")
@@ -86,4 +86,4 @@ def test_a_config_of_other_images_than_the_models_is_refused(cnnlab, runs) -> No
     runs[0].write_config({**config, "data": {**config["data"], "size": 9}})
     answer = cnnlab("test", str(runs[0]))
     assert answer.code == 2
-    assert "its data are images of 9x9x3 in 2 classes, and the model is for 8x8x3" in answer.err
+    assert "its data are images of 9x9x3 in 2 classes, but the model takes 8x8x3" in answer.err

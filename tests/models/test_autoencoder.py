@@ -65,7 +65,7 @@ def test_the_reconstruction_has_the_size_of_the_image(channels, height, width, m
     spec = ImageSpec(channels, height, width, 10)
     images = torch.randn(2, *spec.shape)
     if len(maps) > math.ceil(math.log2(max(height, width))):
-        with pytest.raises(ValueError, match="1x1 to halve"):
+        with pytest.raises(ValueError, match="would have to halve a 1x1 map"):
             ConvAutoencoder(spec, channels=maps, code=7)
         models = [Autoencoder(spec, hidden=(9, 7))]
     else:
@@ -101,7 +101,7 @@ def test_a_network_without_a_code_is_refused(model, hidden):
 def test_impossible_convolutions_are_refused():
     with pytest.raises(ValueError, match=r"channels=\[\]: needs a convolution"):
         ConvAutoencoder(MNIST, channels=())
-    with pytest.raises(ValueError, match=r"convolution 6 of 4 maps .* take at most 5"):
+    with pytest.raises(ValueError, match=r"convolution 6 \(4 channels\) .* allow at most 5"):
         ConvAutoencoder(MNIST, channels=(4,) * 6)
 
 

@@ -114,11 +114,10 @@ def test_impossible_depths_are_refused_with_the_nearest(options, message):
 
 
 def test_options_that_leave_something_out_are_refused():
-    with pytest.raises(
-        ValueError, match=r"^stem=imagenet has bottlenecks, which its depth counts$"
-    ):
+    message = r"^stem=imagenet needs bottleneck=true, as its depths include the bottlenecks$"
+    with pytest.raises(ValueError, match=message):
         on_meta(IMAGENET, depth=121, stem="imagenet", bottleneck=False)
-    message = r"^compression=0.004 leaves transition 1 none of its 216 channels; .* at least 1/216$"
+    message = r"^compression=0.004 leaves none of the 216 channels of transition 1; .* 1/216$"
     with pytest.raises(ValueError, match=message):
         on_meta(CIFAR10, compression=0.004)
     assert on_meta(CIFAR10, compression=0.01).blocks.transition1[2].out_channels == 2

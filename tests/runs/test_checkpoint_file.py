@@ -76,7 +76,7 @@ def test_a_damaged_last_is_replaced_by_the_best(run_dir: RunDir) -> None:
     assert last_state(run_dir)["position"]["epoch"] == 3
     (line,) = repair_checkpoints(run_dir, SHAPES)
     assert "last.ckpt: cannot be read as a checkpoint: is damaged (checksum); kept as" in line
-    assert re.search(r"kept as last.ckpt.damaged-\d+, going on from best.ckpt$", line)
+    assert re.search(r"kept as last.ckpt.damaged-\d+, continuing from best.ckpt$", line)
     assert read_checkpoint(run_dir.last_checkpoint)["position"]["epoch"] == 3
     assert not run_dir.last_checkpoint.samefile(run_dir.best_checkpoint)
     assert last_state(run_dir)["position"]["epoch"] == 3
@@ -87,7 +87,7 @@ def test_a_damaged_best_is_said_and_not_used(run_dir: RunDir) -> None:
     with pytest.raises(CnnlabError, match=r"best.ckpt: cannot be read as a checkpoint"):
         best_weights(run_dir)
     (line,) = repair_checkpoints(run_dir, SHAPES)
-    assert re.search(r"best.ckpt.damaged-\d+; the best epoch is chosen from the next on$", line)
+    assert re.search(r"best.ckpt.damaged-\d+; the best epoch is chosen among the next ones$", line)
     assert not run_dir.best_checkpoint.exists()
     assert last_state(run_dir)["position"]["epoch"] == 5
 
@@ -146,15 +146,15 @@ FOREIGN = {
     "npz": (save_npz, "cannot be read as a checkpoint"),
     "other tensors": (
         lambda file: write(file, 5, state={"model.weight": torch.ones(2000)}),
-        "is of another model: it has no bias",
+        "belongs to another model: it has no bias",
     ),
     "more tensors": (
         lambda file: write(file, 5, state={**STATE, "model.more": torch.ones(1)}),
-        "is of another model: it has more",
+        "belongs to another model: it has more",
     ),
     "other shapes": (
         lambda file: write(file, 5, state={**STATE, "model.bias": torch.ones(4)}),
-        r"is of another model: bias is \(4,\), not \(3,\)",
+        r"belongs to another model: bias is \(4,\), not \(3,\)",
     ),
 }
 
@@ -164,7 +164,7 @@ def test_a_whole_file_of_something_else_is_set_aside_too(run_dir: RunDir, kind: 
     make, reason = FOREIGN[kind]
     make(run_dir.last_checkpoint)
     (line,) = repair_checkpoints(run_dir, SHAPES)
-    assert re.search(rf"last.ckpt: {reason}.*, going on from best.ckpt$", line)
+    assert re.search(rf"last.ckpt: {reason}.*, continuing from best.ckpt$", line)
     assert epochs(run_dir) == (3, 3)
 
 

@@ -123,7 +123,7 @@ def test_a_claim_of_another_host_that_was_written_an_hour_ago_is_not_listed(run,
 def test_a_folder_that_is_gone_was_not_taken_over(run):
     with claimed(run):
         shutil.rmtree(run.path)
-        with pytest.raises(ClaimLostError, match=rf"^the folder {run} is gone$"):
+        with pytest.raises(ClaimLostError, match=rf"^the folder {run} no longer exists$"):
             ensure_claimed(run)
 
 

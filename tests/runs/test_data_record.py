@@ -60,11 +60,11 @@ def test_what_has_changed_is_said_in_one_line() -> None:
     part = RECORD.parts
     more = DataRecord(RECORD.classes, {**part, "train": Part(80, "x"), "test": Part(15, "y")})
     assert difference(RECORD, more) == (
-        "train had 70 images, now 80; test has other images or contents"
+        "train had 70 images, now 80; test has different images or contents"
     )
     renamed = DataRecord(("cat", "hound"), part)
     assert difference(RECORD, renamed) == "classes: lost 'dog', new 'hound'"
-    assert difference(RECORD, DataRecord(("dog", "cat"), part)) == "classes: in another order"
+    assert difference(RECORD, DataRecord(("dog", "cat"), part)) == "classes: in a different order"
     many = DataRecord(("cat", "dog", "a", "b", "c", "d", "e"), part)
     assert difference(RECORD, many) == "classes: new 'a', 'b', 'c' and 2 more"
 

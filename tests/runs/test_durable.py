@@ -90,6 +90,7 @@ def test_a_full_disk_is_known_behind_other_errors() -> None:
 def test_the_error_is_one_line_and_crosses_processes(tmp_path: Path) -> None:
     error = pickle.loads(pickle.dumps(DiskFullError(tmp_path)))
     assert str(error) == (
-        f"the disk of {tmp_path} is full; make room, then the same command continues from here"
+        f"the disk of {tmp_path} is full; free some space, "
+        "then the same command continues from here"
     )
     assert error.exit_code == 1

@@ -160,7 +160,7 @@ def test_why(cnnlab, runs):
     assert "line 11\n" not in out
     killed = cnnlab("runs", "--why", str(runs / "run3")).out
     assert "killed after 3 of 8 epochs: its process ended without recording a result" in killed
-    assert "continues from its beginning" in killed
+    assert "continues from the beginning" in killed
     several = cnnlab("runs", str(runs), "--why", "run")
     assert (several.code, several.err.count("\n")) == (2, 5)
     assert "--why none: no such run" in cnnlab("runs", str(runs), "--why", "none").err
@@ -169,7 +169,7 @@ def test_why(cnnlab, runs):
 def test_clean_asks_first(cnnlab, runs, monkeypatch):
     refused = cnnlab("runs", str(runs), "--clean")
     assert refused.code == 2
-    assert "--yes removes 1 failed run without asking" in refused.err
+    assert "--yes removes 1 failed run without" in refused.err
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "")
     assert "nothing was removed" in cnnlab("runs", str(runs), "--clean").out

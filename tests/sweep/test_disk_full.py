@@ -18,7 +18,9 @@ from cnnlab.runs.status import state_of
 WORDS = ["train", "-m", "model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=32"]
 WORDS += ["data.num_val=8", "data.num_test=8", "batch_size=8", "seed=0,1,2", "trainer.epochs=2"]
 WORDS += ["sweep.name=s"]
-LINE = "cnnlab: the disk of runs/s is full; make room, then the same command continues from here"
+LINE = (
+    "cnnlab: the disk of runs/s is full; free some space, then the same command continues from here"
+)
 
 
 def full(*_: object, **__: object) -> None:

@@ -61,7 +61,7 @@ def test_a_run_that_another_process_took_over_is_stopped_and_left_as_it_is(make_
     job = make_job("trainer.epochs=5", "logger=[]")
     hook = TakenOver(job.run_dir)
     assert execute(dataclasses.replace(job, hooks=(hook,))) is None
-    assert "stopped here: process 1 on elsewhere has taken over" in capsys.readouterr().err
+    assert "stopped: process 1 on elsewhere has taken over" in capsys.readouterr().err
     assert hook.after["metrics.csv"] == b"theirs"
     assert content(job.run_dir) == hook.after
 
@@ -177,7 +177,10 @@ def test_where_the_best_is_lost_and_no_epoch_is_left_the_last_is_tested(make_job
         assert execute(job) is RunState.DONE
         assert run.result()["best_epoch"] == 2
     said = capsys.readouterr().err
-    assert said.count("job: the best epoch is not known and none is left: the last one, 2,") == 1
+    assert (
+        said.count("job: the best epoch is unknown and none is left to train: testing the last, 2")
+        == 1
+    )
     assert read_checkpoint(run.best_checkpoint)["position"]["epoch"] == 2
     assert run.result()["val_acc"] == run.metrics()["val_acc"][1]
 
@@ -191,7 +194,7 @@ def test_a_best_of_another_epoch_is_refused(make_job, capsys):
     state["position"]["epoch"] = 0
     torch.save(state, run.best_checkpoint)
     assert execute(job) is RunState.FAILED
-    assert f"{run.best_checkpoint}: is of epoch 0, and the best one is 1; without" in (
+    assert f"{run.best_checkpoint}: holds epoch 0, but the best one is 1; delete" in (
         capsys.readouterr().err
     )
     run.best_checkpoint.unlink()

@@ -42,9 +42,9 @@ def test_missing_files_are_refused_before_anything_starts(cnnlab, tmp_path, word
     assert answer.code == 2
     refusals = answer.err[answer.err.index("cnnlab: ") :].strip().splitlines()
     if len(names) == 1:
-        assert "needed below data.root: " in refusals.pop()
+        assert "expected in data.root: " in refusals.pop()
     for name, first in zip(names[:3], refusals, strict=True):
-        assert f"data={name}: nothing in {tmp_path / 'no-data'} (no such folder)" in first
+        assert f"data={name}: no files in {tmp_path / 'no-data'} (no such folder)" in first
         assert "no network in tests" in first
     assert ("(and 2 more data sets)" in refusals[-1]) == (len(names) == 5)
     assert list(tmp_path.iterdir()) == []

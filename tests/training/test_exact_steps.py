@@ -165,7 +165,7 @@ def test_ranks_share_every_batch() -> None:
         for rank in (0, 1)
     ]
     assert torch.equal(torch.stack(parts, dim=3).flatten(2), whole)
-    with pytest.raises(ValueError, match="batch_size=16 does not divide among 3 devices"):
+    with pytest.raises(ValueError, match="batch_size=16 is not divisible by 3 devices"):
         loader(Position(20), world_size=3)
 
 

@@ -40,7 +40,9 @@ def test_they_are_scikit_learns_in_any_batches(batch_size: int) -> None:
 
 
 def test_more_than_there_are_classes_is_refused() -> None:
-    with pytest.raises(CnnlabError, match="metrics=top5: of 4 classes the top 5 are always right"):
+    with pytest.raises(
+        CnnlabError, match="metrics=top5: top-5 accuracy needs more than 5 classes, not 4"
+    ):
         ExtraMetrics.of({"top5": {}}, SPEC)
 
 

@@ -104,14 +104,14 @@ REFUSED = [
     ("loss=focal loss.gama=1", "loss=focal has no option 'gama'; did you mean 'gamma'?"),
     ("loss.gamma=1", "loss=cross_entropy has no option 'gamma'; loss=focal has one"),
     ("loss=focal loss.gamma=-1", "loss.gamma=-1 must be at least 0"),
-    ("loss=focal model=autoencoder", "loss=focal: model=autoencoder has mse"),
-    ("loss=cross_entropy model=autoencoder", "loss=cross_entropy: the model has mse"),
+    ("loss=focal model=autoencoder", "loss=focal: model=autoencoder allows mse"),
+    ("loss=cross_entropy model=autoencoder", "loss=cross_entropy: the model allows mse"),
     ("metrics=[top6]", "no metric 'top6'; did you mean 'top5'?"),
-    ("metrics=[top_k] metrics.top_k.k=10", "of 10 classes the top 10 are always right"),
+    ("metrics=[top_k] metrics.top_k.k=10", "top-10 accuracy needs more than 10 classes, not 10"),
     ("metrics=[top5] model=autoencoder", "metrics=[top5]: model=autoencoder is not for the task"),
     ("callbacks=[emma]", "no callback 'emma'; did you mean 'ema'?"),
     ("callbacks=[ema] callbacks.ema.decay=2", "decay=2 must be at least 0 and below 1"),
-    ("callbacks=[ema,swa]", "callbacks=[ema,swa]: give one; each decides which weights"),
+    ("callbacks=[ema,swa]", "callbacks=[ema,swa]: choose one; each decides which weights"),
 ]
 
 
@@ -155,4 +155,4 @@ def test_components_are_listed(cnnlab) -> None:
         assert shown in answer.out
     answer = cnnlab("components", "metric")
     assert answer.code == 2
-    assert "no kind of component 'metric'; did you mean 'metrics'?" in answer.err
+    assert "no component group 'metric'; did you mean 'metrics'?" in answer.err

@@ -93,7 +93,7 @@ def test_contents_that_are_swapped_are_a_change(cnnlab, own: Path) -> None:
     other.write_bytes(contents[0])
     said = trained(cnnlab, "trainer.epochs=1")
     assert f"the data have changed since {first.name} (" in said
-    assert "has other images or contents" in said
+    assert "has different images or contents" in said
 
 
 def test_the_test_of_a_run_whose_test_set_has_changed_is_refused(cnnlab, own: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_test_of_a_run_where_only_train_has_changed_says_so(cnnlab, own: Pat
     put(own / "train" / "cat", range(1), 9)
     answer = cnnlab("test", str(run))
     assert answer.code == 0
-    assert "its data have changed: train has other images or contents" in answer.err
+    assert "its data have changed: train has different images or contents" in answer.err
     again = evaluate(run)
     assert again["test_acc"] == run.result()["test_acc"]
 
@@ -196,9 +196,9 @@ def test_a_run_of_version_1_is_tested_on_its_own_split_or_not_at_all(cnnlab, own
     assert evaluate(run)["num_test"] == 8
     answer = cnnlab("train", f"resume={run}", "trainer.epochs=2")
     assert answer.code == 2
-    assert "it was made before runs knew their pictures" in answer.err
+    assert "it comes from a version that split" in answer.err
     put(own / "cat", range(30, 31), 3)
-    with pytest.raises(CnnlabError, match="train and val are not those of its result"):
+    with pytest.raises(CnnlabError, match="train and val differ from those of its result"):
         evaluate(run)
 
 

@@ -99,7 +99,7 @@ def test_factors_are_typed_with_or_without_quotes_and_refused_by_name() -> None:
     optimizer = assemble(config, "meta").optimizer
     assert [group["lr"] for group in optimizer.param_groups] == [0.02, pytest.approx(0.002)]
     for words, said in {
-        "optim.lr_factors={c2.*:0.1}": "lr_factors: c2.* names no parameter that is trained; did",
+        "optim.lr_factors={c2.*:0.1}": "lr_factors: c2.* matches no parameter that is trained; did",
         "optim.lr_factors={'c1.*':0}": r"optim.lr_factors.c1.*=0 must be above 0",
         "optim.no_decay=[bais]": "optim.no_decay[0]=bais is not allowed; did you mean 'bias'?",
     }.items():

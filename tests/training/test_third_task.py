@@ -146,7 +146,7 @@ def test_it_refuses_what_means_nothing_to_it(cnnlab) -> None:
 def test_a_metric_of_another_task_is_refused(cnnlab) -> None:
     answer = cnnlab("train", *WORDS, "trainer.checkpoint=val_acc")
     assert answer.code == 2
-    assert "model=linear_meter has val_close and val_loss" in answer.err
+    assert "model=linear_meter allows val_close and val_loss" in answer.err
     assert not Path("runs").exists()
 
 

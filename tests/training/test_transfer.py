@@ -30,9 +30,9 @@ def test_weights_of_the_same_name_and_shape_are_taken_and_all_others_listed():
     assert list(found.weights) == ["hidden.0.weight", "hidden.0.bias"]
     assert found.weights["hidden.0.weight"] is source["hidden.0.weight"]
     assert found.unmatched == [
-        "classifier.weight (4, 8): trained as (10, 8), is re-initialised",
-        "classifier.bias (4): trained as (10), is re-initialised",
-        "fc.bias (3): trained, and not in the model",
+        "classifier.weight (4, 8): (10, 8) in the file or run, re-initialised",
+        "classifier.bias (4): (10) in the file or run, re-initialised",
+        "fc.bias (3): not in the model, ignored",
     ]
 
 
@@ -41,9 +41,9 @@ def test_what_was_not_trained_and_what_shall_be_new_is_listed():
     found = match(mlp(), source, frozenset(["classifier.weight", "classifier.bias"]))
     assert list(found.weights) == ["hidden.0.weight"]
     assert found.unmatched == [
-        "hidden.0.bias (8): not among the trained, is re-initialised",
-        "classifier.weight (10, 8): is re-initialised, by init.head=new",
-        "classifier.bias (10): is re-initialised, by init.head=new",
+        "hidden.0.bias (8): not in the file or run, re-initialised",
+        "classifier.weight (10, 8): re-initialised (init.head=new)",
+        "classifier.bias (10): re-initialised (init.head=new)",
     ]
 
 
@@ -128,7 +128,9 @@ def test_a_new_head_always_learns():
 
 
 def test_a_pattern_must_name_something_and_leave_something():
-    with pytest.raises(CnnlabError, match=r"init.freeze=conv\* names no parameter; .* features.0"):
+    with pytest.raises(
+        CnnlabError, match=r"init.freeze=conv\* matches no parameter; .* features.0"
+    ):
         freeze(network(), "conv*", NOTHING)
     with pytest.raises(CnnlabError, match=r"init.freeze=\* freezes every parameter"):
         freeze(network(), "*", NOTHING)

@@ -18,15 +18,15 @@ Spread = Annotated[float, Range(at_least=0, at_most=10)]
     "color_jitter", paper="Howard 2013, Some improvements on deep convolutional neural networks"
 )
 class ColorJitter:
-    """Brightness, contrast, saturation and hue of each image by random factors, in a random order.
+    """Changes brightness, contrast, saturation and hue of each image at random, in random order.
 
     As torchvision's ColorJitter. Grey images have neither saturation nor hue, which change nothing.
 
     Args:
-        brightness: largest change of the factor on all pixels: 0.4 is a factor of 0.6 to 1.4.
+        brightness: largest change of the factor on all pixels; 0.4 means factors from 0.6 to 1.4.
         contrast: largest change of the factor on the distance to the image's mean grey.
         saturation: largest change of the factor on the distance to the image in grey.
-        hue: largest turn of the hue, in turns of the whole circle.
+        hue: largest shift of the hue, as a fraction of the full circle.
 
     Raises:
         ValueError: images of other than 1 or 3 channels.

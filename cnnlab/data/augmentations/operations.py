@@ -1,4 +1,4 @@
-"""Operations on the colours of images, each image by a strength of its own, as torchvision's.
+"""Operations on the colours of images, each image by its own strength, as torchvision's.
 
 All take pixels uint8 (N, C, H, W), C being 1 or 3, and a strength per image, float64 (N,) on the
 CPU, where it was drawn: images are sorted by operation without waiting for the device.

@@ -72,13 +72,13 @@ class RandomOperations:
     "randaugment", paper="Cubuk et al. 2020, RandAugment: practical automated data augmentation"
 )
 class RandAugment(RandomOperations):
-    """A number of random operations on each image, all of one magnitude.
+    """Several random operations on each image, all of the same magnitude.
 
     The operations and their strengths are torchvision's: 14 of colour and geometry.
 
     Args:
-        num_ops: operations on each image, one after the other.
-        magnitude: strength of all of them.
+        num_ops: number of operations applied to each image.
+        magnitude: strength of every operation.
 
     Raises:
         ValueError: images of other than 1 or 3 channels.
@@ -110,7 +110,7 @@ class RandAugment(RandomOperations):
     paper="Müller & Hutter 2021, TrivialAugment: tuning-free yet state-of-the-art augmentation",
 )
 class TrivialAugment(RandomOperations):
-    """One random operation of a random magnitude on each image, out of the paper's wide ranges.
+    """One random operation on each image, with a random magnitude from the paper's wide ranges.
 
     The operations and their strengths are those of torchvision's TrivialAugmentWide.
 

@@ -17,14 +17,14 @@ Share = Annotated[float, Range(above=0, below=1)]
     "random_erasing", paper="Zhong et al. 2020, Random erasing data augmentation"
 )
 class RandomErasing:
-    """Replaces a rectangle of some images by noise or one colour.
+    """Replaces a rectangle of some images with noise or one colour.
 
     Args:
-        p: probability that an image loses a rectangle.
+        p: probability that a rectangle of an image is erased.
         min_area: smallest area of a rectangle, as a fraction of the image's.
-        max_area: largest area, likewise.
+        max_area: largest area of a rectangle, as a fraction of the image's.
         aspect: smallest ratio of height to width; the largest is its inverse.
-        fill: random pixels, the mean of the data set, or black.
+        fill: what replaces it: random pixels, the mean of the data set, or black.
 
     Raises:
         ValueError: min_area above max_area.
@@ -76,7 +76,7 @@ class RandomErasing:
 
 
 def _inside(length: int, extent: Tensor) -> Tensor:
-    """Which of ``length`` places lie in a random stretch of ``extent`` (N, 1): bool (N, length)."""
+    """Which of ``length`` places are in a random stretch of ``extent`` (N, 1): bool (N, length)."""
     start = (torch.rand_like(extent) * (length - extent + 1)).floor()
     place = torch.arange(length, device=extent.device)
     return (place >= start) & (place < start + extent)

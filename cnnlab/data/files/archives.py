@@ -1,4 +1,4 @@
-"""Archives that lie where the files belong: unpacked, if what they hold is as published."""
+"""Archives in the folder of the files: unpacked, if what they hold is as published."""
 
 import gzip
 import hashlib
@@ -21,7 +21,7 @@ class DamagedArchiveError(Exception):
 def archives_of(wanted: FileSet, missing: Collection[str]) -> list[Path]:
     """The archives in which missing files should be.
 
-    They may lie with the files or in the root, where torchvision leaves those of CIFAR.
+    They may be beside the files or in the root, where torchvision leaves those of CIFAR.
     """
     return [
         folder / name

@@ -22,7 +22,7 @@ def refuse_a_file(wanted: FileSet) -> None:
     if wanted.root.exists() and not wanted.root.is_dir():
         raise CnnlabError(
             f"{wanted.name}: {wanted.root} is a file; the data cannot be downloaded into it\n"
-            f"data.root (or $CNNLAB_DATA) is the folder that holds {wanted.folder}"
+            f"data.root (or $CNNLAB_DATA) must be the folder that contains {wanted.folder}"
         )
 
 
@@ -35,24 +35,24 @@ def refuse_what_must_stay(wanted: FileSet, found: Mapping[str, Fault]) -> None:
     if any(not fault.replaceable for fault in found.values()):
         raise CnnlabError(
             f"{wanted.name}: {describe(found)}\n"
-            f"in {wanted.place}; move away or delete what is wrong, and it is downloaded again"
+            f"in {wanted.place}; move or delete these files, and they are downloaded again"
         )
 
 
 def refuse_other_names(wanted: FileSet, found: Mapping[str, Fault]) -> None:
-    """Refuse missing files that lie there under a slightly different name.
+    """Refuse missing files that are there under a slightly different name.
 
     Raises:
         CnnlabError: there are such files.
     """
     renamed = [f"{fault.alias} to {name}" for name, fault in found.items() if fault.alias]
     if renamed:
-        more = f", and {len(renamed) - 1} more alike" if len(renamed) > 1 else ""
+        more = f", and {len(renamed) - 1} more in the same way" if len(renamed) > 1 else ""
         raise CnnlabError(f"{wanted.name}: rename {renamed[0]}{more}\nin {wanted.place}")
 
 
 def refuse_the_wrong_folder(wanted: FileSet, found: Mapping[str, Fault]) -> None:
-    """Refuse a root where most of the missing files lie beside the place where they belong.
+    """Refuse a root where most of the missing files are in the wrong folder.
 
     Raises:
         CnnlabError: they do.
@@ -86,17 +86,17 @@ def not_downloaded(
     """The refusal of files that are missing or cut short, and that could not be downloaded.
 
     Args:
-        archives: what is wrong with each archive that lies there.
+        archives: what is wrong with each archive found.
     """
     missing = [name for name, fault in found.items() if fault.words == MISSING]
     if len(missing) == len(wanted.files) and not archives:
         return CnnlabError(
-            f"{wanted.name}: nothing in {_content(wanted)}, and no download ({reason(error)})\n"
-            f"needed below data.root: {wanted.folder}/{wanted.layout}; data=digits needs none"
+            f"{wanted.name}: no files in {_content(wanted)}, download failed ({reason(error)})\n"
+            f"expected in data.root: {wanted.folder}/{wanted.layout}; data=digits needs no files"
         )
     return CnnlabError(
         f"{wanted.name} is incomplete: {'; '.join([*archives, describe(found)])}\n"
-        f"in {wanted.place}; no download ({reason(error)})"
+        f"in {wanted.place}; download failed ({reason(error)})"
     )
 
 

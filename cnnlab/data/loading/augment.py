@@ -29,8 +29,8 @@ class Augment:
     """Random changes of the training images; each is off by default.
 
     Args:
-        crop: pixels of padding on each side, out of which an H x W window is cut at random.
-        padding: of crops: black, or reflect, which mirrors the image at its outermost pixels
+        crop: pixels of padding on each side, before an H x W window is cropped at random.
+        padding: what crops are padded with: black, or reflect, which mirrors the image at its edge
             (Zagoruyko & Komodakis 2016).
         flip: mirror each image left to right with probability 0.5.
         cutout: side, in pixels, of a square set to the mean (DeVries & Taylor 2017); its centre
@@ -40,9 +40,9 @@ class Augment:
         cutmix: alpha of Beta(alpha, alpha), the distribution of lambda, the fraction of an image's
             area that remains when a box of another is pasted into it (Yun et al. 2019). 0 is off.
             With mixup on as well, one of the two is drawn for each image.
-        color: standard deviation of three random numbers per image, which times the principal
-            components of ImageNet's colours are added to its pixels (Krizhevsky et al. 2012,
-            section 4.1: 0.1). For images of red, green and blue. 0 is off.
+        color: standard deviation of three random numbers per image, whose products with the
+            principal components of ImageNet's colours are added to its pixels (Krizhevsky et al.
+            2012, section 4.1: 0.1). For images of red, green and blue. 0 is off.
 
     Raises:
         ValueError: a padding without crops.
@@ -58,7 +58,7 @@ class Augment:
 
     def __post_init__(self) -> None:
         if self.padding != "black" and not self.crop:
-            raise ValueError(f"padding={self.padding} is of crops, and crop=0: set crop too")
+            raise ValueError(f"padding={self.padding} needs crop above 0, not crop=0")
 
 
 NO_AUGMENT = Augment()

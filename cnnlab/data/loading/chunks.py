@@ -104,7 +104,7 @@ class ChunkLoader:
     def __post_init__(self) -> None:
         if self.batch_size % self.world_size:
             raise ValueError(
-                f"batch_size={self.batch_size} does not divide among {self.world_size} devices"
+                f"batch_size={self.batch_size} is not divisible by {self.world_size} devices"
             )
         self._steps_per_second = 0.0
 

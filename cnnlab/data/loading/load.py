@@ -38,7 +38,7 @@ def load_images(
     if isinstance(splits, CnnlabError):
         raise splits.with_traceback(None)
     if splits is None:
-        _last.clear()  # before the memory is looked at
+        _last.clear()  # before free memory is measured
         dataset.ensure_files()
         check_memory(dataset, "cpu", processes=processes)
     if torch.device(device).type != "cpu":
@@ -90,8 +90,8 @@ def check_memory(
     where = "on the GPU" if device.type == "cuda" else "here"
     several = f", {copies} copies at a time," if copies > 1 else ""
     raise CnnlabError(
-        f"{total:,} images of {dataset.spec}{several} take {_size(needed)} of memory and "
-        f"{_size(free)} are free {where}: {_advice(dataset, free * USABLE / needed)}"
+        f"{total:,} images of {dataset.spec}{several} take {_size(needed)} of memory, but "
+        f"only {_size(free)} is free {where}: {_advice(dataset, free * USABLE / needed)}"
     )
 
 
@@ -112,4 +112,4 @@ def _advice(dataset: ImageDataset, share: float) -> str:
     if "subset" in options and most > 0 and dataset.load_copies == 1:
         smaller.append(f"data.subset={most} or less")
     said = f"set {' or '.join(smaller)}" if smaller else "fewer or smaller images are needed"
-    return f"{said} (batch_size changes nothing here)"
+    return f"{said} (batch_size makes no difference)"

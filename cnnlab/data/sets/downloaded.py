@@ -42,7 +42,7 @@ class DownloadedDataset(ImageDataset):
     files as they were published; its class name is torchvision's.
 
     Args:
-        root: folder with the files, laid out as torchvision does; null is $CNNLAB_DATA, or else
+        root: folder with the files, laid out as by torchvision; null is $CNNLAB_DATA, or else
             ~/.cache/cnnlab.
         subset: number of training images used, stratified; null is all.
         augment: augmentation of training images; off by default.
@@ -71,7 +71,7 @@ class DownloadedDataset(ImageDataset):
             train, test = self._read(self.root)
         except UNREADABLE as error:
             raise CnnlabError(
-                f"{self._wanted().name}: files incomplete or of another format ({reason(error)})\n"
+                f"{self._wanted().name}: files incomplete or in another format ({reason(error)})\n"
                 f"in {self.root / self.folder}"
             ) from None
         return split(train, num_train=self.num_train, num_val=self.num_val, test=test)

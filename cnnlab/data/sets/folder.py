@@ -1,4 +1,4 @@
-"""Pictures of one's own: one folder per class."""
+"""Your own pictures: one folder per class."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
@@ -34,8 +34,8 @@ class Folder(ImageDataset):
         channels: 3 for colour, 1 for grey.
         proportions: keep resizes the shorter side and cuts out the centre; squeeze resizes whole
             pictures to a square.
-        skip_broken: leave out pictures that cannot be read, counted in the result, instead of
-            refusing them.
+        skip_broken: leave out pictures that cannot be read, and count them in the result, instead
+            of refusing the data.
         subset: number of training pictures used, stratified; null is all.
         augment: augmentation of training pictures; off by default.
 
@@ -71,7 +71,7 @@ class Folder(ImageDataset):
 
     @staticmethod
     def spec_of(names: tuple[str, ...], *, size: int, channels: int) -> ImageSpec:
-        """That of pictures in classes of these names, without a look at them."""
+        """That of pictures in classes of these names, without reading them."""
         half = (0.5,) * channels  # to -1..1, whatever the split
         return ImageSpec(channels, size, size, len(names), names, mean=half, std=half)
 
@@ -92,7 +92,7 @@ class Folder(ImageDataset):
         return self._digests
 
     def notes(self) -> list[str]:
-        """Classes and counts in one line; what is passed over, and what is in two parts."""
+        """Classes and counts in one line; ignored files, and pictures in two parts."""
         return folder_notes(self.root, self.spec.class_names, self.parts, self.passed_over)
 
     def decoded_key(self) -> Hashable:
@@ -105,7 +105,7 @@ class Folder(ImageDataset):
 
 
 def _found(root: Path) -> tuple[Layout, dict[str, Labelled]]:
-    """Class folders and what is passed over, and the files and labels of each part."""
+    """Class folders and ignored files, and the files and labels of each part."""
     with scanned_once():
         layout = find_layout(root)
         check_counts(root, layout.parts)
@@ -114,7 +114,7 @@ def _found(root: Path) -> tuple[Layout, dict[str, Labelled]]:
 
 
 def stratified(pictures: Labelled, number: int) -> Labelled:
-    """So many of the pictures, each class in proportion, in their order."""
+    """A ``number`` of the pictures, each class in proportion, in their order."""
     if number == len(pictures):
         return pictures
     order = stratified_order(torch.tensor([label for _, label in pictures]))

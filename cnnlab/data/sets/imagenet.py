@@ -58,8 +58,8 @@ class ImageNet(ImageDataset):
             ~/.cache/cnnlab/imagenet.
         size: H and W in pixels: 224, or 227 for AlexNet. The shorter side of a picture is resized
             to 8/7 of it, 256 for 224, and the centre is cut out.
-        skip_broken: leave out pictures that cannot be read, counted in the result, instead of
-            refusing them.
+        skip_broken: leave out pictures that cannot be read, and count them in the result, instead
+            of refusing the data.
         subset: number of training images used, stratified; null is all.
         augment: augmentation of training images; flips only by default.
     """
@@ -100,8 +100,8 @@ class ImageNet(ImageDataset):
         self.classes = {"train": train, "test": self._class_folders("val")}
         if not self.classes["test"]:
             raise ValueError(
-                f"root={self.root}: val has no class folders; it is the test set; "
-                f"expected are {EXPECTED}"
+                f"root={self.root}: val, which is used as the test set, has no class folders; "
+                f"expected: {EXPECTED}"
             )
         names = tuple(sorted(train))
         check_counts(self.root, self.classes, EXPECTED)
@@ -112,7 +112,7 @@ class ImageNet(ImageDataset):
         self.num_val, self.num_test = len(split["val"]), len(split["test"])
 
     def part_digests(self, splits: Splits | None = None) -> Mapping[str, tuple[int, str]] | None:
-        """As of every set; of other than all the classes, as of a person's own folders."""
+        """As of every set; of other than all the classes, as of the user's own folders."""
         if self.parts is None:
             return super().part_digests(splits)
         if self._digests is None:
@@ -120,7 +120,7 @@ class ImageNet(ImageDataset):
         return self._digests
 
     def notes(self) -> Sequence[str]:
-        """Of other than all the classes, as of a person's own folders."""
+        """Of other than all the classes, as of the user's own folders."""
         if self.parts is None:
             return ()
         beside: Counter[str] = passed_over(self.classes)
@@ -150,8 +150,8 @@ class ImageNet(ImageDataset):
             raise CnnlabError(f"data=imagenet: {error}") from error
         if len(pool) < self.num_val + self.num_train:
             raise CnnlabError(
-                f"data=imagenet: {self.root / 'train'} has {len(pool):,} pictures, too few for the "
-                f"{self.num_val:,} of validation and {self.num_train:,} of training"
+                f"data=imagenet: {self.root / 'train'} has {len(pool):,} pictures, too few for "
+                f"{self.num_val:,} validation and {self.num_train:,} training images"
             )
         order = stratified_order(torch.tensor([label for _, label in pool]))
         chosen = order[: self.num_val], order[self.num_val : self.num_val + self.num_train]
@@ -169,7 +169,7 @@ class ImageNet(ImageDataset):
         if lacks:
             raise CnnlabError(
                 f"data=imagenet is missing or incomplete in {self.root}: {part} has {lacks[0]}\n"
-                f"expected are {EXPECTED}: ROOT is data.root or $CNNLAB_DATA/imagenet; "
+                f"expected: {EXPECTED}; ROOT is data.root or $CNNLAB_DATA/imagenet; "
                 "data=digits needs no files"
             )
         return [(path, label) for label, files in enumerate(found.values()) for path in files]

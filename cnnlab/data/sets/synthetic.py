@@ -13,7 +13,7 @@ from cnnlab.spec import ImageSpec
 
 ORIENTATIONS = 10  # number of classes that differ by angle alone; further ones by width too
 Count = Annotated[int, Range(at_least=1)]
-MAX_CLASSES, MAX_CHANNELS = 100_000, 4096  # each of which has a name, or numbers of its own
+MAX_CLASSES, MAX_CHANNELS = 100_000, 4096  # each of which has a name, or its own numbers
 
 
 @DATASETS.register("synthetic")
@@ -25,8 +25,8 @@ class Synthetic(ImageDataset):
 
     Args:
         size: H and W in pixels.
-        channels: number of channels; all show one grating, with a strength and noise of their own.
-        num_classes: number of classes; each further 10 have narrower stripes.
+        channels: number of channels; all show one grating, each with its own strength and noise.
+        num_classes: number of classes; every further 10 have narrower stripes.
         num_train: number of training images, stratified.
         num_val: number of validation images, stratified.
         num_test: number of test images, stratified.

@@ -48,7 +48,7 @@ def _of_window(window: Window) -> Iterator[tuple[str, str]]:
     if size[0] < kernel[0] or size[1] < kernel[1]:
         yield (
             f"kernel {by(window.kernel)} is larger than its map of {by(size)}",
-            "part of every window is border",
+            "every window includes padding",
         )
 
 
@@ -65,7 +65,7 @@ def _dropped(window: Window) -> tuple[str, str]:
     ]
     if max(unread) > 0:
         return numbers, f"{_lines(unread)} of the map dropped, never read"
-    return numbers, f"only border is dropped ({_lines(window.remainder)})"
+    return numbers, f"only padding is dropped ({_lines(window.remainder)})"
 
 
 def _lines(counts: Sequence[int]) -> str:
@@ -84,8 +84,8 @@ def _unknown_field(calls: Sequence[Call]) -> Iterator[str]:
         field = call.receptive_field
         if call.in_shape and call.out_shape and (field is None or field.pixels is None):
             yield (
-                f"{call.path or call.word}: field ?: it is not followed through maps that are "
-                "split into windows, shifted or indexed"
+                f"{call.path or call.word}: field ?: receptive fields are not tracked through "
+                "maps that are split into windows, shifted or indexed"
             )
             return
 

@@ -2,7 +2,7 @@
 
 A layer is a module of torch.nn, or a module without children that has at most one operation with
 weights or a window. Everything else that a network computes, by a function of torch, by an operator
-or inside a larger module of its own, is recorded function by function.
+or inside its own larger module, is recorded function by function.
 """
 
 from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from cnnlab.spec import ImageSpec
 
 @MODELS.register("conv_stack")
 class ConvStack(nn.Module):
-    """The layers of a list of lines, one after the other, and then a linear layer to K logits.
+    """A network of layers written as lines, followed by a linear layer to K logits.
 
     Lines are written such as (default padding `valid`, default pooling stride the kernel)::
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cnnlab.registry import CnnlabError
+from cnnlab.text import plural
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -33,7 +34,7 @@ def partition_gpus(gpus: Sequence[str], per_job: float) -> list[str]:
     """
     if per_job > len(gpus):
         raise CnnlabError(
-            f"hydra.launcher.gpus_per_job={per_job:g}: there are {len(gpus)} GPUs here"
+            f"hydra.launcher.gpus_per_job={per_job:g}: this machine has {plural(len(gpus), 'GPU')}"
         )
     if per_job < 1:
         return list(gpus) * int(1 / per_job + 1e-6)

@@ -19,7 +19,7 @@ PositiveFloat = Annotated[float, Range(above=0)]
 
 @dataclass(frozen=True)
 class InProcess:
-    """One job after another, in this process. It has no options."""
+    """One job after another, in this process; no options."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Parallel:
 
     def __post_init__(self) -> None:
         if self.n_jobs < 1 and self.n_jobs != -1:
-            raise ValueError(f"n_jobs={self.n_jobs} must be at least 1, or -1 for one a core")
+            raise ValueError(f"n_jobs={self.n_jobs} must be at least 1, or -1 for one per core")
         if self.gpus_per_job is not None and self.gpus_per_job > 1 and self.gpus_per_job % 1:
             raise ValueError(
-                f"gpus_per_job={self.gpus_per_job:g} must be a part of one GPU, or whole GPUs"
+                f"gpus_per_job={self.gpus_per_job:g} must be a fraction below 1 or a whole number"
             )
 
 
 @dataclass(frozen=True)
 class Joblib(Parallel):
-    """Worker processes that take one job after another: torch is loaded once in each."""
+    """Worker processes, each of which loads torch once and runs one job after another."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SubmititLocal(Parallel):
     """A new process for every job, as on a cluster.
 
     Args:
-        timeout_min: minutes that a job may take; half a minute before, it saves and ends.
+        timeout_min: time limit of a job, in minutes; half a minute before, it saves and stops.
     """
 
     timeout_min: Positive = 60 * 24 * 7
@@ -70,7 +70,7 @@ class SubmititSlurm:
         account: account that is charged; null is the cluster's default.
         qos: quality of service; null is the cluster's default.
         constraint: features that a node must have, such as a100; null is any node.
-        timeout_min: time limit of a job, in minutes; the job is resubmitted as long as it advances.
+        timeout_min: time limit of a job, in minutes; a job that makes progress is resubmitted.
         signal_delay_s: seconds before the time limit at which a job saves, to be resubmitted.
         cpus_per_task: cores of each job, also its CPU threads.
         gpus_per_node: GPUs of each job; null requests none.
@@ -96,7 +96,7 @@ class SubmititSlurm:
 
 @dataclass(frozen=True)
 class RayInit:
-    """The most used arguments of ``ray.init``.
+    """The most common arguments of ``ray.init``.
 
     Args:
         address: auto, or ray://HOST:10001; null starts Ray on this machine.
@@ -124,7 +124,7 @@ class RayRemote:
 
 @dataclass(frozen=True)
 class RayNode:
-    """Ray itself, and each job on it.
+    """Ray itself, and the resources of each job.
 
     Args:
         init: arguments of ``ray.init``.
@@ -137,7 +137,7 @@ class RayNode:
 
 @dataclass(frozen=True)
 class Ray:
-    """Tasks of Ray on this machine, or on a cluster whose hosts share the runs' folder.
+    """Ray tasks on this machine, or on a cluster whose hosts share the runs' folder.
 
     Args:
         ray: arguments of Ray.

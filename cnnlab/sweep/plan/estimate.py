@@ -93,7 +93,7 @@ class Estimate:
         return None if taken is None else work.seconds(taken)
 
     def side_by_side(self, times: Sequence[float]) -> float:
-        """The least time in which so many jobs at a time get through jobs of these times."""
+        """The least time for jobs of these durations, with ``parallel`` of them at a time."""
         return max(max(times, default=0.0), sum(times) / self.parallel)
 
     @property
@@ -115,13 +115,15 @@ class Estimate:
             of_each = f" of each of {len(steps)} configurations" if len(steps) > 1 else ""
             lines.append(
                 f"times are estimates from {number} measured {noun}{of_each} "
-                f"on this machine, on random images, with {RUN_SECONDS} s for what a run does "
-                "besides; reading data and first-time downloads are not included"
+                f"on this machine, on random images, plus {RUN_SECONDS} s of overhead per run; "
+                "reading and downloading data are not included"
             )
         if self.scaled:
             missed = plural(self.scaled, "configuration")
-            lines.append(f"no time to measure {missed}: scaled from others by MACs")
-        return lines + [f"not measured, and not in the sum: {why}" for why in self.failed.values()]
+            lines.append(f"{missed} not measured for lack of time: scaled from others by MACs")
+        return lines + [
+            f"not measured and not included in the total: {why}" for why in self.failed.values()
+        ]
 
 
 def estimate(jobs: Sequence[Job], parallel: int, measure: MeasureStep = measure_step) -> Estimate:
@@ -142,7 +144,7 @@ def estimate(jobs: Sequence[Job], parallel: int, measure: MeasureStep = measure_
         share = max(1, threads // job.config.trainer.devices)
         try:
             times[key] = measure(job.config, job.cost.macs, seconds=each, threads=share)
-        except Exception as error:  # out of memory, say: a plan goes on and tells
+        except Exception as error:  # out of memory, say: the plan continues and reports it
             failed[key] = f"{job.name}: {type(error).__name__}: {first_line(error)}"
     measured = [(different[key], taken) for key, taken in times.items()]
     times |= {key: _scaled(job, measured) for key, job in late.items()}

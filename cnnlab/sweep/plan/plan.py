@@ -33,7 +33,7 @@ class PlannedJob:
 
     Attributes:
         names: of the jobs that ask for it: several where they are the same run.
-        state: what its folder says; a failed one is tried again if ``work`` is not None.
+        state: what its folder says; a failed one is retried if ``work`` is not None.
         last_state: the folder's own word for it, such as ``killed`` or ``diverged``.
         epoch: in which it continues, from 1.
         work: what this command would do of it; None for nothing.
@@ -128,7 +128,7 @@ def _checkpoint(job: Job, folder: RunDir) -> Path:
 
 
 def _restore_position(position: Position, checkpoint: Path) -> None:
-    """Set the position to that of a checkpoint, of which hardly more is read from the disk."""
+    """Set the position to that of a checkpoint, of which little else is read from the disk."""
     try:
         saved = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)["position"]
         position.epoch, position.step = saved["epoch"], saved["step"]

@@ -41,11 +41,11 @@ def print_search_plan(
     if times:
         bounds = [measured.side_by_side([time] * left) for time in (min(times), max(times))]
         lines.append(f"time of a trial    {_range(times, duration)}")
-        lines.append(f"in all between {' and '.join(map(duration, bounds))} {measured.place}")
+        lines.append(f"in total between {' and '.join(map(duration, bounds))} {measured.place}")
     console.print(Text("\n".join(lines)), soft_wrap=True)
     notes = [
         f"of {plural(len(corners), 'point')} at the corners of the space, each of which varies one "
-        "option; several at once may cost more, pruning and early stopping make it less",
+        "option; several at once may cost more, pruning and early stopping reduce the cost",
         *measured.explanation,
     ]
     console.print(Text("\n".join(notes), style="dim"), soft_wrap=True)

@@ -56,7 +56,7 @@ def measure_step(
         macs: multiply-adds of one image.
         seconds: stop soon after these; a step to warm up and one more are always taken.
         threads: of torch's, as many as a job will have; None leaves them.
-        most_steps: stop after so many, the one to warm up among them.
+        most_steps: stop after this number, including the warm-up step.
     """
     if threads is not None:
         torch.set_num_threads(threads)

@@ -58,7 +58,7 @@ def summary(plan: Plan) -> str:
     if not any(planned.work for planned in plan.jobs):
         return f"{text}; nothing left to do"
     if not plan.estimate.times:
-        return f"{text}; for how long could not be measured"
+        return f"{text}; the time could not be measured"
     at_least = "at least" if plan.estimate.failed else "about"
     return f"{text}; {at_least} {duration(plan.total_seconds)} {plan.estimate.place}"
 
@@ -70,25 +70,27 @@ def footnotes(plan: Plan) -> list[str]:
     if any(trainer.early_stopping for trainer in trainers):
         lines.append("early stopping may end runs sooner")
     if any(trainer.compile for trainer in trainers):
-        lines.append("measured without trainer.compile: compiling comes on top, steps are faster")
+        lines.append(
+            "measured without trainer.compile: compiling takes extra time, steps are faster"
+        )
     if any(trainer.devices > 1 for trainer in trainers):
-        lines.append("measured on one device: what several say to each other is not included")
+        lines.append("measured on one device: communication between devices is not included")
     return lines
 
 
 def _requested(names: Sequence[str]) -> str:
-    """A run's name, and how often and by what other names it was asked for."""
+    """A run's name, how often it was requested, and by what other names."""
     if len(names) == 1:
         return names[0]
     others = [name for name in dict.fromkeys(names) if name != names[0]]
     also = f", also as {', '.join(others)}" if others else ""
-    return f"{names[0]} (asked for {len(names)} times{also})"
+    return f"{names[0]} (requested {len(names)} times{also})"
 
 
 def _state(planned: PlannedJob) -> str:
     if planned.state == "failed before":
         what = "" if planned.last_state == "failed" else f" ({planned.last_state})"
-        again = "" if planned.work is not None else ", not tried again"
+        again = "" if planned.work is not None else ", not retried"
         return f"failed before{what}{again}"
     if planned.state == "to resume":
         at = f"from epoch {planned.epoch}" if planned.work and planned.work.steps else "at its end"

@@ -1,4 +1,4 @@
-"""Hyper-parameter search by Optuna: trials are ordinary jobs, the study lies in the sweep's folder.
+"""Hyper-parameter search by Optuna: trials are ordinary jobs, the study is in the sweep's folder.
 
 Read ``search.py`` first, then ``space.py`` (overrides as distributions), ``trials.py`` (a trial as
 a job), ``study.py`` and ``leases.py`` (what survives a kill, who runs which trial), ``pruning.py``

@@ -81,7 +81,7 @@ class TrialLeases:
             if not hosts:
                 return False
             if not is_watching:
-                said = f"watching for up to {LOST_AFTER:.0f} s whether the search is alive on"
+                said = f"waiting up to {LOST_AFTER:.0f} s to see whether the search is alive on"
                 print(said, ", ".join(hosts), file=sys.stderr)
             is_watching = True
             time.sleep(min(POLL_SECONDS, LOST_AFTER / 10))

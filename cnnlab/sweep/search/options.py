@@ -22,7 +22,7 @@ class SearchOptions:
         n_trials: number of trials in total, over all starts of the same command.
         sampler: how the next trial is chosen: tpe is a tree-structured Parzen estimator, cma-es an
             evolution strategy for one objective, nsga2 a genetic algorithm for several.
-        pruner: how bad trials are stopped while they train: asha is successive halving, median
+        pruner: how unpromising trials are stopped early: asha is successive halving, median
             stops those below the median of the trials so far.
         objectives: columns of result.json to optimise; with several the result is a Pareto front.
         n_jobs: number of trials passed to the launcher at a time.
@@ -47,7 +47,7 @@ class SearchOptions:
         first, *others = self.objectives or ("",)
         if not first or len(set(self.objectives)) < len(self.objectives):
             raise ValueError(
-                f"objectives=[{','.join(self.objectives)}] must be different metrics, at least one"
+                f"objectives=[{','.join(self.objectives)}] must be at least one metric, none twice"
             )
         if others and self.sampler == "cma-es":
             raise ValueError("sampler=cma-es takes one objective; for several use tpe or nsga2")

@@ -35,8 +35,8 @@ def make_sampler(options: SearchOptions, space: Space) -> BaseSampler:
     ]
     if options.sampler == "cma-es" and len(numbers) < 2:
         raise CnnlabError(
-            f"hydra.sweeper.sampler=cma-es needs two or more numbers to search, and here are "
-            f"{len(numbers)}: give intervals or ranges, or sampler=tpe"
+            f"hydra.sweeper.sampler=cma-es needs at least two numbers to search, not "
+            f"{len(numbers)}: give intervals or ranges, or use sampler=tpe"
         )
     return SeededByTrial(options)
 

@@ -41,7 +41,7 @@ def search(
     in the first. It alone is then tested. Where no trial is complete, the failed runs are returned.
 
     Raises:
-        CnnlabError: the search is refused; no trial was begun.
+        CnnlabError: the search is refused; no trial was started.
     """
     sampler = make_sampler(options, space)
     corners = check_corners(space, options, make_job)

@@ -98,7 +98,7 @@ def record_outcome(
     if state is RunState.NOT_STARTED and is_stopped:
         return TrialState.RUNNING
     if result or state.is_failure or state is RunState.NOT_STARTED:
-        error = status.get("error") or f"no number for {', '.join(options.objectives)}"
+        error = status.get("error") or f"no numeric value for {', '.join(options.objectives)}"
         set_attribute(study, trial_job.number, ERROR, first_line(error))
         return _tell(study, trial_job, TrialState.FAIL)
     return TrialState.RUNNING

@@ -218,8 +218,8 @@ def test_color_adds_one_shift_to_all_pixels_of_an_image_before_normalisation() -
 
 
 def test_a_padding_without_crops_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^padding=reflect is of crops, and"):
+    with pytest.raises(ValueError, match=r"^padding=reflect needs crop above 0"):
         Augment(padding="reflect")
     assert Augment(padding="black") == NO_AUGMENT
-    with pytest.raises(CnnlabError, match=r"^data\.augment\.padding=reflect is of crops"):
+    with pytest.raises(CnnlabError, match=r"^data\.augment\.padding=reflect needs crop"):
         check("data.augment", {"padding": "reflect"}, Augment)

@@ -40,8 +40,8 @@ def refusal(dataset: ImageDataset, device: str = "cpu", processes: int = 1) -> s
 def test_what_does_not_fit_is_refused_with_what_would(free: dict[str, int | None]) -> None:
     data = ImageNet()
     assert refusal(data) == (
-        "1,331,167 images of 224x224x3 take 200.4 GB of memory and 32.0 GB are free here: "
-        "set data.size=84 or less or data.subset=131326 or less (batch_size changes nothing here)"
+        "1,331,167 images of 224x224x3 take 200.4 GB of memory, but only 32.0 GB is free here: "
+        "set data.size=84 or less or data.subset=131326 or less (batch_size makes no difference)"
     )
     load.check_memory(ImageNet(subset=131_326))
     load.check_memory(ImageNet(size=84))
@@ -52,7 +52,7 @@ def test_what_does_not_fit_is_refused_with_what_would(free: dict[str, int | None
 def test_a_gpu_has_a_memory_of_its_own(free: dict[str, int | None]) -> None:
     data = ImageNet(subset=60_000)
     load.check_memory(data)
-    assert "18.1 GB of memory and 8.0 GB are free on the GPU" in refusal(data, "cuda")
+    assert "18.1 GB of memory, but only 8.0 GB is free on the GPU" in refusal(data, "cuda")
     free["cuda"] = 64 * GB
     load.check_memory(data, "cuda")
 

@@ -186,5 +186,5 @@ def test_fingerprints_are_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"root=/.*/none: there is no such folder"):
+    with pytest.raises(ValueError, match=r"root=/.*/none: no such folder"):
         Folder(root=os.fspath(tmp_path / "none"))

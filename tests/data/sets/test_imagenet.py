@@ -84,7 +84,7 @@ def test_missing_folders_are_named_with_what_is_expected(tmp_path: Path, root: s
         assert str(refusal.value) == (
             f"data=imagenet is missing or incomplete in {tmp_path / root}: "
             "train has 0 of 1000 class folders\n"
-            "expected are ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG: ROOT is data.root "
+            "expected: ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG; ROOT is data.root "
             "or $CNNLAB_DATA/imagenet; data=digits needs no files"
         )
 
@@ -125,7 +125,9 @@ def test_the_expected_layout_is_that_of_imagenet(tmp_path: Path) -> None:
 def test_too_few_pictures_are_counted(small: Path) -> None:
     for picture in list((small / "train" / "n03").iterdir())[1:]:
         picture.unlink()
-    with pytest.raises(CnnlabError, match="has 31 pictures, too few for the 8 of validation and"):
+    with pytest.raises(
+        CnnlabError, match="has 31 pictures, too few for 8 validation and 32 training"
+    ):
         ImageNet(root=str(small)).load()
     assert len(ImageNet(root=str(small), size=8, subset=22).load().train) == 22
 
@@ -165,5 +167,7 @@ def test_other_than_1000_classes_are_read_too(tmp_path: Path) -> None:
 def test_other_classes_need_a_test_set(tmp_path: Path) -> None:
     for number in range(3):
         put(tmp_path / "train" / f"n{number}", 10, number)
-    with pytest.raises(ValueError, match="val has no class folders; it is the test set"):
+    with pytest.raises(
+        ValueError, match="val, which is used as the test set, has no class folders"
+    ):
         ImageNet(root=str(tmp_path))

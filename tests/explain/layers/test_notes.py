@@ -33,7 +33,7 @@ def test_only_border_is_dropped():
     """A border of 3 on 28 rows: the last window ends on row 32 of 34, the map on row 31."""
     (note,) = notes(nn.Conv2d(1, 6, 7, 2, 3))
     assert note == (
-        "0: stride 2 does not divide 28 - 7 + 6 = 27: only border is dropped "
+        "0: stride 2 does not divide 28 - 7 + 6 = 27: only padding is dropped "
         "(the last row and the last column)"
     )
 
@@ -57,7 +57,7 @@ def test_a_stride_wider_than_its_kernel():
 
 def test_a_map_smaller_than_the_kernel():
     assert notes(nn.Conv2d(1, 6, 3, padding=1), side=2) == [
-        "0: kernel 3x3 is larger than its map of 2x2: part of every window is border"
+        "0: kernel 3x3 is larger than its map of 2x2: every window includes padding"
     ]
     (note,) = notes(nn.Conv2d(1, 6, 3, padding=3, dilation=3), side=5)
     assert note.startswith("0: kernel 3x3 is larger")  # 7x7 with its gaps
@@ -76,8 +76,8 @@ def test_an_unknown_field_is_noted():
             return x.relu().roll(1, 2).relu()
 
     assert notes(Rolled()) == [
-        "0: field ?: it is not followed through maps that are split into windows, shifted or "
-        "indexed"
+        "0: field ?: receptive fields are not tracked through maps that are "
+        "split into windows, shifted or indexed"
     ]
 
 

@@ -30,9 +30,9 @@ def test_gpus_are_dealt(gpus, per_job, dealt):
 
 
 def test_more_gpus_than_there_are():
-    with pytest.raises(CnnlabError, match=r"gpus_per_job=2: there are 1 GPUs here"):
+    with pytest.raises(CnnlabError, match=r"gpus_per_job=2: this machine has 1 GPU$"):
         partition_gpus(["0"], 2)
-    with pytest.raises(CnnlabError, match=r"gpus_per_job=0\.5: there are 0 GPUs here"):
+    with pytest.raises(CnnlabError, match=r"gpus_per_job=0\.5: this machine has 0 GPUs"):
         partition_gpus([], 0.5)
 
 

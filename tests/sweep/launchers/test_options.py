@@ -28,7 +28,11 @@ def test_values_are_typed():
     ("launcher", "given", "message"),
     [
         ("joblib", {"n_jobs": 0}, r"n_jobs=0 must be at least 1, or -1"),
-        ("joblib", {"gpus_per_job": 1.5}, r"gpus_per_job=1.5 must be a part of one GPU, or whole"),
+        (
+            "joblib",
+            {"gpus_per_job": 1.5},
+            r"gpus_per_job=1.5 must be a fraction below 1 or a whole number",
+        ),
         ("joblib", {"gpus_per_job": 0}, r"hydra.launcher.gpus_per_job=0 must be above 0"),
         ("joblib", {"n_job": 2}, r"n_job.*n_jobs"),
         ("submitit_slurm", {"timeout_min": "long"}, r"hydra.launcher.timeout_min=long"),
@@ -66,5 +70,5 @@ def test_a_wrong_launcher_or_option_is_refused_in_a_line(cnnlab, tmp_path):
     assert "n_jobs=0" in answer.err
     answer = cnnlab("train", "-m", *words[:3], "hydra.launcher.gpus_per_job=3")
     assert answer.code == 2
-    assert "gpus_per_job=3: there are" in answer.err
+    assert "gpus_per_job=3: this machine has" in answer.err
     assert not list(tmp_path.iterdir())

@@ -62,7 +62,7 @@ def test_gpus_decide_how_many_run_at_a_time(machine, monkeypatch):
     assert given(Joblib(n_jobs=3, gpus_per_job=0.25), jobs) == (3, 5, ("0", "1") * 4)
     assert given(Joblib(n_jobs=5), jobs) == (2, 8, ("0", "1"))
     assert given(Joblib(), [job("trainer.accelerator=cpu")] * 10) == (10, 1, None)
-    with pytest.raises(CnnlabError, match=r"gpus_per_job=3: there are 2 GPUs here"):
+    with pytest.raises(CnnlabError, match=r"gpus_per_job=3: this machine has 2 GPUs"):
         launch_for(Joblib(gpus_per_job=3), jobs)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7,6")
     assert given(Joblib(), jobs) == (3, 5, ("5", "7", "6"))

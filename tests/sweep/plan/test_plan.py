@@ -156,7 +156,7 @@ def test_what_failed_is_tried_again_unless_told(make_job, config, state, retry):
     (planned,) = plan.jobs
     assert (planned.state, planned.last_state) == ("failed before", state)
     assert (planned.work is not None) == retry
-    assert any("not tried again" in line for line in printed(plan)) == (not retry)
+    assert any("not retried" in line for line in printed(plan)) == (not retry)
 
 
 def test_another_identity_is_another_folder(make_job):
@@ -269,7 +269,10 @@ def test_past_the_limit_times_are_scaled_by_macs_and_images(make_job, monkeypatc
     evaluated = plan.jobs[1].work.evaluated
     expected = RUN_SECONDS + 10 * (2 * 5 * 1.0) + 6 * evaluated * 0.2 + 5 * AT_AN_END
     assert plan.seconds(plan.jobs[1]) == pytest.approx(expected)
-    assert printed(plan)[-1] == "no time to measure 1 configuration: scaled from others by MACs"
+    assert (
+        printed(plan)[-1]
+        == "1 configuration not measured for lack of time: scaled from others by MACs"
+    )
 
 
 def test_what_cannot_be_measured_is_told(make_job):
@@ -282,9 +285,11 @@ def test_what_cannot_be_measured_is_told(make_job):
     lines = printed(plan)
     assert next(line for line in lines if line.startswith("wide")).endswith(" ?")
     assert "; at least " in summary(plan)
-    assert lines[-1] == "not measured, and not in the sum: wide: MemoryError: out of memory"
+    assert (
+        lines[-1] == "not measured and not included in the total: wide: MemoryError: out of memory"
+    )
     wide = make_plan([make_job(batch_size=32)], measure=measure)
-    assert summary(wide) == "1 job: 1 new; for how long could not be measured"
+    assert summary(wide) == "1 job: 1 new; the time could not be measured"
 
 
 # What is printed
@@ -319,18 +324,18 @@ def test_a_line_a_job_where_there_is_no_terminal(mixed):
     lines = printed(mixed)
     cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[2:9]]
     assert [row[:-1] for row in cells] == [
-        ["mlp_seed0 (asked for 3 times, also as mlp_hidden4)", "new", "1.5k", "3.0k", "50"],
-        ["mlp_seed1 (asked for 2 times)", "to resume from epoch 3", "1.5k", "3.0k", "30"],
+        ["mlp_seed0 (requested 3 times, also as mlp_hidden4)", "new", "1.5k", "3.0k", "50"],
+        ["mlp_seed1 (requested 2 times)", "to resume from epoch 3", "1.5k", "3.0k", "30"],
         ["mlp_seed2", "to resume from epoch 5", "1.5k", "3.0k", "1"],
         ["mlp_seed3", "done", "1.5k", "3.0k", "-"],
         ["mlp_seed4", "failed before (diverged)", "1.5k", "3.0k", "45"],
         ["mlp_seed5", "running", "1.5k", "3.0k", "-"],
-        ["mlp_seed6", "failed before, not tried again", "1.5k", "3.0k", "-"],
+        ["mlp_seed6", "failed before, not retried", "1.5k", "3.0k", "-"],
     ]
     assert [row[-1] for row in cells] == ["50.8 s", "30.7 s", "1.7 s", "-", "45.8 s", "-", "-"]
     assert lines[9] == summary(mixed)
     assert lines[10].startswith("times are estimates from 30 measured steps on this machine")
-    assert "reading data and first-time downloads are not included" in lines[10]
+    assert "reading and downloading data are not included" in lines[10]
 
 
 def test_a_terminal_of_80_columns_holds_it(mixed):
@@ -362,7 +367,7 @@ def test_a_search_by_the_ends_of_its_space(make_job):
         "MACs of a trial    3.0k to 6.0M",
         "time of a trial    20.7 s to 50.8 s",
     ]
-    assert lines[4].startswith("in all between 2.1 min and 5.1 min on cpu (2 at a time")
+    assert lines[4].startswith("in total between 2.1 min and 5.1 min on cpu (2 at a time")
 
 
 # It changes nothing
