@@ -166,11 +166,11 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
 
 
 def nearest_component(name: str, registered: Iterable[str]) -> str:
-    """As ``nearest``, for a name that a file of one's own may register."""
+    """As ``nearest``, for a name that the user's own file may register."""
     hint = nearest(name, registered)
     if "did you mean" in hint:
         return hint
-    return f"{hint}; --import MODULE names the file that registers one of your own"
+    return f"{hint}; --import MODULE imports a file that registers your own"
 
 
 def list_of(argument: str, values: Any, kind: Any, what: str) -> list[Any]:

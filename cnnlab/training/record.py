@@ -146,7 +146,7 @@ def _as_markdown(final: dict[str, float]) -> str:
 
 
 def _as_row(column: str, value: float) -> str:
-    if find_metric(column) is None:  # of a component of one's own, without a format
+    if find_metric(column) is None:  # from the user's component, without a format
         return f"| {column} | {value:g} |"
     return f"| {describe_column(column)} | {metric_of_column(column).show(value)} |"
 
