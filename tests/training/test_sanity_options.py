@@ -46,7 +46,7 @@ class CrashAt33(Callback):
         {"overfit": 2, "accumulate": 1},
         {"profile": True},
     ],
-    ids=str,
+    ids=["augmentations", "parameter groups", "overfit", "profile"],
 )
 def test_resume_is_exact(run, options) -> None:
     whole = run("whole", **options).fit()
