@@ -17,7 +17,7 @@ from cnnlab.runs.own_files import own_files
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.text import as_typed, duration, plural
 
-FIXED = ("seed", "batch_size", "trainer.accumulate", "optim.name")
+FIXED = ("seed", "batch_size", "trainer.accumulate", "trainer.overfit", "optim.name")
 FIXED_GROUPS = ("model", "data", "init")
 FREE = ("data.root", "data.augment")  # where the images are, and how they are augmented
 

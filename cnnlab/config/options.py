@@ -96,6 +96,11 @@ class TrainerConfig:
             raise ValueError("early_stopping needs a metric: checkpoint=val_acc or val_loss")
 
     @property
+    def reads_test_set(self) -> bool:
+        """Whether the run is tested at its end."""
+        return self.test and self.overfit is None
+
+    @property
     def save_every(self) -> tuple[int | None, float | None]:
         """``checkpoint_every`` as optimiser steps and as seconds; one of them at most is given."""
         every = self.checkpoint_every

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnnlab.config.flags import enters, run_flags
+from cnnlab.config.options import LISTS
 from cnnlab.registry import Flags
 
 
@@ -30,8 +31,9 @@ def _kept(prefix: str, node: Mapping[str, Any], flags: Mapping[str, Flags]) -> d
         if key in flags and not enters(flags[key], value):
             continue
         if isinstance(value, Mapping):
-            value = _kept(f"{key}.", value, flags)
-            if not value and node[name]:  # a group that came later, every option at its neutral
+            own, value = value, _kept(f"{key}.", value, flags)
+            is_chosen = prefix.removesuffix(".") in LISTS  # callbacks.ema, whatever its options
+            if not value and own and not is_chosen:  # a later group, every option at its neutral
                 continue
         kept[name] = value
     return kept

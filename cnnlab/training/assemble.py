@@ -44,7 +44,7 @@ ONE_VALUE = "Expected more than 1 value per channel"  # how torch's batch norm r
 class Assembly:
     """What a run is made of, before any image is read."""
 
-    config: RunConfig  # trainer.epochs and optim.lr as numbers, trainer.test without overfit
+    config: RunConfig  # trainer.epochs and optim.lr as numbers
     dataset: ImageDataset
     model: nn.Module
     head: frozenset[str]  # names of the last layer's parameters, where an option asks for them
@@ -105,15 +105,12 @@ def assemble(
 
 
 def _resolve_trainer(config: RunConfig, per_epoch: int) -> RunConfig:
-    """``trainer.epochs`` as a number: 10, as many as ``max_steps`` needs; no test of overfit."""
+    """``trainer.epochs`` as a number: 10, or as many as ``max_steps`` needs."""
     trainer = config.trainer
     epochs = trainer.epochs
     if epochs is None:
         epochs = max(DEFAULT_EPOCHS, math.ceil((trainer.max_steps or 0) / per_epoch))
-    test = trainer.test and trainer.overfit is None
-    return dataclasses.replace(
-        config, trainer=dataclasses.replace(trainer, epochs=epochs, test=test)
-    )
+    return dataclasses.replace(config, trainer=dataclasses.replace(trainer, epochs=epochs))
 
 
 def _with_lr(config: RunConfig, network: nn.Module) -> RunConfig:

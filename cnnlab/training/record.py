@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from cnnlab.training.wiring import Wiring
 def record(job: Job, parts: Assembly, splits: Splits, wiring: Wiring) -> None:
     """Write what a trained and tested run leaves; result.json last: it says the rest is there."""
     scores = {}
-    if job.config.trainer.test:
+    if job.config.trainer.reads_test_set:
         test = wiring.data.evaluated(splits.test)
         scores = _test_report(job.run_dir, parts.dataset.spec, test, wiring)
     result = _result(job, splits, wiring, scores)
@@ -66,7 +67,8 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
     rows: dict[str, list[float]] = {}
     if run_dir.metrics_file.is_file():
         rows = {str(name): list(column) for name, column in run_dir.metrics().items()}
-    evaluated = [splits.val, splits.test] if job.config.trainer.test else [splits.val]
+    reads_test_set = job.config.trainer.reads_test_set
+    evaluated = [splits.val, splits.test] if reads_test_set else [splits.val]
     return {
         "name": run_dir.name,
         "sweep": run_dir.path.parent.name,
@@ -82,8 +84,8 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
         "steps": position.global_step,
         "best_epoch": int(best["epoch"]),
         **_validation(rows, best, job, module.task),
-        **module.test_metrics,
         **scores,
+        **module.test_metrics,
         "train_seconds": position.seconds,
         "images_per_second": float(np.mean(rows.get("images_per_second", [math.nan]))),
         "precision": str(trainer.precision),
@@ -116,10 +118,21 @@ def _hyperparameters(job: Job) -> dict[str, Any]:
     plain = job.config.to_dict()
     flat: dict[str, Any] = {key: plain[key] for key in ("seed", "batch_size")}
     for group in ("model", "data", "optim", "schedule", "init", "trainer", "loss"):
-        for key, value in plain[group].items():
-            scalar = value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
-            flat[group if key == "name" else f"{group}.{key}"] = scalar
+        options = dict(plain[group])
+        if "name" in options:
+            flat[group] = options.pop("name")
+        flat |= _scalars(group, options)
+    for kind in ("callbacks", "metrics", "augment"):
+        for name, options in plain[kind].items():
+            flat |= {f"{kind}.{name}": True, **_scalars(f"{kind}.{name}", options)}
     return {**flat, "model": job.choices["model"]}
+
+
+def _scalars(prefix: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{prefix}.{key}": v if isinstance(v, bool | int | float | str) else json.dumps(v)
+        for key, v in options.items()
+    }
 
 
 def _overridden(job: Job) -> dict[str, int | float | str]:

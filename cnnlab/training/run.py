@@ -73,7 +73,7 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
         if instead and trainer.is_global_zero:
             print(f"{job.title}: {instead}", file=sys.stderr)
         module.load_state_dict(best["state_dict"])
-        if config.trainer.test:
+        if config.trainer.reads_test_set:
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             record(job, parts, splits, wiring)

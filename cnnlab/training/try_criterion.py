@@ -33,16 +33,19 @@ def try_criterion(config: RunConfig, dataset: ImageDataset) -> None:
         raise CnnlabError(f"{loss_name} gives {tuple(loss.shape)}; it must be one number, the mean")
     if not loss.requires_grad:
         raise CnnlabError(f"{loss_name} has no gradient: it must be computed from the outputs")
+    taken = dict.fromkeys(task.val_columns, "every run")
     for name, options in config.metrics.items():
         with _named(f"metrics=[{name}]"):
             metrics = ExtraMetrics.of({name: options}, spec)
             metrics.reset()
             metrics.update(outputs.detach(), labels)
             columns = metrics.columns("val")
-        if taken := sorted(columns.keys() & set(task.val_columns)):
-            raise CnnlabError(
-                f"metrics=[{name}]: {taken[0]} is already a column of every run; rename it"
-            )
+        for column in columns:
+            if column in taken:
+                raise CnnlabError(
+                    f"metrics=[{name}]: {column} is already a column of {taken[column]}; rename it"
+                )
+            taken[column] = f"metrics=[{name}]"
 
 
 @contextmanager

@@ -36,6 +36,7 @@ REFUSED = [
     (["-m", "seed=0,1,2"], "seed=1: resume continues with 0"),
     (["batch_size=4"], "batch_size=4: resume continues with 8"),
     (["trainer.accumulate=2"], "trainer.accumulate=2: resume continues with 1"),
+    (["trainer.overfit=2"], "trainer.overfit=2: resume continues with null"),
     (["optim=adam"], "optim=adam: resume continues with sgd"),
     (["model=lenet5"], "model=lenet5: resume continues with mlp"),
     (["model.hidden=[16]"], "model.hidden=[16]: resume continues with [8]"),

@@ -109,5 +109,7 @@ def test_no_two_comparisons_share_a_folder(tmp_path, make_run, monkeypatch):
 
 def test_a_report_that_cannot_be_written_is_refused(comparison, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CnnlabError, match=r"file/report: not a directory; use another folder with --out FOLDER"):
+    with pytest.raises(
+        CnnlabError, match=r"file/report: not a directory; use another folder with --out FOLDER"
+    ):
         write_report(comparison, tmp_path / "file" / "report")

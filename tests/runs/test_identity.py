@@ -226,8 +226,14 @@ def test_callbacks_count_by_name_order_options_and_code():
         @CALLBACKS.register("second")
         def second() -> None: ...
 
+        @CALLBACKS.register("quiet")
+        def quiet(*, label: Annotated[str, Flags(identity=False)] = "") -> None: ...
+
         none, one = with_callbacks(), with_callbacks(first={})
         assert none.key != one.key != with_callbacks(first={"every": 2}).key
+        chosen = with_callbacks(quiet={})  # no option of it enters, but it does
+        assert chosen.config != none.config
+        assert chosen.earlier_group != none.earlier_group
         assert one.config == with_callbacks(first={"label": "x", "late": 0}).config
         assert one.config != with_callbacks(first={"late": 1}).config
         both = with_callbacks(first={}, second={})

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 
 import pytest
+import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 from torch.utils.tensorboard import SummaryWriter
@@ -22,7 +23,7 @@ def only_run() -> RunDir:
 
 
 def test_two_loggers_write_both(cnnlab) -> None:
-    answer = cnnlab(*WORDS, "logger=[tensorboard,csv]")
+    answer = cnnlab(*WORDS, "logger=[tensorboard,csv]", "callbacks=[ema]")
     assert answer.code == 0, answer.err
     run = only_run()
     assert list(run.tensorboard_dir.glob("events*"))
@@ -32,6 +33,10 @@ def test_two_loggers_write_both(cnnlab) -> None:
     assert [float(row["val/acc"]) for row in rows[:2]] == list(metrics["val_acc"])
     assert float(rows[-1]["final/test_acc"]) == result["test_acc"]
     assert run.config()["logger"] == {"tensorboard": {}, "csv": {}}
+    parameters = yaml.safe_load((run.path / "csv" / "version_0" / "hparams.yaml").read_text())
+    assert parameters["model"] == "mlp"
+    assert parameters["optim"] == "sgd"
+    assert (parameters["callbacks.ema"], parameters["callbacks.ema.decay"]) == (True, 0.999)
 
 
 def test_tensorboard_shows_the_curves_first_and_what_was_swept(cnnlab) -> None:

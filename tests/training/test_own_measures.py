@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from cnnlab.app.compose import compose
 from cnnlab.inference.evaluate import evaluate
@@ -120,6 +121,27 @@ def test_mistakes_are_refused_before_anything_is_trained(words: str, message: st
     with pytest.raises(CnnlabError) as refusal:
         compose(words.split())
     assert message in str(refusal.value)
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_metrics_columns_are_its_own(cnnlab) -> None:
+    def constant(value: float):
+        class Constant:
+            def reset(self) -> None: ...
+            def update(self, logits: Tensor, labels: Tensor) -> None: ...
+            def compute(self) -> dict[str, float]:
+                return {"macro_f1": value}
+
+        return lambda spec: Constant()  # noqa: ARG005
+
+    EXTRA_METRICS.register("ours")(constant(0.125))
+    EXTRA_METRICS.register("theirs")(constant(0.5))
+    with pytest.raises(CnnlabError, match=r"val_macro_f1 is already a column of metrics=\[ours\]"):
+        compose(["metrics=[ours,theirs]", *QUICK])
+    answer = cnnlab("train", "metrics=[ours]", *QUICK, "trainer.epochs=1", "logger=[]")
+    assert answer.code == 0, answer.err
+    (run,) = find_runs(["runs"])
+    assert (run.result()["val_macro_f1"], run.result()["test_macro_f1"]) == (0.125, 0.125)
 
 
 FAULTS = {

@@ -96,7 +96,7 @@ def test_what_cannot_be_is_refused_in_one_line() -> None:
         with pytest.raises(CnnlabError) as refusal:
             compose(words.split())
         assert str(refusal.value).startswith(said)
-    assert not compose(["debug=overfit"]).trainer.test
+    assert not compose(["debug=overfit"]).trainer.reads_test_set
     assert compose(["debug=one_batch"]).trainer.max_steps == 1
 
 

@@ -41,7 +41,9 @@ class Work:
     def seconds(self, taken: StepTime) -> float:
         """An estimate, by what its configuration takes."""
         trainer = self.job.config.trainer
-        passes = math.ceil(self.epochs / trainer.val_every) + trainer.test  # a test counts as large
+        passes = (
+            math.ceil(self.epochs / trainer.val_every) + trainer.reads_test_set
+        )  # a test counts as large
         saving = CHECKPOINT_BYTES * self.job.cost.params / CHECKPOINT_SPEED
         training = (
             self.steps * taken.step
