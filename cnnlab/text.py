@@ -34,6 +34,11 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
+def precision_option(precision: str) -> str:
+    """Lightning's name of a precision as ``trainer.precision`` has it: ``32-true`` -> ``32``."""
+    return precision.partition("-")[0]
+
+
 def first_line(message: object) -> str:
     """The first line of a text or of an error's message; the class of an error without one."""
     text = str(message).strip()

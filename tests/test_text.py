@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlab.text import as_typed, duration, first_line, plural, si
+from cnnlab.text import as_typed, duration, first_line, plural, precision_option, si
 
 
 def test_units():
@@ -46,3 +46,8 @@ def test_digits_of_a_float():
     assert as_typed(0.0123456789) == "0.0123456789"
     assert as_typed(0.0123456789, digits=6) == "0.0123457"
     assert as_typed([1 / 3, 1_000_000], digits=2) == "[0.33, 1000000]"
+
+
+def test_precision_as_its_option_has_it():
+    names = ("32-true", "bf16-mixed", "16-mixed")
+    assert [precision_option(name) for name in names] == ["32", "bf16", "16"]

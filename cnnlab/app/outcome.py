@@ -10,7 +10,7 @@ from cnnlab.metrics import metric_of, show_scores
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.status import state_of
 from cnnlab.terminal import console
-from cnnlab.text import first_line
+from cnnlab.text import first_line, precision_option
 
 PARTIAL = "; measured on a sample of the images (trainer.max_eval_steps)"
 
@@ -49,9 +49,10 @@ def _print_one(run: RunDir, out: Console) -> None:
         scores = f"test {show_scores(result, 'test')} {images} with {validation}"
     else:  # trainer.test=false
         scores = f"not tested; {validation} at epoch {result['best_epoch']}"
+    precision = precision_option(result["precision"])
     out.print(
-        f"{scores}; {result['train_seconds']:.1f} s of training in {result['precision']} "
-        f"on {result['accelerator']}{PARTIAL if result.get('partial') else ''}",
+        f"{scores}; {result['train_seconds']:.1f} s of training on {result['accelerator']}, "
+        f"precision {precision}{PARTIAL if result.get('partial') else ''}",
         markup=False,
     )
     print(run.path)

@@ -13,7 +13,7 @@ import torch
 
 from cnnlab.data.dataset import Splits
 from cnnlab.runs.job import Job
-from cnnlab.text import si
+from cnnlab.text import precision_option, si
 
 PACKAGES = ("cnnlab", "torch", "torchvision", "lightning", "hydra-core", "numpy", "scikit-learn")
 
@@ -36,13 +36,13 @@ def describe(trainer: pl.Trainer) -> dict[str, Any]:
 
 
 def describe_run(job: Job, splits: Splits, trainer: pl.Trainer) -> str:
-    """``lenet5, 61.7k parameters; digits, 1,197 training images; cpu, 32-true``."""
+    """``lenet5, 61.7k parameters; digits, 1,197 training images; cpu, precision 32``."""
     device = trainer.strategy.root_device.type
     several = f"{trainer.num_devices} x " if trainer.num_devices > 1 else ""
     return (
         f"{job.choices['model']}, {si(job.cost.params)} parameters; "
         f"{job.config.data['name']}, {len(splits.train):,} training images; "
-        f"{several}{device}, {trainer.precision}"
+        f"{several}{device}, precision {precision_option(trainer.precision)}"
     )
 
 

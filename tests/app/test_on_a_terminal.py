@@ -44,7 +44,7 @@ def test_a_run_and_a_sweep(shown) -> None:
     name, description, heading, *epochs = shown(80, "train", *WORDS)
     [run] = find_runs(["runs"])
     assert name == run.name
-    assert description == "mlp, 8.3k parameters; digits, 1,197 training images; cpu, 32-true"
+    assert description == "mlp, 8.3k parameters; digits, 1,197 training images; cpu, precision 32"
     assert heading.split()[:4] == ["epoch", "train", "loss", "train"]
     assert [line.split()[0] for line in epochs[:2]] == ["1/2", "2/2"]
     assert epochs[2].startswith("test accuracy")
