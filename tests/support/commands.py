@@ -10,18 +10,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fork_server import COMMAND, fork_server
+from fork_server import fork_server
 
 from cnnlab.runs.run_dir import find_runs
+
+CNNLAB = "from cnnlab.app.cli import main; main()"
 
 
 class Command:
     """``cnnlab WORDS`` in a folder, which is made; one thread, so that results are the same.
 
     A fork of a process that has imported torch and Lightning; ``fresh``: a process from nothing.
+    ``program``: Python to run instead, with the words behind it.
     """
 
-    def __init__(self, folder: Path, *words: str, fresh: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *words: str, fresh: bool = False, program: str = CNNLAB
+    ) -> None:
         folder.mkdir(exist_ok=True)
         # no pipe, which would stop the command when it is full
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by end)
@@ -29,7 +34,7 @@ class Command:
         self._process: subprocess.Popen[bytes] | None = None
         if fresh:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", COMMAND, *words],
+                [sys.executable, "-c", program, *words],
                 cwd=folder,
                 env=environment,
                 stdout=self._said,
@@ -38,7 +43,7 @@ class Command:
             )
             self.pid = self._process.pid
         else:
-            self.pid = fork_server().fork(folder, words, environment, self._said.fileno())
+            self.pid = fork_server().fork(program, words, folder, environment, self._said.fileno())
 
     def end(self) -> tuple[int, str]:
         """Wait for its end: the exit code, and all it said."""
@@ -58,7 +63,7 @@ class Command:
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds or the command has ended."""
         while self.is_running and not condition():
-            time.sleep(0.02)
+            time.sleep(0.05)  # looking takes the time of what is looked at
 
     @property
     def is_running(self) -> bool:
@@ -118,3 +123,14 @@ def has_begun(folder: Path) -> Callable[[], bool]:
     return lambda: any(
         run.last_checkpoint.is_file() for run in find_runs([folder]) if run.name not in seen
     )
+
+
+def has_saved(folder: Path) -> Callable[[], bool]:
+    """Whether a run has written a checkpoint since this call, its first or another."""
+
+    def newest() -> int:
+        files = [run.last_checkpoint for run in find_runs([folder])]
+        return max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
+
+    before = newest()
+    return lambda: newest() > before

@@ -1,9 +1,9 @@
-"""A process that has imported what a training needs, and forks into the commands of the tests.
+"""A process that has imported what a training needs, and forks into the programs of the tests.
 
 Importing Lightning takes longer than a small sweep. Only packages of others are imported, so that
-a command still has to find what it needs of ours, and what it starts itself, such as a launcher's
+a program still has to find what it needs of ours, and what it starts itself, such as a launcher's
 workers, begins from nothing as always. Forks of one process share its hash seed: where that could
-hide a fault, one of the commands compared has to be a process of its own.
+hide a fault, one of the runs compared has to be of a process of its own.
 """
 
 import atexit
@@ -18,15 +18,13 @@ from functools import cache
 from pathlib import Path
 
 PRELOADED = ("lightning.pytorch", "sklearn.metrics", "tensorboard.summary", "matplotlib.figure")
-COMMAND = "from cnnlab.app.cli import main; main()"
-# No file of this name may be the main module: workers of joblib would import it.
-PROGRAM = f"""
+# As of ``python -c``: were this file the main module, workers of joblib would import it.
+PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from fork_server import serve
 del sys.path[0]
-serve(int(sys.argv[2]))
-{COMMAND}
+exec(serve(int(sys.argv[2])))
 """
 SIZE = 1 << 17  # bytes of a message at most
 
@@ -48,9 +46,18 @@ class ForkServer:
             )
         atexit.register(self._close)
 
-    def fork(self, folder: Path, words: tuple[str, ...], env: dict[str, str], output: int) -> int:
-        """Start ``cnnlab WORDS`` in a folder and a session of its own; the process's number."""
-        request = json.dumps([str(folder), words, env]).encode()
+    def fork(
+        self, program: str, words: tuple[str, ...], folder: Path, env: dict[str, str], output: int
+    ) -> int:
+        """Start ``python -c PROGRAM WORDS`` in a session of its own.
+
+        Args:
+            output: the file descriptor of what it says.
+
+        Returns:
+            The number of the process.
+        """
+        request = json.dumps([program, words, str(folder), env]).encode()
         socket.send_fds(self._channel, [request], [output])
         while True:
             pid, code = self._receive()
@@ -87,8 +94,12 @@ def fork_server() -> ForkServer:
     return ForkServer({**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-def serve(channel_number: int) -> None:
-    """Fork for each request and report how each fork ends; returns in the forks alone."""
+def serve(channel_number: int) -> str:
+    """Fork for each request and report how each fork ends.
+
+    Returns:
+        The program that it is to run, in a fork; in the server itself never.
+    """
     for name in PRELOADED:
         importlib.import_module(name)
     forks: dict[int, int] = {}  # file descriptors of processes, and their numbers
@@ -109,14 +120,15 @@ def serve(channel_number: int) -> None:
                 channel.close()
                 for fork in forks:
                     os.close(fork)
-                _become(*json.loads(request), *outputs)
-                return
+                program, *others = json.loads(request)
+                _become(*others, *outputs)
+                return program
             os.close(*outputs)
             forks[os.pidfd_open(pid)] = pid
             channel.send(json.dumps([pid, None]).encode())
 
 
-def _become(folder: str, words: list[str], environment: dict[str, str], output: int) -> None:
+def _become(words: list[str], folder: str, environment: dict[str, str], output: int) -> None:
     """What a new process would have of its own: session, folder, words, random numbers."""
     os.setsid()
     os.chdir(folder)
