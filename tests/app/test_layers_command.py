@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from cnnlab.registry import MODELS
+
 
 def test_the_slide_s_exercise(cnnlab):
     answer = cnnlab("layers", "conv 64 4 stride=2 padding=1", "--input", "28x28x1")
@@ -53,8 +55,8 @@ def test_torchvision_s_models(cnnlab):
     assert answer.out.startswith("name,operation,output,size_formula")
 
 
-def test_a_model_of_the_user_s(tmp_path):
-    (tmp_path / "mine.py").write_text(
+def test_a_model_of_the_user_s(cnnlab, tmp_path):
+    (tmp_path / "net_of_a_user.py").write_text(
         "import torch.nn.functional as F\n"
         "from torch import nn\n"
         "from cnnlab.registry import MODELS\n"
@@ -67,14 +69,19 @@ def test_a_model_of_the_user_s(tmp_path):
         "    def forward(self, images):\n"
         "        return F.avg_pool2d(self.conv(images), 2)\n"
     )
-    code = "import sys; sys.argv[0] = 'cnnlab'; from cnnlab.app.cli import main; main()"
-    words = ["layers", "--import", "mine", "model=mine_to_look_at", "model.width=5", "--markdown"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "| conv | conv 3x3 s1 p0 |" in done.stdout
-    assert "| avgpool | avgpool 2x2 s2 p0 |" in done.stdout
+    words = [
+        "layers",
+        "--import",
+        "net_of_a_user",
+        "model=mine_to_look_at",
+        "model.width=5",
+        "--markdown",
+    ]
+    with MODELS.temporary():
+        answer = cnnlab(*words)
+    assert answer.code == 0, answer.err
+    assert "| conv | conv 3x3 s1 p0 |" in answer.out
+    assert "| avgpool | avgpool 2x2 s2 p0 |" in answer.out
 
 
 @pytest.mark.parametrize(

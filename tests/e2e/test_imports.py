@@ -5,89 +5,73 @@ import sys
 
 import pytest
 
+# Of each command, the modules that are loaded at its end and the code that it ended with.
 PROBE = """
 import sys
-sys.argv = ["cnnlab", *{words!r}]
-from cnnlab.app import cli
-try:
-    cli.main()
-except SystemExit as exit:
-    print("exit code", exit.code)
-print("|".join(sorted(m for m in sys.modules if "." not in m)))
+from pathlib import Path
+for number, words in enumerate({commands!r}):
+    sys.argv = ["cnnlab", *words]
+    code = 0
+    try:
+        from cnnlab.app import cli
+        cli.main()
+    except SystemExit as exit:
+        code = exit.code
+    loaded = sorted(m for m in sys.modules if "." not in m)
+    Path(f"loaded{{number}}").write_text(" ".join([str(code), *loaded]))
 """
 # Importing lightning takes most of the second that these would add to an answer.
 TRAINING = {"lightning", "torchmetrics", "torchvision", "tensorboard", "sklearn", "scipy"}
 SWEEPING = {"optuna", "joblib", "ray", "submitit"}
 DRAWING = {"matplotlib", "pandas"}
+UNUSED = TRAINING | SWEEPING | DRAWING
 
 
 @pytest.fixture
 def modules_after(tmp_path, monkeypatch):
-    """The modules that a command has loaded at its end, and the code that it ended with."""
+    """The exit code and the modules after each of the commands, one after another in a process."""
     monkeypatch.setenv("CNNLAB_IMPORT", "")
 
-    def run(*words: str) -> tuple[set[str], int]:
-        done = subprocess.run(
-            [sys.executable, "-c", PROBE.format(words=list(words))],
+    def run(*commands: tuple[str, ...]) -> list[tuple[str, set[str]]]:
+        subprocess.run(
+            [sys.executable, "-c", PROBE.format(commands=commands)],
             capture_output=True,
-            text=True,
             check=True,
             cwd=tmp_path,
         )
-        *said, loaded = done.stdout.strip().splitlines()
-        code = said[-1].removeprefix("exit code ") if said else "0"
-        return set(loaded.split("|")), int(code) if code.isdigit() else 0
+        found = []
+        for number in range(len(commands)):
+            code, *loaded = (tmp_path / f"loaded{number}").read_text().split()
+            found.append((code, set(loaded)))
+        return found
 
     return run
 
 
-def test_help_imports_nothing_heavy(modules_after):
-    loaded, _ = modules_after("--help")
-    assert loaded & {"torch", "hydra", "rich", "numpy", "yaml"} == set()
-    assert loaded & (TRAINING | SWEEPING | DRAWING) == set()
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("models",),
-        ("data",),
-        pytest.param(("models", "--data", "cifar10"), marks=pytest.mark.slow),
-    ],
-)
-def test_listings_do_not_import_lightning(modules_after, words):
-    loaded, code = modules_after(*words)
-    assert code == 0
-    assert "torch" in loaded
-    assert loaded & (TRAINING | SWEEPING | DRAWING | {"hydra"}) == set()
-
-
-def test_runs_are_listed_without_torch(modules_after, tmp_path):
+def test_no_command_imports_what_it_does_not_need(modules_after, tmp_path):
+    """Each may load more than the one before it, so that one process does for all."""
     (tmp_path / "runs" / "one").mkdir(parents=True)
     (tmp_path / "runs" / "one" / "config.yaml").write_text("seed: 0\n")
     (tmp_path / "runs" / "one" / "status.json").write_text('{"state": "failed"}')
-    loaded, code = modules_after("runs")
-    assert code == 0
-    assert loaded & {"torch", "hydra", "numpy"} == set()
-    assert loaded & (TRAINING | SWEEPING | DRAWING) == set()
+    commands = (
+        (("--help",), "0", {"torch", "hydra", "rich", "numpy", "yaml"}),
+        (("runs",), "0", {"torch", "hydra", "numpy"}),
+        (("models",), "0", {"hydra"}),
+        (("data",), "0", {"hydra"}),
+        (("models", "--data", "cifar10"), "0", {"hydra"}),
+        (("train", "trainer.epochs=0"), "2", set()),
+        (("train", "-m", "model=mlp,lenet55"), "2", set()),
+        (("train", "--cfg", "job"), "0", set()),
+    )
+    found = modules_after(*(words for words, _, _ in commands))
+    for (words, expected, unneeded), (code, loaded) in zip(commands, found, strict=True):
+        assert code == expected, words
+        assert loaded & (unneeded | UNUSED) == set(), words
+        assert ("torch" in loaded) == (words[0] not in ("--help", "runs")), words
+        assert ("hydra" in loaded) == (words[0] == "train"), words
 
 
 def test_compare_does_not_import_torch(modules_after):
-    loaded, _ = modules_after("compare", "nowhere")
+    ((_, loaded),) = modules_after(("compare", "nowhere"))
     assert loaded & {"torch", "hydra", "matplotlib"} == set()
     assert loaded & (TRAINING | SWEEPING) == set()
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (("trainer.epochs=0",), 2),
-        (("-m", "model=mlp,lenet55"), 2),
-        (("--cfg", "job"), 0),
-    ],
-)
-def test_a_config_is_refused_or_shown_without_lightning(modules_after, words, code):
-    loaded, ended = modules_after("train", *words)
-    assert ended == code
-    assert "hydra" in loaded
-    assert loaded & (TRAINING | SWEEPING | DRAWING) == set()

@@ -18,6 +18,8 @@ from cnnlab.runs.status import state_of
 PARALLEL = ["joblib", "submitit_local", "ray"]
 TIMES = {"sweep", "train_seconds", "images_per_second"}
 MODEL = '''
+from typing import Literal
+
 from torch import nn
 from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
@@ -26,15 +28,16 @@ from cnnlab.spec import ImageSpec
 class Loose(nn.Module):
     """One linear layer with dropout, and a wire."""
 
-    def __init__(self, spec: ImageSpec, *, fails: bool = False):
+    def __init__(self, spec: ImageSpec, *, wire: Literal["red", "loose", "blue"] = "red"):
         super().__init__()
-        self.fails = fails
+        self.fails = wire == "loose"
+        self.dropout = 0.2 if wire == "blue" else 0.1
         self.linear = nn.Linear(spec.num_features, spec.num_classes)
 
     def forward(self, x):
         if self.fails and x.device.type != "meta":
             raise RuntimeError("a wire came loose")
-        return self.linear(nn.functional.dropout(x.flatten(1), 0.1, self.training))
+        return self.linear(nn.functional.dropout(x.flatten(1), self.dropout, self.training))
 '''
 SWEEP = ["train", "-m", "--import", "loose", "model=loose", "trainer.epochs=2"]
 
@@ -67,23 +70,22 @@ def contents(run: RunDir) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_every_launcher_comes_to_the_same(folder):
-    words = [*SWEEP, "model.fails=false,true", "seed=0,1"]
+    words = [*SWEEP, "model.wire=red,loose,blue"]  # two at a time: a worker gets another one
     came_to = {}
     for launcher in ["in_process", *PARALLEL]:
         more = [f"sweep.name={launcher}", f"hydra/launcher={launcher}"]
         code, said = Command(folder, *words, *more).end()
         assert code == 1, said
-        assert "2 of 4 runs done" in said
-        assert said.count("RuntimeError: a wire came loose") >= 2, said
+        assert "2 of 3 runs done" in said
+        assert said.count("RuntimeError: a wire came loose") >= 1, said
         runs = find_runs([folder / "runs" / launcher])
         came_to[launcher] = {run.name: contents(run) for run in runs}
     expected = came_to["in_process"]
-    states = sorted(run["state"] for run in expected.values())
-    assert states == ["done", "done", "failed", "failed"]
+    assert sorted(run["state"] for run in expected.values()) == ["done", "done", "failed"]
     for launcher in PARALLEL:
         assert json.dumps(came_to[launcher]) == json.dumps(expected), launcher
     code, said = Command(folder, *words, "sweep.name=joblib", "sweep.retry=false").end()
-    assert "2 of 4 jobs are already done" in said  # whichever launcher comes after another
+    assert "2 of 3 jobs are already done" in said  # whichever launcher comes after another
 
 
 @pytest.mark.slow
@@ -109,11 +111,27 @@ def test_a_signal_saves_everywhere_and_the_same_command_goes_on(tmp_path, launch
     before = {name: epochs(RunDir(name)) for name in checkpoints(tmp_path)}
     command = Command(tmp_path, *words)
     command.until(lambda: all(epochs(RunDir(name)) > n + 2 for name, n in before.items()))
-    command.signal(number)
-    command.end()
+    if launcher == "joblib":
+        assert_workers_end_without(command)
+        assert {state_of(run)[0] for run in find_runs([tmp_path])} == {"preempted"}
+    else:
+        command.signal(number)
+        command.end()
     for name in before:
         assert RunDir(name).log_file.read_text().count("resumed") == 1
         assert epochs(RunDir(name)) > before[name]
+
+
+def assert_workers_end_without(command: Command) -> None:
+    """The command is killed; its workers save and end by themselves."""
+    workers = descendants(command.pid)
+    command.signal(signal.SIGKILL)
+    command.end()
+    until = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(workers) >= 2
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
 def checkpoints(folder: Path) -> list[str]:
@@ -121,7 +139,9 @@ def checkpoints(folder: Path) -> list[str]:
 
 
 def epochs(run: RunDir) -> int:
-    return len(run.metrics()) if run.metrics_file.is_file() else 0
+    if not run.metrics_file.is_file():
+        return 0
+    return len(run.metrics_file.read_text().splitlines()) - 1
 
 
 @pytest.mark.slow
@@ -139,25 +159,10 @@ def test_a_worker_that_the_system_kills_is_replaced(tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_stop_when_their_command_is_killed(tmp_path):
-    words = ["train", "-m", "model=mlp", "seed=0,1", "trainer.epochs=3000", "schedule=constant"]
-    command = Command(tmp_path, *words, "hydra/launcher=joblib")
-    command.until(lambda: len(checkpoints(tmp_path)) == 2)
-    workers = descendants(command.pid)
-    command.signal(signal.SIGKILL)
-    command.end()
-    until = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
-    assert {state_of(run)[0] for run in find_runs([tmp_path])} == {"preempted"}
-
-
-@pytest.mark.slow
 def test_fail_fast_stops_the_others_and_keeps_what_they_have(folder):
     words = [*SWEEP[:-1], "trainer.epochs=3000", "schedule=constant", "seed=0,1"]
     more = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.fail_fast=true"]
-    code, said = Command(folder, *words, *more, "model.fails=false,true").end()
+    code, said = Command(folder, *words, *more, "model.wire=red,loose").end()
     assert code == 1, said
     states = sorted(state_of(run)[0] for run in find_runs([folder]))
     assert "failed" in states
@@ -165,12 +170,12 @@ def test_fail_fast_stops_the_others_and_keeps_what_they_have(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["joblib", "ray"])
-def test_a_search_runs_its_trials_side_by_side(tmp_path, launcher):
+def test_a_search_runs_its_trials_side_by_side(tmp_path):
+    """With Ray, which is started by the first trials; tests/sweep/launchers keeps joblib's pool."""
     words = ["train", "-m", "hydra/sweeper=optuna", "model=mlp", "trainer.epochs=2"]
     words += ["optim.lr=tag(log, interval(1e-3, 1e-1))", "hydra.sweeper.n_jobs=2", "sweep.name=s"]
     words += ["hydra.sweeper.n_trials=6", "hydra.sweeper.pruner=median"]
-    code, said = Command(tmp_path, *words, f"hydra/launcher={launcher}").end()
+    code, said = Command(tmp_path, *words, "hydra/launcher=ray").end()
     assert code == 0, said
     runs = find_runs([tmp_path])
     assert len(runs) == 6

@@ -38,14 +38,3 @@ def test_a_wheel_trains_outside_the_checkout(tmp_path):
     )
     assert done.stdout.splitlines()[0] == str(site / "cnnlab/__init__.py")
     assert "2 of 2 runs done" in done.stdout
-
-
-@pytest.mark.slow
-def test_two_devices_are_two_processes(tmp_path, cnnlab):
-    from cnnlab.runs.run_dir import find_runs
-
-    words = ["model=mlp", "trainer=smoke", "trainer.accelerator=cpu", "trainer.devices=2"]
-    assert cnnlab("train", *words).code == 0
-    (run,) = find_runs([tmp_path / "runs"])
-    assert run.result()["steps"] == 3
-    assert len(run.metrics()) == 1

@@ -1,9 +1,8 @@
 """How many calls of ours lie between a command and the network: few enough to read."""
 
-import subprocess
-import sys
-
 import pytest
+
+from cnnlab.registry import MODELS
 
 MODEL = """
 import sys
@@ -37,32 +36,18 @@ class Watched(nn.Module):
             calls.write_text("\\n".join(lines))
         return self.head(x.flatten(1))
 """
-PROGRAM = """
-import sys
-sys.argv = ["cnnlab", *{words!r}]
-from cnnlab.app.cli import main
-main()
-"""
 
 
-@pytest.mark.parametrize(
-    ("words", "most"),
-    [
-        pytest.param((), 9, id="single", marks=pytest.mark.slow),
-        pytest.param(("-m", "seed=0,1"), 11, id="sweep", marks=pytest.mark.slow),
-    ],
-)
-def test_few_calls_of_ours_stand_above_the_first_forward_pass(tmp_path, words, most):
+@pytest.mark.slow
+def test_few_calls_of_ours_stand_above_the_first_forward_pass(cnnlab, tmp_path):
     (tmp_path / "watching.py").write_text(MODEL)
-    words = ("train", "--import", "watching", "model=watched", "trainer=smoke", *words)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(words=list(words))],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    calls = (tmp_path / "calls.txt").read_text().splitlines()
-    assert any("training/run.py" in call for call in calls), "the pass was not a training run's"
-    assert len(calls) <= most, "\n".join(["", *calls])
+    words = ("train", "--import", "watching", "model=watched", "trainer=smoke")
+    with MODELS.temporary():
+        for more, most in (((), 9), (("-m", "seed=0,1"), 11)):  # a single run, a sweep
+            answer = cnnlab(*words, *more)
+            assert answer.code == 0, answer.err
+            file = tmp_path / "calls.txt"
+            calls = file.read_text().splitlines()
+            assert any("training/run.py" in call for call in calls), "it was no training run's pass"
+            assert len(calls) <= most, "\n".join(["", *calls])
+            file.unlink()

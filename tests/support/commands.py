@@ -1,5 +1,6 @@
 """The command as a process of its own: started, signalled, killed with all that it has started."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,44 +10,68 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fork_server import fork_server
+
 from cnnlab.runs.run_dir import find_runs
+
+CNNLAB = "from cnnlab.app.cli import main; main()"
 
 
 class Command:
-    """``cnnlab WORDS`` in a folder, which is made; one thread, so that results are the same."""
+    """``cnnlab WORDS`` in a folder, which is made; one thread, so that results are the same.
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    A fork of a process that has imported torch and Lightning; ``fresh``: a process from nothing.
+    ``program``: Python to run instead, with the words behind it.
+    """
+
+    def __init__(
+        self, folder: Path, *words: str, fresh: bool = False, program: str = CNNLAB
+    ) -> None:
         folder.mkdir(exist_ok=True)
         # no pipe, which would stop the command when it is full
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by end)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from cnnlab.app.cli import main; main()", *words],
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdout=self._said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self.pid = self.process.pid
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self._process: subprocess.Popen[bytes] | None = None
+        if fresh:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", program, *words],
+                cwd=folder,
+                env=environment,
+                stdout=self._said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self.pid = self._process.pid
+        else:
+            self.pid = fork_server().fork(program, words, folder, environment, self._said.fileno())
 
     def end(self) -> tuple[int, str]:
         """Wait for its end: the exit code, and all it said."""
-        code = self.process.wait(timeout=600)
+        code = self._wait(600)
+        assert code is not None, f"{self.pid} runs for ten minutes"
         with self._said as said:
             said.seek(0)
             return code, said.read()
 
+    def _wait(self, seconds: float) -> int | None:
+        if self._process is None:
+            return fork_server().wait(self.pid, seconds)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.returncode
+
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds or the command has ended."""
-        while self.process.poll() is None and not condition():
-            time.sleep(0.02)
+        while self.is_running and not condition():
+            time.sleep(0.05)  # looking takes the time of what is looked at
 
     @property
     def is_running(self) -> bool:
-        return self.process.poll() is None
+        return self._wait(0) is None
 
     def signal(self, number: int) -> None:
-        self.process.send_signal(number)
+        if self.is_running:
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """SIGKILL to the process and to every one below it, as if the power had gone."""
@@ -98,3 +123,14 @@ def has_begun(folder: Path) -> Callable[[], bool]:
     return lambda: any(
         run.last_checkpoint.is_file() for run in find_runs([folder]) if run.name not in seen
     )
+
+
+def has_saved(folder: Path) -> Callable[[], bool]:
+    """Whether a run has written a checkpoint since this call, its first or another."""
+
+    def newest() -> int:
+        files = [run.last_checkpoint for run in find_runs([folder])]
+        return max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
+
+    before = newest()
+    return lambda: newest() > before

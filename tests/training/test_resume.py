@@ -1,15 +1,13 @@
 """A run that was stopped anywhere ends as if it had not been: weights, optimiser, rows, best."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from commands import Command
 from small_run import AccidentError, CrashAt, assert_same_run
 
 from cnnlab.registry import CnnlabError
@@ -138,8 +136,8 @@ def test_sigkill_at_any_moment(run, tmp_path: Path) -> None:
     options = {"epochs": 60, "every": 7, "optimizer": adam}
     here, folder = str(Path(__file__).parents[1] / "support"), tmp_path / "killed"
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, here, str(folder)])
+    def start() -> Command:
+        return Command(tmp_path, here, str(folder), program=SCRIPT)
 
     def epochs_done() -> int:
         path = folder / "metrics.csv"
@@ -148,12 +146,12 @@ def test_sigkill_at_any_moment(run, tmp_path: Path) -> None:
     for epochs, delay in [(1, 0.01), (17, 0.037), (38, 0.023)]:
         process = start()
         while epochs_done() < epochs:
-            assert process.poll() is None
+            assert process.is_running
             time.sleep(0.002)
         time.sleep(delay)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.signal(signal.SIGKILL)
+        process.end()
         assert epochs <= epochs_done() < 60
-    assert start().wait() == 0
+    assert start().end()[0] == 0
     ended = run("killed", **options).fit()  # loads the last state and trains nothing
     assert_same_run(run("whole", **options).fit(), ended)
