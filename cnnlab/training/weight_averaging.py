@@ -6,6 +6,7 @@ training itself never sees it: checkpoints hold the weights that are trained bes
 a resumed run continues from those, with ``callbacks=[]`` too.
 """
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,6 +155,14 @@ class EpochAverage(WeightAverage):
             self._estimate_batch_norm(trainer, pl_module)
         else:  # also of a run that is continued for longer than planned
             self.num_averaged = 0
+
+    def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if self.num_averaged == 0 and trainer.is_global_zero:
+            print(
+                "callbacks=[swa]: no weights were averaged: training ended before an epoch beyond "
+                f"callbacks.swa.start={self.start:g} of {trainer.max_epochs} epochs was complete",
+                file=sys.stderr,
+            )
 
     def _estimate_batch_norm(self, trainer: pl.Trainer, module: TrainingModule) -> None:
         """Statistics of the averaged network over the training images, not augmented."""
