@@ -50,13 +50,15 @@ class Range:
 class Flags:
     """What an option means beyond its value: ``root: Annotated[str, Flags(identity=False)]``.
 
-    A component's own options may have the first two; the others are for run-level options.
+    A component's own options may have the first three; the others are for run-level options.
 
     Attributes:
         identity: whether the value is part of what a run is; False for where a run is stored and
             for what changes no result.
         neutral: for an option that came after runs had been made: the value that behaves as
             before the option existed. It enters the identity only where it differs.
+        ordered: whether the order and the repetition of a list's items mean anything; where they do
+            not, the checked value is sorted and has each item once.
         name: the option's words in a folder's name, from ``{value}`` and, for a path, ``{source}``;
             "" leaves it out, None is the option's last word and its value: ``lr0.1``.
         column: whether a comparison has a column for it where it varies; "last resort": only
@@ -69,6 +71,7 @@ class Flags:
 
     identity: bool = True
     neutral: Any = ...
+    ordered: bool = True
     name: str | None = None
     column: Literal["always", "last resort", "never"] = "always"
     quote: Literal["whole", "each"] | None = None

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from cnnlab.registry import CnnlabError, Range, nearest
+from cnnlab.registry import CnnlabError, Flags, Range, nearest
 from cnnlab.text import as_typed
 
 LARGEST_INT = 2**32 - 1  # of NumPy's seeds; nothing that can be counted here is larger
@@ -41,6 +41,8 @@ def check(key: str, value: Any, annotation: Any) -> Any:
         for bound in arguments[1:]:
             if isinstance(bound, Range) and checked is not None and checked not in bound:
                 raise CnnlabError(f"{key}={_shown(value)} must be {bound}")
+            if isinstance(bound, Flags) and not bound.ordered and checked is not None:
+                checked = type(checked)(sorted(set(checked)))
         return checked
     if origin is Literal:
         return _check_literal(key, value, arguments)

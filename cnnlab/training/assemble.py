@@ -28,6 +28,7 @@ from cnnlab.training.limits import (
     refuse_large_images,
     refuse_large_model,
     refuse_overfit_beyond,
+    refuse_short_average,
     refuse_short_profile,
     refuse_uneven_batch,
 )
@@ -80,6 +81,7 @@ def assemble(
     config = _resolve_trainer(config, per_epoch)
     total = int(min(config.epochs * per_epoch, config.trainer.max_steps or math.inf))
     refuse_short_profile(config, total)
+    refuse_short_average(config, per_epoch, total)
     with torch.device(device):
         model: nn.Module = build(MODELS, config.model, dataset.spec)
         config = _with_lr(config, model)
@@ -135,9 +137,8 @@ def _head(config: RunConfig, model: nn.Module, spec: ImageSpec) -> frozenset[str
 def _trained(config: RunConfig, model: nn.Module, head: frozenset[str]) -> NamedParameters:
     """What the optimiser changes: whatever is not frozen."""
     trained = trained_parameters(model, head)
-    in_head = head & trained.named.keys()
-    if _backbone_lr(config) != 1 and (not in_head or len(in_head) == len(trained.named)):
-        frozen = "all but the last layer" if in_head else "the last layer"
+    if _backbone_lr(config) != 1 and (not trained.head or len(trained.head) == len(trained.named)):
+        frozen = "all but the last layer" if trained.head else "the last layer"
         raise CnnlabError(f"optim.backbone_lr={_backbone_lr(config):g}: {frozen} is frozen")
     return trained
 

@@ -27,12 +27,14 @@ def ema(*, decay: Annotated[float, Range(at_least=0, below=1)] = 0.999, warmup: 
     return ExponentialAverage(decay, warmup=warmup)
 
 
-@CALLBACKS.register("swa", paper="Izmailov et al. 2018, Averaging weights leads to wider optima")
+@CALLBACKS.register(
+    "swa", paper="Izmailov et al. 2018, Averaging weights leads to wider optima", version=2
+)
 def swa(*, start: Annotated[float, Range(at_least=0, below=1)] = 0.75) -> Any:
     """Stochastic weight averaging: the mean over the last epochs' weights is validated and kept.
 
     best.ckpt and load_run hold the averaged weights, once there are any; batch norm statistics are
-    recomputed for them on the training images. Best with a learning rate that stays high:
+    recomputed for them on all training images. Best with a learning rate that stays high:
     schedule=constant.
 
     Args:

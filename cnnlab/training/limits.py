@@ -1,5 +1,7 @@
 """Options beyond what images, devices and memory allow, refused before any work starts."""
 
+import math
+
 from cnnlab.config.options import RunConfig
 from cnnlab.data.loading.augment import Augment
 from cnnlab.registry import CnnlabError
@@ -81,6 +83,26 @@ def refuse_short_profile(config: RunConfig, total_steps: int) -> None:
         raise CnnlabError(
             f"trainer.profile=true takes {PROFILER_STEPS} optimiser steps, and the run has "
             f"{total_steps}; give trainer.max_steps={PROFILER_STEPS} or more"
+        )
+
+
+def refuse_short_average(config: RunConfig, steps_per_epoch: int, total_steps: int) -> None:
+    """Refuse SWA in a run that max_steps ends before an epoch to average is complete.
+
+    A trial run, of less than one epoch, is allowed.
+
+    Raises:
+        CnnlabError: it does.
+    """
+    if "swa" not in config.callbacks:
+        return
+    start = config.callbacks["swa"]["start"]
+    complete, epochs = total_steps // steps_per_epoch, math.ceil(total_steps / steps_per_epoch)
+    if 0 < complete <= start * epochs:
+        raise CnnlabError(
+            f"callbacks=[swa]: trainer.max_steps={config.trainer.max_steps} ends within epoch "
+            f"{epochs}, and callbacks.swa.start={start:g} averages no epoch before it; "
+            f"give trainer.max_steps={epochs * steps_per_epoch} or a smaller start"
         )
 
 

@@ -76,6 +76,8 @@ class Profile(Callback):
             profiler.stop()
 
     def _write(self, profiler: torch.profiler.profile) -> None:
+        if self._steps < PROFILER_STEPS:  # stopped while it was recording
+            return
         on_gpu = ProfilerActivity.CUDA in profiler.activities
         by = "self_device_time_total" if on_gpu else "self_cpu_time_total"
         table = profiler.key_averages().table(sort_by=by, row_limit=ROWS)

@@ -132,10 +132,14 @@ def freeze(model: nn.Module, pattern: str, head: frozenset[str]) -> None:
     Raises:
         CnnlabError: the pattern names nothing, or everything.
     """
+    # Of a tensor that layers share, all names: any of them freezes it, or keeps it as the head's.
+    tensors = [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
+    of_head = {id(tensor) for name, tensor in tensors if name in head}
     named = [
-        name
-        for name, _ in [*model.named_parameters(), *model.named_buffers()]
-        if fnmatchcase(name, pattern) and name not in head
+        name for name, tensor in tensors if fnmatchcase(name, pattern) and id(tensor) not in of_head
     ]
     if not named:
         some = ", ".join(name for name, _ in list(model.named_parameters())[:3])

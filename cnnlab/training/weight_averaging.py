@@ -6,6 +6,8 @@ training itself never sees it: checkpoints hold the weights that are trained bes
 a resumed run continues from those, with ``callbacks=[]`` too.
 """
 
+import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +22,8 @@ from cnnlab.data.loading.memory import seed_generators, step_seed
 from cnnlab.runs.checkpoint_file import AVERAGED, TRAINED
 from cnnlab.training.lightning_bridge import is_fitting
 from cnnlab.training.module import TrainingModule
+
+log = logging.getLogger("cnnlab")
 
 PREFIX = "model."  # of the network's tensors in a checkpoint's state_dict
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -154,6 +158,15 @@ class EpochAverage(WeightAverage):
             self._estimate_batch_norm(trainer, pl_module)
         else:  # also of a run that is continued for longer than planned
             self.num_averaged = 0
+
+    def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if self.num_averaged == 0 and trainer.is_global_zero:
+            line = (
+                "callbacks=[swa]: no weights were averaged: training ended before an epoch beyond "
+                f"callbacks.swa.start={self.start:g} of {trainer.max_epochs} epochs was complete"
+            )
+            log.info("%s", line)
+            print(line, file=sys.stderr)
 
     def _estimate_batch_norm(self, trainer: pl.Trainer, module: TrainingModule) -> None:
         """Statistics of the averaged network over the training images, not augmented."""

@@ -16,6 +16,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import assemble
 from cnnlab.training.optim import adamw, sgd
 from cnnlab.training.param_groups import trained_parameters
+from cnnlab.training.transfer import freeze
 
 
 def network() -> nn.Sequential:
@@ -83,6 +84,69 @@ def test_lr_factors_multiply_and_the_base_rate_is_first() -> None:
         (3.0, 5e-4, {"4.weight"}),
         (0.5, 0.0, {"0.bias", "1.bias", "2.bias", "3.bias"}),
     ]
+
+
+class Shared(nn.Module):
+    """Two layers with one weight, and a norm whose weight another module holds first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(2, 2), nn.Linear(2, 2)
+        self.b.weight = self.a.weight
+        self.scale = nn.Module()
+        self.scale.gain = nn.Parameter(torch.ones(2))
+        self.norm = nn.LayerNorm(2)
+        self.norm.weight = self.scale.gain
+
+
+def test_a_shared_parameter_has_the_names_of_all_its_layers() -> None:
+    model = Shared()
+    everything = {"a.weight", "a.bias", "b.bias", "scale.gain", "norm.bias"}
+    for factors, slowed in {
+        "b.*": {"a.weight", "b.bias"},
+        "b.weight": {"a.weight"},
+        "*.weight": {"a.weight", "scale.gain"},  # once, although two names match
+    }.items():
+        optimizer = sgd(trained_parameters(model), lr=1.0, lr_factors={factors: 0.5})
+        assert groups(optimizer, model) == [
+            (1.0, 5e-4, everything - slowed),
+            (0.5, 5e-4, slowed),
+        ]
+    optimizer = sgd(trained_parameters(model), lr=1.0, no_decay=("norm",))
+    assert groups(optimizer, model)[1] == (1.0, 0.0, {"scale.gain", "norm.bias"})
+    optimizer = sgd(trained_parameters(model, frozenset({"b.weight"})), lr=1.0, backbone_lr=0.1)
+    assert groups(optimizer, model)[0] == (1.0, 5e-4, {"a.weight"})
+
+
+def test_freezing_by_any_name_of_a_shared_parameter_but_never_the_head() -> None:
+    for pattern, head, frozen in (
+        ("b.*", frozenset(), {"a.weight", "b.bias"}),
+        ("a.*", frozenset({"b.weight", "b.bias"}), {"a.bias"}),
+    ):
+        model = Shared()
+        freeze(model, pattern, head)
+        assert {n for n, p in model.named_parameters() if not p.requires_grad} == frozen
+
+
+def test_a_bias_is_one_by_its_whole_name() -> None:
+    model = nn.Module()
+    model.attention = nn.MultiheadAttention(2, 1)
+    model.unbias = nn.Parameter(torch.ones(2, 2))
+    model.attention.rel_bias = nn.Parameter(torch.ones(2))
+    model.bias = nn.Parameter(torch.ones(2))
+    optimizer = sgd(trained_parameters(model), lr=1.0, no_decay=("bias",))
+    biases = {"bias", "attention.in_proj_bias", "attention.out_proj.bias"}
+    assert groups(optimizer, model)[1] == (1.0, 0.0, biases)
+
+
+@pytest.mark.usefixtures("cnnlab")
+def test_the_order_of_no_decay_makes_no_other_run() -> None:
+    configs = [
+        compose(["model=mlp", f"optim.no_decay={value}"], preflight=False)
+        for value in ("[bias,norm]", "[norm,bias]", "[norm,bias,norm]")
+    ]
+    assert [config.optim["no_decay"] for config in configs] == [("bias", "norm")] * 3
+    assert len({identify(config).config for config in configs}) == 1
 
 
 def test_off_is_one_group_in_the_networks_order() -> None:

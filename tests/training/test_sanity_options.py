@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -32,9 +33,12 @@ class CrashError(Exception):
     pass
 
 
-class CrashAt33(Callback):
+class CrashAt(Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
     def on_train_batch_end(self, trainer, *_) -> None:
-        if trainer.global_step >= 33:
+        if trainer.global_step >= self.step:
             raise CrashError
 
 
@@ -50,7 +54,7 @@ class CrashAt33(Callback):
 )
 def test_resume_is_exact(run, options) -> None:
     whole = run("whole", **options).fit()
-    broken = run("broken", every=6, chunk_steps=7, callbacks=(CrashAt33(),), **options)
+    broken = run("broken", every=6, chunk_steps=7, callbacks=(CrashAt(33),), **options)
     with pytest.raises(CrashError):
         broken.fit()
     broken.callbacks, broken.chunk_steps = (), 3
@@ -108,6 +112,22 @@ def test_a_profile_is_a_table_and_a_timeline_of_a_few_steps(run, capsys) -> None
     assert sum(event.get("name") == "Optimizer.step#SGD.step" for event in events) == PROFILED
     assert "profile of 5 steps" in capsys.readouterr().err
     assert made.trainer.train_dataloader.chunk_steps == 50  # single steps no longer
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"max_steps": 5}, {"callbacks": (CrashAt(6),)}],
+    ids=["ended", "an error"],
+)
+def test_a_profile_of_fewer_steps_is_not_written(run, capsys, options) -> None:
+    made = run(epochs=1, profile=True, **options)
+    with pytest.raises(CrashError) if "callbacks" in options else nullcontext():
+        made.fit()
+    said = capsys.readouterr().err
+    assert "profile of" not in said
+    assert ("fewer than 8 steps were left" in said) == ("callbacks" not in options)
+    assert not (made.folder / "profile.txt").exists()
+    assert not (made.folder / "profile_trace.json").exists()
 
 
 class StopBelow(Callback):

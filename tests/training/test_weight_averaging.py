@@ -1,5 +1,7 @@
 """EMA and SWA against torch.optim.swa_utils; what is validated, saved and continued with."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,12 +14,21 @@ from small_run import (
     Run,
     assert_same,
     assert_same_run,
+    images,
     network,
 )
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
+from cnnlab.app.compose import compose
+from cnnlab.config.options import RunConfig
+from cnnlab.data.dataset import Splits
+from cnnlab.data.loading import datamodule
+from cnnlab.data.loading.chunks import Position
 from cnnlab.data.loading.memory import MemoryBatches
+from cnnlab.registry import CnnlabError
 from cnnlab.training.callback_options import ema, grad_norm, swa
+from cnnlab.training.limits import refuse_short_average
+from cnnlab.training.module import TrainingModule
 
 
 class Reference(Callback):
@@ -93,6 +104,71 @@ def test_swa_is_torchs(run) -> None:
     rows = made.rows()
     assert [row["val_loss"] for row in rows[:2]] == [row["val_loss"] for row in plain.rows()[:2]]
     assert rows[3]["val_loss"] != plain.rows()[3]["val_loss"]
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "sizes"),
+    [
+        (331, 1024, [331]),
+        (1025, 1024, [513, 512]),
+        (10, 4, [4, 3, 3]),
+        (5, 2, [3, 2]),
+        (3, 2, [3]),
+        (1, 4, [1]),
+    ],
+)
+def test_batch_norm_statistics_are_of_all_images_in_equal_batches(
+    monkeypatch, count: int, most: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(datamodule, "eval_batch_size", lambda *_: most)
+    train = images(count, 1)
+    data = datamodule.ImageData(
+        Splits(train, SPLITS.val, SPLITS.test, "0" * 12),
+        SPEC,
+        Position(20),
+        batch_size=16,
+        seed=0,
+        max_eval_steps=1,  # of evaluations, not of these
+    )
+    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
+    inputs, labels = zip(*data.statistics_dataloader(), strict=True)
+    assert [len(batch) for batch in inputs] == sizes
+    assert torch.equal(torch.cat(labels), train.labels)
+    every, _ = MemoryBatches(train, SPEC, "cpu")(torch.arange(count))
+    assert torch.equal(torch.cat(inputs), every)
+
+
+@pytest.mark.parametrize(("step", "said"), [(79, True), (80, False)])
+def test_swa_says_where_no_epoch_was_averaged(capsys, monkeypatch, step: int, said: bool) -> None:
+    """Epoch 4 of 4 with 20 steps each, cut short or not."""
+    callback = swa(start=0.75)
+    monkeypatch.setattr(callback, "average_in", lambda _: setattr(callback, "num_averaged", 1))
+    monkeypatch.setattr(callback, "_estimate_batch_norm", lambda *_: None)
+    module = object.__new__(TrainingModule)
+    torch.nn.Module.__init__(module)
+    module.model, module.position = network(), Position(20, epoch=3, step=step - 60)
+    trainer = SimpleNamespace(max_epochs=4, is_global_zero=True)
+    callback.on_train_batch_end(trainer, module)
+    callback.on_train_end(trainer, module)
+    line = (
+        "callbacks=[swa]: no weights were averaged: training ended before an epoch beyond "
+        "callbacks.swa.start=0.75 of 4 epochs was complete\n"
+    )
+    assert capsys.readouterr().err == (line if said else "")
+
+
+@pytest.mark.usefixtures("cnnlab")
+def test_swa_is_refused_where_max_steps_leaves_it_no_epoch() -> None:
+    words = ["model=mlp", "data=synthetic", "data.num_train=64", "batch_size=16"]
+    words += ["callbacks=[swa]", "trainer.epochs=4"]
+    with pytest.raises(CnnlabError) as refusal:
+        compose([*words, "trainer.max_steps=15"])
+    assert str(refusal.value) == (
+        "callbacks=[swa]: trainer.max_steps=15 ends within epoch 4, and callbacks.swa.start=0.75 "
+        "averages no epoch before it; give trainer.max_steps=16 or a smaller start"
+    )
+    for start, total in ((0.75, 16), (0.5, 15), (0.75, 1)):  # the last a trial, as debug=one_batch
+        refuse_short_average(RunConfig(*[{}] * 5, callbacks={"swa": {"start": start}}), 4, total)
 
 
 @pytest.mark.parametrize(

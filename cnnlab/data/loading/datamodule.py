@@ -101,9 +101,17 @@ class ImageData(pl.LightningDataModule):
         """The validation images in large batches."""
         return self._evaluation(self.splits.val)
 
-    def statistics_dataloader(self) -> EvalLoader:
-        """The training images in large batches, in their order and not augmented."""
-        return self._evaluation(self.splits.train)
+    def statistics_dataloader(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All training images once, in large batches, in their order and not augmented.
+
+        The sizes of batches differ by at most one, so that a mean over batches gives all images
+        about the same weight. None is of one image, whose variance batch norm cannot take.
+        """
+        batches, count = self._batches(self.splits.train), len(self.splits.train)
+        parts = -(-count // eval_batch_size(self.spec, self.batch_size))
+        parts = max(1, min(parts, count // 2))
+        for indices in torch.arange(count, device=batches.labels.device).tensor_split(parts):
+            yield batches(indices)
 
     def test_dataloader(self) -> EvalLoader:
         """The test images in large batches."""
