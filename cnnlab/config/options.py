@@ -58,7 +58,8 @@ class TrainerConfig:
             null: the whole set.
         test: evaluate on the test set at the end; a search does so for the chosen run only.
         val_every: epochs between validations; the last epoch is always validated. Epochs without
-            validation are never the best, and early_stopping and the plateau schedule skip them.
+            validation are never the best, but early_stopping and the plateau schedule count them
+            and decide at the next validation.
         overfit: sanity check: train on this number of batches only, over and over and without
             augmentation, and validate on them too. The training loss of a network without faults
             then falls to nearly 0. The test set is not read. null is off.

@@ -63,7 +63,8 @@ def pictures(*, every: Annotated[int, Range(at_least=1)] = 1) -> Any:
     In the run's folder pictures/ and in the loggers.
 
     Args:
-        every: epochs between pictures; the first and the last epoch are always drawn.
+        every: epochs between pictures; the first and the last epoch are always drawn. Instead of
+            an epoch without validation, the next validated one is.
     """
     from cnnlab.training.epoch_pictures import EpochPictures
 

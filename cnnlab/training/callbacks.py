@@ -25,7 +25,8 @@ Lightning sees chunks of optimiser steps (at most 50, about half a second), not 
 - ``pl_module.model`` is the network, ``pl_module.optimizer`` the optimiser, ``pl_module.position``
   the state of training; ``pl_module.row`` is the epoch's row of metrics.csv, from
   ``on_validation_end`` on, or from ``on_train_epoch_end`` on where ``pl_module.is_validated`` is
-  False: its validation columns are NaN then. ``trainer.default_root_dir`` is the run's folder.
+  False: its validation columns are NaN then. A function in ``pl_module.row_hooks`` returns columns
+  of its own, which enter every epoch's row. ``trainer.default_root_dir`` is the run's folder.
 - Callbacks are part of a run's identity, loggers are not. What ``state_dict`` gives is saved, and
   comes back to ``load_state_dict`` in a resumed run.
 """
@@ -81,7 +82,8 @@ class ClaimCheck(Callback):
 class MetricsFile(Callback):
     """One row per epoch in a CSV file, which is whole at any time.
 
-    An epoch trained again after a resume replaces its row and those after it.
+    An epoch trained again after a resume replaces its row and those after it. A column that only
+    some epochs have is empty in the others.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,7 +96,8 @@ class MetricsFile(Callback):
         row = pl_module.row
         rows = [old for old in self._read() if int(old["epoch"]) < row["epoch"]]
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(row), extrasaction="ignore", lineterminator="\n")
+        header = dict.fromkeys([*row, *filter(None, rows[0] if rows else ())])
+        writer = csv.DictWriter(text, list(header), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, row])
         with replacing(self.path, sync_folder=False) as file:  # the checkpoint follows
@@ -127,18 +130,20 @@ class LogScalars(Callback):
 class EarlyStop(Callback):
     """Stops after ``patience`` epochs in a row without a better ``metric``, such as ``val_acc``.
 
-    Args:
-        every: epochs between validations, after each of which it is decided.
+    It is decided after each validation; the epochs without one count too.
     """
 
-    def __init__(self, metric: str, patience: int, every: int = 1) -> None:
+    def __init__(self, metric: str, patience: int) -> None:
         self.metric = metric
         self.patience = patience
-        self.every = every
         self.best: float | None = None
         self.waited = 0
+        self.judged: int | None = None  # the last epoch that was
 
-    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, TrainingModule)
+        if self.judged is None:  # a fresh start, or a checkpoint of an earlier version
+            self.judged = pl_module.position.epoch
         self._stop_if_due(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -147,11 +152,12 @@ class EarlyStop(Callback):
             return  # cut short; a longer run will end this epoch and judge it then
         if not pl_module.is_validated:
             return
-        value = pl_module.row[self.metric]
+        value, epoch = pl_module.row[self.metric], int(pl_module.row["epoch"])
         if metric_of_column(self.metric).is_better(value, self.best):
             self.best, self.waited = value, 0
         else:
-            self.waited += self.every
+            self.waited += epoch - (self.judged or 0)
+        self.judged = epoch
         self._stop_if_due(trainer)
 
     def _stop_if_due(self, trainer: pl.Trainer) -> None:
@@ -159,9 +165,11 @@ class EarlyStop(Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited, "metric": self.metric}
+        names = ("best", "waited", "metric", "judged")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it; a run continued with another metric starts to wait from zero."""
         if state_dict.get("metric", self.metric) == self.metric:
             self.best, self.waited = state_dict["best"], state_dict["waited"]
+            self.judged = state_dict.get("judged")

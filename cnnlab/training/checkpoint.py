@@ -39,8 +39,9 @@ class CheckpointFiles(TorchCheckpointIO):
 class RunCheckpoint(Checkpoint):
     """Keeps the last state and that of the best epoch; the earlier of equals stays.
 
-    Both load with ``weights_only=True``. An epoch cut short may be the best as long as it is the
-    last one; if a longer run trains the rest of it, the whole epoch is judged instead.
+    Both load with ``weights_only=True``. An epoch without validation is never the best. One cut
+    short may be the best as long as it is the last one; if a longer run trains the rest of it, the
+    whole epoch is judged instead.
 
     Args:
         keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
@@ -50,7 +51,7 @@ class RunCheckpoint(Checkpoint):
         stop: asks for a last save in the middle of things.
 
     Attributes:
-        best: ``{"epoch": 1-based, "value": of the metric}``, empty before the first epoch's end.
+        best: ``{"epoch": 1-based, "value": of the metric}``, empty before the first that can be.
         best_complete: while ``best`` is of an epoch cut short: the best of those before it.
     """
 
@@ -98,7 +99,7 @@ class RunCheckpoint(Checkpoint):
         if self.best.get("epoch") == row["epoch"]:  # it was cut short then
             self._restore_complete(trainer)
         value = row[pl_module.task.metric if self.keep == "last" else self.keep]
-        best = self._better(value)
+        best = (pl_module.is_validated or self.keep == "last") and self._better(value)
         if best:
             if cut_short:
                 self._keep_complete(trainer)

@@ -18,11 +18,13 @@ from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.training.lightning_bridge import is_fitting
 from cnnlab.training.loggers import picture_tag
 from cnnlab.training.module import TrainingModule
+from cnnlab.training.validation import last_due
 
 
 class EpochPictures(Callback):
     """Draws the first epoch, every ``every``-th and the last: ``pictures/confusion-003.png``.
 
+    Where one of them is not validated, the next one that is takes its place.
     The same pictures go to the loggers, as ``visualization/val_confusion``.
     """
 
@@ -65,7 +67,9 @@ class EpochPictures(Callback):
     def _is_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> bool:
         assert isinstance(pl_module, TrainingModule)
         epoch = pl_module.position.epoch + 1
-        is_due = epoch == 1 or epoch % self.every == 0 or epoch == trainer.max_epochs
+        before = last_due(trainer, epoch)
+        has_come = before == 0 or epoch // self.every > before // self.every
+        is_due = has_come or epoch == trainer.max_epochs
         return is_due and trainer.is_global_zero and is_fitting(trainer)
 
     def _indices(self, trainer: pl.Trainer, pl_module: TrainingModule) -> Tensor:

@@ -32,19 +32,21 @@ class GradNorm(Callback):
         self.sum = self.sum + norm
         self.max = torch.maximum(norm, torch.as_tensor(self.max, device=norm.device))
 
+    def columns(self) -> dict[str, float]:
+        """Of the steps of this epoch so far; there are none where it could not be trained."""
+        if not self.steps:
+            return {}
+        return {"grad_norm": float(self.sum) / self.steps, "grad_norm_max": float(self.max)}
+
     def on_train_start(self, _: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         pl_module.gradient_hooks.append(self.note)
+        pl_module.row_hooks.append(self.columns)
 
     def on_train_end(self, _: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         pl_module.gradient_hooks.remove(self.note)
-
-    def on_validation_end(self, _: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, TrainingModule)
-        if self.steps:
-            pl_module.row["grad_norm"] = float(self.sum) / self.steps
-            pl_module.row["grad_norm_max"] = float(self.max)
+        pl_module.row_hooks.remove(self.columns)
 
     def on_train_epoch_end(self, _: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)

@@ -5,9 +5,9 @@ the weights, the optimiser and the position with the sums of the unfinished epoc
 counters are set from the position, so its rules for restarting never come in.
 """
 
-import dataclasses
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -41,6 +41,7 @@ class TrainingModule(pl.LightningModule):
 
     Attributes:
         gradient_hooks: called with the parameters at every step, before gradients are clipped.
+        row_hooks: called at the end of each epoch; what they return are columns of its row.
         row: the last epoch's row of metrics.csv.
         is_validated: whether that epoch is validated: not all are, by ``trainer.val_every``.
         running: means of the epoch so far, ``train_loss`` and so on.
@@ -69,9 +70,9 @@ class TrainingModule(pl.LightningModule):
         self.optimizer, self.schedule, self.position = optimizer, schedule, position
         self.seed, self.gradient_clip = seed, gradient_clip
         self.gradient_hooks: list[GradientHook] = []
-        self.row: dict[str, float] = {}
+        self.row_hooks: list[Callable[[], dict[str, float]]] = []
+        self.row, self.test_metrics = dict[str, float](), dict[str, float]()
         self.is_validated = True
-        self.test_metrics: dict[str, float] = {}
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         self._optimizer_options = optimizer_state.group_options(optimizer)
@@ -143,7 +144,7 @@ class TrainingModule(pl.LightningModule):
     def set_row(self, validation: dict[str, float]) -> None:
         """Enter the row of the epoch that ends, with these validation columns."""
         self._tick()
-        row = {
+        row: dict[str, float] = {
             "epoch": self.position.epoch + 1,
             "step": self.position.global_step,
             **self.running,
@@ -152,6 +153,8 @@ class TrainingModule(pl.LightningModule):
             "seconds": self.position.seconds - self._means.began,
             "images_per_second": self._means.images / self._means.train_seconds,
         }
+        for hook in self.row_hooks:
+            row |= hook()
         # Statistics of batch norm differ between devices; what follows from the row must not.
         self.row = self.trainer.strategy.broadcast(row)
 
@@ -201,11 +204,9 @@ class TrainingModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         lightning_bridge.remove_loop_state(checkpoint)
-        position = self.position
-        checkpoint["epoch"] = position.epoch
-        names = ("steps_per_epoch", "epoch", "step", "seconds")
-        checkpoint["position"] = {name: getattr(position, name) for name in names}
-        checkpoint[SUMS] = {**dataclasses.asdict(self._means), "names": list(self._means.names)}
+        checkpoint["epoch"] = self.position.epoch
+        checkpoint["position"] = self.position.state_dict()
+        checkpoint[SUMS] = self._means.state_dict()
         checkpoint["schedule"] = self.schedule.state_dict()
         optimizer_state.describe(checkpoint, self.optimizer, self.model, self._optimizer_options)
 
@@ -221,8 +222,7 @@ class TrainingModule(pl.LightningModule):
             )
         for name, value in saved.items():
             setattr(self.position, name, value)
-        sums = checkpoint[SUMS]
-        self._means = RunningMeans(**{**sums, "names": tuple(sums["names"])})
+        self._means = RunningMeans.from_state(checkpoint[SUMS])
         self.schedule.load_state_dict(checkpoint["schedule"])
         optimizer_state.adapt(checkpoint, self.optimizer, self.model, self._optimizer_options)
         lightning_bridge.set_epochs_done(self.trainer, self.position.epoch)

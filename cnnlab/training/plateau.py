@@ -12,6 +12,8 @@ from cnnlab.training.schedule import Factor, Schedule
 class Plateau(Schedule):
     """Multiplies the learning rate by ``gamma`` once a metric has stopped improving.
 
+    It is judged at validations; the epochs between two of them count too.
+
     Args:
         metric: the validation metric that is watched.
         patience: epochs without an improvement before the learning rate drops.
@@ -37,16 +39,18 @@ class Plateau(Schedule):
         self.best: float | None = None
         self.waited = 0
         self.drops = 0
+        self.judged: int | None = None  # the last epoch that was; states of old have none
 
     def factor(self, _: int) -> float:
         return float(self.gamma**self.drops)
 
     def epoch_end(self, row: Mapping[str, float]) -> None:
-        value = row[self.metric]
+        value, epoch = row[self.metric], int(row["epoch"])
         if self._better(value):
             self.best, self.waited = value, 0
         else:
-            self.waited += 1
+            self.waited += 1 if self.judged is None else epoch - self.judged
+        self.judged = epoch
         if self.waited > self.patience:
             self.waited = 0
             self.drops += 1
@@ -64,10 +68,12 @@ class Plateau(Schedule):
             "waited": self.waited,
             "drops": self.drops,
             "metric": self.metric,
+            "judged": self.judged,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore it; a run continued with another schedule or metric starts to wait from zero."""
         if state and state.get("metric", self.metric) == self.metric:
             self.best, self.waited = state["best"], state["waited"]
+            self.judged = state.get("judged")
         self.drops = state.get("drops", 0)

@@ -117,7 +117,7 @@ class Progress(Callback):
         if not self._widths:
             self._widths = _fitting(cells, console.width)
             console.print(Text(_line(self._widths, self._widths), style="dim"), soft_wrap=True)
-        shown = {heading: cells[heading] for heading in self._widths}
+        shown = {heading: cells.get(heading, "") for heading in self._widths}
         console.print(Text(_line(shown.values(), self._widths)), soft_wrap=True)
 
 

@@ -1,7 +1,8 @@
 """Means over the images of an epoch, as they grow."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -34,3 +35,12 @@ class RunningMeans:
             f"{prefix}_{name}": total / self.images
             for name, total in zip(self.names, self.sums, strict=True)
         }
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint saves."""
+        return {**asdict(self), "names": list(self.names)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "RunningMeans":
+        """Those whose ``state_dict()`` this is."""
+        return cls(**{**state, "names": tuple(state["names"])})

@@ -31,7 +31,7 @@ from cnnlab.training.profile import Profile
 from cnnlab.training.progress import Progress
 from cnnlab.training.stopping import StopRequest
 from cnnlab.training.trainer import make_trainer
-from cnnlab.training.validation import ValidateSome
+from cnnlab.training.validation import ValidateSome, val_columns
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ def wire(
         progress = Progress(epochs=parts.epochs, title=title, stream=stream)
         own = [*_callbacks(config, run_dir), progress, checkpoint]
         callbacks = [*own, *make_callbacks(config), *callbacks]
+        if config.trainer.val_every > 1:  # the last: it sees whether one of the others stops
+            columns = val_columns(config, parts.dataset.spec)
+            callbacks = [*callbacks, ValidateSome(config.trainer.val_every, columns)]
     chunk_steps = 1 if needs_every_batch(callbacks) else chunk_steps
     if run_dir is not None and config.trainer.profile:
         callbacks, chunk_steps = [*callbacks, Profile(run_dir, chunk_steps)], 1
@@ -150,11 +153,8 @@ def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
     """Early stopping, if configured, and the callbacks that write each epoch's row."""
     writers = [MetricsFile(run_dir.metrics_file), LogScalars()]
     callbacks: list[Callback] = [ClaimCheck(run_dir), *writers]
-    if config.trainer.val_every > 1:
-        callbacks.insert(0, ValidateSome(config.trainer.val_every))
     if config.trainer.early_stopping is not None and config.metric != "last":
-        patience, every = config.trainer.early_stopping, config.trainer.val_every
-        callbacks.insert(0, EarlyStop(config.metric, patience, every))
+        callbacks.insert(0, EarlyStop(config.metric, config.trainer.early_stopping))
     return callbacks
 
 

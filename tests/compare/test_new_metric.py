@@ -50,8 +50,8 @@ def epoch_end(callback, row):
 
 def test_a_new_metric_stops_early():
     stop = EarlyStop("val_miou", patience=2)
-    values = (0.3, 0.5, 0.4, 0.5)
-    assert [epoch_end(stop, {"val_miou": v}) for v in values] == [False, False, False, True]
+    rows = [{"epoch": n, "val_miou": v} for n, v in enumerate((0.3, 0.5, 0.4, 0.5), 1)]
+    assert [epoch_end(stop, row) for row in rows] == [False, False, False, True]
     assert stop.best == 0.5
 
 
@@ -64,8 +64,8 @@ def test_a_new_metric_chooses_the_checkpoint(tmp_path):
 def test_a_new_metric_lowers_the_learning_rate_on_a_plateau():
     plateau = Plateau(10, 1, metric="val_miou", patience=0, gamma=0.5, threshold=0.1)
     factors = []
-    for value in (0.5, 0.56, 0.6, 0.67):  # 0.6 is not better than 0.56 by a tenth
-        plateau.epoch_end({"val_miou": value})
+    for epoch, value in enumerate((0.5, 0.56, 0.6, 0.67), 1):  # 0.6: not by a tenth above 0.56
+        plateau.epoch_end({"epoch": epoch, "val_miou": value})
         factors.append(plateau.factor(0))
     assert factors == [1, 1, 0.5, 0.5]
 

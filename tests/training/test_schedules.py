@@ -69,9 +69,9 @@ def test_plateau_equals_torch(metric: str) -> None:
     scheduler = theirs.ReduceLROnPlateau(optimizer, mode=mode, patience=1, factor=0.5)
     ours = Plateau(TOTAL, SPE, metric=metric, patience=1, gamma=0.5)  # type: ignore[arg-type]
     rates = []
-    for value in values:
+    for epoch, value in enumerate(values, 1):
         scheduler.step(value)
-        ours.epoch_end({metric: value})
+        ours.epoch_end({"epoch": epoch, metric: value})
         rates.append(0.4 * ours.factor(0))
         assert rates[-1] == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
     assert rates[-1] == pytest.approx(0.4 * 0.5**4)  # it did fall, four times
@@ -79,12 +79,25 @@ def test_plateau_equals_torch(metric: str) -> None:
 
 def test_plateau_continues_from_its_state() -> None:
     first = Plateau(TOTAL, SPE, patience=1)
-    for loss in (1.0, 1.0):
-        first.epoch_end({"val_loss": loss})
+    for epoch in (1, 2):
+        first.epoch_end({"epoch": epoch, "val_loss": 1.0})
     second = Plateau(2 * TOTAL, SPE, patience=1)
     second.load_state_dict(first.state_dict())
-    second.epoch_end({"val_loss": 1.0})
+    second.epoch_end({"epoch": 3, "val_loss": 1.0})
     assert (first.factor(0), second.factor(0)) == (1.0, 0.1)
+    state = {name: value for name, value in first.state_dict().items() if name != "judged"}
+    second.load_state_dict(state)  # as of a checkpoint made before
+    second.epoch_end({"epoch": 3, "val_loss": 1.0})
+    assert second.factor(0) == 0.1
+
+
+def test_plateau_counts_the_epochs_between_validations() -> None:
+    ours = Plateau(TOTAL, SPE, patience=2, gamma=0.5)
+    factors = []
+    for epoch in (3, 6, 7, 9, 12):
+        ours.epoch_end({"epoch": epoch, "val_loss": 1.0})
+        factors.append(ours.factor(0))
+    assert factors == [1, 0.5, 0.5, 0.25, 0.125]
 
 
 def test_all_but_plateau_keep_no_state() -> None:

@@ -68,6 +68,11 @@ class Position:
         """True once ``max_steps`` or ``max_seconds`` leave nothing to train."""
         return self.out_of_time or self.step >= self.steps_this_epoch
 
+    def state_dict(self) -> dict[str, float]:
+        """What a checkpoint saves: the progress, without the limits."""
+        names = ("steps_per_epoch", "epoch", "step", "seconds")
+        return {name: getattr(self, name) for name in names}
+
 
 class Chunk(NamedTuple):
     """Consecutive optimiser steps of one epoch, and where their images come from."""
