@@ -159,12 +159,17 @@ def _origin(component: Callable[..., Any]) -> tuple[str, str]:
     return component.__module__, component.__qualname__
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """The end of a refusal: the nearest allowed name, and all of them while they are few."""
+def nearest(word: str, allowed: Iterable[str], *, prefix: str = "", cutoff: float = 0.6) -> str:
+    """The end of a refusal: the nearest allowed name, and all of them while they are few.
+
+    Args:
+        prefix: stands before the nearest name: the group of an option, with its dot.
+        cutoff: the least similarity of a name that is worth a hint, from 0 to 1.
+    """
     names = sorted(allowed)
     by_letters = {name.casefold(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.casefold(), by_letters, n=1, cutoff=0.6)
-    hint = f"; did you mean '{by_letters[close[0]]}'?" if close else ""
+    close = difflib.get_close_matches(word.casefold(), by_letters, n=1, cutoff=cutoff)
+    hint = f"; did you mean '{prefix}{by_letters[close[0]]}'?" if close else ""
     return f"{hint} (one of: {', '.join(names)})" if 0 < len(names) <= 20 else hint
 
 

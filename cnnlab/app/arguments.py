@@ -65,8 +65,8 @@ def read_arguments(words: Sequence[str]) -> Arguments:
         elif flag in QUESTIONS:
             questions += _question(flag, value if equals else None, rest)
         else:
-            known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS, *OURS)
-            raise CnnlabError(f"no flag {flag}{nearest(flag, known)}")
+            following = value if equals else next(rest, "")
+            raise CnnlabError(f"no flag {flag}{_hint(flag, following, words)}")
     _check_questions(questions)
     refuse_repeated(overrides)
     overrides += _search_path(folders)
@@ -120,6 +120,22 @@ def python_words(overrides: str | Sequence[str]) -> tuple[list[str], bool | None
             raise CnnlabError(f"{word}: the only flag allowed from Python is -m")
     kept = [word for word in words if word not in MULTIRUN]
     return kept, True if len(kept) < len(words) else None
+
+
+def _hint(flag: str, following: str, words: Sequence[str]) -> str:
+    """What an unknown flag stands for: an option of other tools' flags, or the nearest flag."""
+    from cnnlab.app.compose import compose_choices  # takes a second, which only a refusal needs
+    from cnnlab.app.nearest_option import option_elsewhere
+
+    meant = option_elsewhere(flag, compose_choices(words))
+    if meant is None:
+        known = (*MULTIRUN, *CONFIG_DIR, *HELP, *QUESTIONS, *OURS)
+        return nearest(flag, known, cutoff=0.75)
+    if meant.owner:
+        return f"; options have no dashes, and {meant.owner} has {meant.option}"
+    is_value = following and not following.startswith("-") and "=" not in following
+    value = "" if "=" in meant.option else f"={following if is_value else 'VALUE'}"
+    return f"; options have no dashes: {meant.option}{value}"
 
 
 def _question(flag: str, value: str | None, rest: Iterator[str]) -> list[str]:

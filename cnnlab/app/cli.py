@@ -72,7 +72,9 @@ def train(
         bool, typer.Option("--plan", help="Print the jobs, their cost and time; train nothing.")
     ] = False,
 ) -> None:
-    """Train one run, or with -m a sweep: cnnlab train -m model=mlp,lenet5 seed=0,1,2
+    """Train one run, or with -m a sweep.
+
+    A sweep: cnnlab train -m model=mlp,lenet5 seed=0,1,2
 
     Takes Hydra's overrides and flags; cnnlab train --help shows every option. With --plan it only
     prints what it would do, and about how long that would take.
@@ -116,7 +118,10 @@ def evaluate_runs(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
     imports: Imports = None,
 ) -> None:
-    """Evaluate finished runs on the test set, with their best-validation checkpoints."""
+    """Evaluate finished runs on the test set.
+
+    Each run is evaluated with its checkpoint of the best validation.
+    """
     from cnnlab.discovery import discover
     from cnnlab.inference.evaluate import evaluate_all
 
@@ -136,7 +141,10 @@ def compare(
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """Compare runs: a table, results.csv, results.md, curves.png and cost.png."""
+    """Compare runs in a table and figures.
+
+    Writes results.csv, results.md, curves.png and cost.png.
+    """
     discover_named(imports)
     chosen = check_folder("--out", out)
     from cnnlab.compare.compare import compare as compare_runs
@@ -169,7 +177,9 @@ def bench(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs in each measurement.")] = 1,
     imports: Imports = None,
 ) -> None:
-    """Time a training epoch against the standard way, or against a bare loop over tensors.
+    """Time a training epoch against other ways to train.
+
+    That is the standard way, or a bare loop over tensors.
 
     The default model is an MLP with batch norm (standard) or lenet5 (bare), on MNIST.
     """

@@ -81,7 +81,9 @@ def layers(
     json: Annotated[bool, typer.Option("--json")] = False,
     imports: Imports = None,
 ) -> None:
-    """Show every layer with its arithmetic: cnnlab layers model=alexnet data=cifar10
+    """Show every layer of a model with its arithmetic.
+
+    Of a model: cnnlab layers model=alexnet data=cifar10
 
     Without a model: cnnlab layers 'conv 64 4 stride=2 padding=1' --input 28x28x1
     """
@@ -112,7 +114,10 @@ def components(
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """List losses, metrics, augmentations, callbacks and the other components: their options."""
+    """List losses, metrics, callbacks and other components.
+
+    Each with its options; models and data sets have commands of their own.
+    """
     from cnnlab.app import listing
     from cnnlab.discovery import discover
 
@@ -187,7 +192,10 @@ def list_runs(
 
 
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument()]) -> None:
-    """Print the completion script of a shell: eval "$(cnnlab completion bash)"."""
+    """Print the completion script of a shell.
+
+    In bash: eval "$(cnnlab completion bash)"
+    """
     from cnnlab.app.completion import script
 
     print(script(shell))

@@ -3,13 +3,14 @@
 import copy
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.errors import one_value, plain_errors, refuse_unknown_groups
 from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
@@ -20,7 +21,7 @@ from cnnlab.config import schema
 from cnnlab.config.options import GROUPS, LISTS, RunConfig, TrainerConfig
 from cnnlab.config.parse import run_defaults
 from cnnlab.discovery import discover
-from cnnlab.registry import CompositionError
+from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.sweep.launchers import options as launchers
 from cnnlab.sweep.search import options as search
 
@@ -121,6 +122,20 @@ def compose(words: Sequence[str], *, preflight: bool = True) -> RunConfig:
     except CompositionError as error:
         raise one_value(error) from error
     return prepare(composed, overrides).config if preflight else typed(composed)
+
+
+def compose_choices(words: Sequence[str]) -> dict[str, Any]:
+    """The config of those overrides among ``words`` that can be composed, or of none of them."""
+    composer = Composer()
+    typed_words = [word for word in words if "=" in word and not word.startswith("-")]
+    try:
+        overrides = [o for o in composer.read(typed_words) if not o.is_sweep_override()]
+        composed = composer(overrides)
+    except CnnlabError:
+        composed = composer([])
+    found = OmegaConf.to_container(composed)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
 
 
 def register_configs() -> None:

@@ -22,7 +22,7 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
-from cnnlab.app.nearest_option import option_elsewhere
+from cnnlab.app.nearest_option import hint, hint_elsewhere
 from cnnlab.config import schema
 from cnnlab.config.options import GROUPS, RunConfig
 from cnnlab.registry import CnnlabError, CompositionError, nearest, nearest_component
@@ -77,8 +77,8 @@ def composition_error(error: BaseException, composed: DictConfig | None = None) 
     for cause in _chain(error):
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
             group, _, name = cause.missing_cfg_file.rpartition("/")
-            hint = (nearest_component if group in GROUPS else nearest)(name, cause.options or [])
-            return CompositionError(f"no {group or 'config'} '{name}'{hint}")
+            near = (nearest_component if group in GROUPS else nearest)(name, cause.options or [])
+            return CompositionError(f"no {group or 'config'} '{name}'{near}")
         if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
             return CompositionError(_unknown_key(cause, _plain(composed)))
         if isinstance(cause, INTERPOLATION_ERRORS):
@@ -152,7 +152,7 @@ def refuse_unknown_groups(composed: DictConfig) -> None:
             recipe = composed.hydra.runtime.choices[key]
             raise CompositionError(NOT_GLOBAL.format(recipe))
         if key not in [*known, "hydra"]:
-            raise CompositionError(_no_option(str(key), str(key), known, _plain(composed)))
+            raise CompositionError(f"no option '{key}'{hint(str(key), known, _plain(composed))}")
 
 
 def _unknown_key(error: OmegaConfBaseException, composed: Mapping[str, Any]) -> str:
@@ -162,19 +162,12 @@ def _unknown_key(error: OmegaConfBaseException, composed: Mapping[str, Any]) -> 
     group = full.split(".")[0]
     if group in GROUPS and "name" in siblings and full.count(".") == 1:
         owned = any(key in schema.options(entry.component) for entry in GROUPS[group])
-        if owned or option_elsewhere(full, composed) is None:
+        if owned or not hint_elsewhere(full, composed):
             return schema.unknown_key(GROUPS[group], str(parent["name"]), key)
     owner = OWNERS.get(full.rpartition(".")[0])
     if owner is not None and not siblings:
         return f"no option '{full}'; options are those of {owner}"
-    return _no_option(full, key, siblings, composed)
-
-
-def _no_option(full: str, key: str, siblings: list[str], composed: Mapping[str, Any]) -> str:
-    """An option that is not there, with the one that is meant, or the nearest beside it."""
-    elsewhere = None if full.startswith("hydra") else option_elsewhere(full, composed)
-    hint = f"; did you mean '{elsewhere}'?" if elsewhere else nearest(key, siblings)
-    return f"no option '{full}'{hint}"
+    return f"no option '{full}'{hint(full, siblings, composed)}"
 
 
 def _plain(composed: DictConfig | None) -> dict[str, Any]:

@@ -54,6 +54,11 @@ def print_data() -> None:
     _print_options(DATASETS, _size)
 
 
+def component_groups() -> dict[str, Registry]:
+    """Every group of components that ``print_components`` takes, by name."""
+    return {**GROUPS, **LISTS, TASKS.kind: TASKS}
+
+
 def print_components(kind: str | None) -> None:
     """Every component of a group, or of all groups without their own listing command.
 
@@ -63,8 +68,7 @@ def print_components(kind: str | None) -> None:
     if kind in ("model", "data"):
         print_models(None) if kind == "model" else print_data()
         return
-    registries = {k: r for k, r in (GROUPS | LISTS).items() if k not in ("model", "data")}
-    registries[TASKS.kind] = TASKS
+    registries = {k: r for k, r in component_groups().items() if k not in ("model", "data")}
     if kind is not None and kind not in registries:
         raise CnnlabError(f"no component group '{kind}'{nearest(kind, registries)}")
     for name in [kind] if kind is not None else registries:

@@ -6,11 +6,13 @@ It loads all that registers components, torch too; ``name_cache.py`` keeps what 
 import dataclasses
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
 
 from cnnlab.app.arguments import ANSWERS, CONFIG_DIR, HELP, MULTIRUN, PACKAGE, RESOLVE
+from cnnlab.app.listing import component_groups
 from cnnlab.app.overrides import CONF, default_choices
 from cnnlab.config.check import option_name
 from cnnlab.config.options import GROUPS, LISTS, RunConfig
@@ -62,8 +64,7 @@ def _commands() -> Iterator[tuple[str, dict[str, Any]]]:
         arguments: Kind = "overrides" if takes_hydras else ""
         for parameter in command.params:
             if parameter.param_type_name == "argument":
-                listed = _choices(hints[parameter.name])
-                arguments = "overrides" if parameter.name == "words" else listed or "run"
+                arguments = _kind_of_argument(parameter.name, hints[parameter.name])
                 continue
             for flag in (*parameter.opts, *parameter.secondary_opts):
                 kind = _kind_of_flag(flag) or _choices(hints[parameter.name])
@@ -73,6 +74,15 @@ def _commands() -> Iterator[tuple[str, dict[str, Any]]]:
             flags |= {flag: list(found) for flag, found in ANSWERS.items()}
             flags |= dict.fromkeys(CONFIG_DIR, "folder")
         yield name, {"flags": flags, "arguments": arguments}
+
+
+def _kind_of_argument(name: str, annotation: Any) -> Kind:
+    known: dict[str, Kind] = {"words": "overrides", "kind": list(component_groups())}
+    return known.get(name) or _choices(annotation) or ("run" if _is_path(annotation) else "")
+
+
+def _is_path(annotation: Any) -> bool:
+    return annotation is Path or any(map(_is_path, get_args(annotation)))
 
 
 def _kind_of_flag(flag: str) -> Kind:

@@ -135,8 +135,9 @@ def _check_dataclass(key: str, value: Any, cls: Any) -> Any:
     allowed = {option_name(field): field.name for field in dataclasses.fields(cls)}
     for name in value:
         if name not in allowed:
-            prefix = f"{key}.{name}" if key else str(name)
-            raise CnnlabError(f"no option '{prefix}'{nearest(str(name), allowed)}")
+            prefix = f"{key}." if key else ""
+            near = nearest(str(name), allowed, prefix=prefix)
+            raise CnnlabError(f"no option '{prefix}{name}'{near}")
     hints = typing.get_type_hints(cls, include_extras=True)
     values = {
         allowed[name]: check(f"{key}.{name}" if key else name, item, hints[allowed[name]])

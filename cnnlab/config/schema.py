@@ -85,7 +85,7 @@ def resolve(
     allowed = options(entry.component)
     for key in config:
         if key != "name" and key not in allowed:
-            raise CnnlabError(unknown_key(registry, entry.name, str(key)))
+            raise CnnlabError(unknown_key(registry, entry.name, str(key), prefix))
     resolved: dict[str, Any] = {"name": entry.name}
     for name, option in allowed.items():
         key = f"{prefix or registry.kind}.{name}"
@@ -110,13 +110,16 @@ def build(registry: Registry, config: Mapping[str, Any], *arguments: Any) -> Any
         raise CnnlabError(f"{registry.kind}={name}: {error}") from error
 
 
-def unknown_key(registry: Registry, name: str, key: str) -> str:
-    """Says what a component has in place of an unknown key, and who has that key."""
+def unknown_key(registry: Registry, name: str, key: str, prefix: str | None = None) -> str:
+    """Says what a component has in place of an unknown key, and who has that key.
+
+    ``prefix`` as in ``resolve``.
+    """
     own = options(registry[name].component)
     owners = [entry.name for entry in registry if key in options(entry.component)]
     refusal = f"{registry.kind}={name} has no option '{key}'"
     if not owners:
-        return f"{refusal}{nearest(key, own)}"
+        return f"{refusal}{nearest(key, own, prefix=f'{prefix or registry.kind}.')}"
     has = f"; {registry.kind}={name} has: {', '.join(sorted(own))}" if own else ""
     return f"{refusal}; {registry.kind}={owners[0]} has one{has}"
 

@@ -14,6 +14,7 @@ import torch
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import ClaimLostError, claimed, ensure_claimed
+from cnnlab.runs.diagnose import STOPPED
 from cnnlab.runs.durable import DiskFullError, is_disk_full
 from cnnlab.runs.job import Job
 from cnnlab.runs.read_file import reason
@@ -171,7 +172,8 @@ def _record_failure(job: Job, error: BaseException, state: RunState) -> None:
         summary = str(DiskFullError())
     is_stop = isinstance(error, (Stopped, Pruned))  # requested: no traceback is needed
     text = "" if is_stop else "".join(traceback.format_exception(error))
-    log.error("%s %s\n%s", state, folder.name, text or summary)
+    level = logging.INFO if state in STOPPED else logging.ERROR
+    log.log(level, "%s %s\n%s", state, folder.name, text or summary)
     if state is RunState.DISK_FULL:
         text = ""  # what is short may still find room
     end = {"state": state, "finished": time.time(), "error": summary, "traceback": text}

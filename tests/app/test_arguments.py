@@ -59,6 +59,17 @@ def test_config_dir_becomes_an_entry_of_the_search_path(tmp_path, monkeypatch):
         (["--config-dir="], "--config-dir needs a value"),
         (["--cfg", "job", "--package="], "--package needs a value"),
         (["--hydra-help"], "no flag --hydra-help"),
+        (["--lr", "0.1"], "no flag --lr; options have no dashes: optim.lr=0.1$"),
+        (["--epochs=5"], "no flag --epochs; options have no dashes: trainer.epochs=5$"),
+        (["--batch-size", "seed=1"], "options have no dashes: batch_size=VALUE$"),
+        (["--model", "resnet20"], "options have no dashes: model=resnet20$"),
+        (["--beta1=0.8"], "options have no dashes, and optim=adam has optim.beta1$"),
+        (["optim=adam", "--beta1=0.8"], "options have no dashes: optim.beta1=0.8$"),
+        (["seed=0,1", "model=mlp", "--dropout", "0.3"], "no dashes: model.dropout=0.3$"),
+        (["model=nope", "--lr=1"], "options have no dashes: optim.lr=1$"),
+        (["--top5"], r"options have no dashes: metrics=\[top5\]$"),
+        (["--planet"], r"no flag --planet; did you mean '--plan'"),
+        (["--l"], r"no flag --l \(one of: "),
     ],
 )
 def test_other_flags_are_refused(words, message):

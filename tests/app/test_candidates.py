@@ -35,6 +35,20 @@ def found(tmp_path, monkeypatch):
 
 
 RESNET = ["model.depth=", "model.preactivation=", "model.shortcut="]
+KINDS = [
+    *[
+        "augment",
+        "callbacks",
+        "data",
+        "logger",
+        "loss",
+        "metrics",
+        "model",
+        "optim",
+        "schedule",
+        "task",
+    ]
+]
 LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
 
 
@@ -57,6 +71,8 @@ LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
         ("models --data mn", ["mnist"]),
         ("bench --against ", ["bare", "standard"]),
         ("completion z", ["zsh"]),
+        ("components ", KINDS),
+        ("components l", ["logger", "loss"]),
         # keys, up to their next dot
         ("train mo", ["model.", "model="]),
         ("layers data.augm", ["data.augment."]),

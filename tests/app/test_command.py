@@ -126,3 +126,10 @@ def test_names_may_hold_any_letter():
         ["model=mlp", "data.root='größe'", "experiment='größe'", "seed=0,1"], True
     )
     assert command.overrides[-1].value() == "mlp_größe_seed0-1"
+
+
+def test_the_list_of_commands_cuts_no_description(cnnlab):
+    page = cnnlab("--help").out
+    listed = page.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == 11
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed), page

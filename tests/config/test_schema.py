@@ -78,7 +78,10 @@ def test_a_saved_config_builds_the_same_again(registry):
     ("config", "message"),
     [
         ({"name": "thng"}, r"no model 'thng'; did you mean 'thing'\?"),
-        ({"name": "thing", "widht": 3}, r"model=thing has no option 'widht'; did you mean 'width'"),
+        (
+            {"name": "thing", "widht": 3},
+            r"model=thing has no option 'widht'; did you mean 'model\.width'",
+        ),
         ({"name": "thing", "layers": []}, r"no option 'layers'; model=needy has one"),
         ({"name": "thing", "_target_": "os.getcwd"}, r"no option '_target_'"),
         ({"name": "thing", "width": "abc"}, r"model\.width=abc must be a whole number"),
@@ -94,7 +97,10 @@ def test_a_saved_config_builds_the_same_again(registry):
         ({"name": "thing", "rate": "x"}, r"model\.rate=x must be a number or null"),
         ({"name": "thing", "rate": float("nan")}, r"model\.rate=nan must be a number"),
         ({"name": "thing", "padding": "sam"}, r"model\.padding=sam must be int or same"),
-        ({"name": "thing", "nested": {"crp": 1}}, r"no option 'model\.nested\.crp'; did you mean"),
+        (
+            {"name": "thing", "nested": {"crp": 1}},
+            r"no option 'model\.nested\.crp'; did you mean 'model\.nested\.crop'",
+        ),
         ({"name": "thing", "nested": {"crop": -1}}, r"model\.nested\.crop=-1 must be at least 0"),
         ({"name": "thing", "nested": 4}, r"model\.nested=4 is a group of options"),
         ({"name": "thing", "width": 13}, r"model=thing: width 13 brings bad luck; take 12 or 14"),

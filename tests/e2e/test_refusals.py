@@ -6,7 +6,10 @@ REFUSED = [
     (["model=lenet"], "no model 'lenet'; did you mean 'lenet5'?"),
     (["data=mnsit"], "no data 'mnsit'; did you mean 'mnist'?"),
     (["modle=lenet5"], "no option 'modle'; did you mean 'model'?"),
-    (["model=resnet", "model.dept=20"], "model=resnet has no option 'dept'; did you mean 'depth'"),
+    (
+        ["model=resnet", "model.dept=20"],
+        "model=resnet has no option 'dept'; did you mean 'model.depth'",
+    ),
     (
         ["model=resnet", "model.depth=21"],
         "model=resnet: depth=21 must be 6n+2 (20, 32, 44, 56, 110); the nearest is 20",

@@ -142,7 +142,7 @@ def test_from_python_the_chosen_run_is_returned(tmp_path, monkeypatch):
         (["hydra.sweeper.trials=3", LR], "hydra.sweeper.trials"),
         (["hydra.sweeper.sampler=grid", LR], "optim.lr is an interval"),
         (["hydra.sweeper.objectives=[val_acc,mac]", LR], "did you mean 'macs'"),
-        (["optim.lrr=interval(0,1)"], "did you mean 'lr'"),
+        (["optim.lrr=interval(0,1)"], "did you mean 'optim.lr'"),
         (["model=mlp,lenet6"], "did you mean 'lenet5'"),
         (["optim.lr=0.1"], "nothing to search"),
         (["batch_size=1000,2000"], "no point of the space is possible; nothing was started"),

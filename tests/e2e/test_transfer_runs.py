@@ -213,7 +213,7 @@ def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
         (["init.freeze=hidden.*"], "init.freeze=hidden.* needs weights to start from"),
         (["init.head=new"], "init.head=new needs weights to start from"),
         (["init.head=old"], "init.head=old is not allowed"),
-        (["init.form=x"], "no option 'init.form'; did you mean 'from'?"),
+        (["init.form=x"], "no option 'init.form'; did you mean 'init.from'?"),
         (["optim.backbone_lr=0"], "optim.backbone_lr=0 must be above 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

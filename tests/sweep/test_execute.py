@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import signal
 import time
 
 import lightning.pytorch as pl
@@ -18,6 +19,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.sweep import begin
 from cnnlab.sweep.execute import execute
+from cnnlab.training.stopping import Stopped
 
 WORDS = ["model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=64", "data.size=8"]
 
@@ -149,6 +151,21 @@ def test_a_run_that_cannot_go_on_says_so_in_its_folder(make_job, monkeypatch):
     assert run.status()["state"] == "failed"
     assert run.status()["error"] == f"{run.last_checkpoint}: permission denied"
     assert run.status()["identity"] == job.identity.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(Stopped(signal.SIGINT), "INFO"), (OSError("broken"), "ERROR")]
+)
+def test_a_requested_stop_is_no_error_in_the_log(make_job, monkeypatch, error, level):
+    def fail(*_):
+        raise error
+
+    job = make_job("trainer.epochs=1", "seed=5")
+    monkeypatch.setattr("cnnlab.sweep.execute.run", fail)
+    execute(job)
+    lines = job.run_dir.log_file.read_text().splitlines()
+    state = job.run_dir.status()["state"]
+    assert f" {level} cnnlab: {state} {job.run_dir.name}" in "\n".join(lines)
 
 
 def lose_best(run: RunDir) -> None:

@@ -134,4 +134,4 @@ def test_options_of_a_logger_are_checked(cnnlab) -> None:
     assert LOGGERS["wandb"].packages == ("wandb",)
     answer = cnnlab(*WORDS, "logger=[mlflow]", "logger.mlflow.experimnt=x")
     assert answer.code == 2
-    assert "did you mean 'experiment'?" in answer.err
+    assert "did you mean 'logger.mlflow.experiment'?" in answer.err

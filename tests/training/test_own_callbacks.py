@@ -96,7 +96,7 @@ def test_every_batch_gets_single_steps_and_the_same_weights(cnnlab) -> None:
     ("words", "message"),
     [
         (["callbacks=[nots]"], "no callback 'nots'; did you mean 'note'?"),
-        (["callbacks=[note]", "callbacks.note.wrd=x"], "did you mean 'word'?"),
+        (["callbacks=[note]", "callbacks.note.wrd=x"], "did you mean 'callbacks.note.word'?"),
         (["callbacks=[note]", "callbacks.note.times=x"], "callbacks.note.times=x must be a whole"),
     ],
 )

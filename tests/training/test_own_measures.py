@@ -102,7 +102,7 @@ def test_ones_own_loss_and_metric_beside_registered_ones(cnnlab) -> None:
 
 REFUSED = [
     ("loss=focl", "no loss 'focl'; did you mean 'focal'?"),
-    ("loss=focal loss.gama=1", "loss=focal has no option 'gama'; did you mean 'gamma'?"),
+    ("loss=focal loss.gama=1", "loss=focal has no option 'gama'; did you mean 'loss.gamma'?"),
     ("loss.gamma=1", "loss=cross_entropy has no option 'gamma'; loss=focal has one"),
     ("loss=focal loss.gamma=-1", "loss.gamma=-1 must be at least 0"),
     ("loss=focal model=autoencoder", "loss=focal: model=autoencoder allows mse"),
