@@ -39,7 +39,9 @@ types: $(READY)  ## check types strictly
 docs: $(READY)  ## build docs/ into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-check: lint types docs test-all  ## run what CI runs
+check: $(READY)  ## run what CI runs
+	$(MAKE) --no-print-directory --jobs=2 lint types docs
+	$(MAKE) --no-print-directory test-all
 
 clean:  ## remove the environment and caches; runs/ stays
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,7 +9,8 @@ import importlib
 import os
 import sys
 from collections.abc import Iterable
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 
 from cnnlab.registry import CnnlabError
 
@@ -27,6 +28,12 @@ def named_imports(more: Iterable[str] = ()) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in listed if name.strip()))
 
 
+@cache
+def _plug_ins() -> EntryPoints:
+    """Read once: every installed package is looked at, which takes as long as all the rest."""
+    return entry_points(group="cnnlab")
+
+
 def discover(imports: Iterable[str] = ()) -> None:
     """Import whatever registers components.
 
@@ -38,7 +45,7 @@ def discover(imports: Iterable[str] = ()) -> None:
         raise CnnlabError("--import needs the name of a module")
     for ours in OURS:
         importlib.import_module(f"cnnlab.{ours}")
-    for point in entry_points(group="cnnlab"):
+    for point in _plug_ins():
         point.load()
     names = named_imports(imports)
     if names and os.getcwd() not in sys.path:  # an installed command does not look where it stands

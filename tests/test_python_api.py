@@ -43,6 +43,7 @@ def test_other_flags_are_refused(overrides, message):
         cnnlab.train(overrides)
 
 
+@pytest.mark.slow
 def test_minus_m_keeps_the_overrides(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (run,) = cnnlab.train(["-m", *SMOKE, "seed=3", "sweep.name=mine"])

@@ -90,6 +90,7 @@ def test_options_of_a_sweeper_that_has_none_name_the_one_that_has(cnnlab):
     )
 
 
+@pytest.mark.slow
 def test_hydras_questions_are_answered_whatever_was_typed(cnnlab):
     assert cnnlab("train", "model=mlp", "trainer=smoke").code == 0
     (run,) = find_runs(["runs"])

@@ -38,6 +38,7 @@ JOBS = [
 ]
 
 
+@pytest.mark.slow
 def test_it_is_what_hydra_composes(hydras_own):
     composer = Composer()
     for words in JOBS:

@@ -98,6 +98,7 @@ def test_what_failed_is_said_whole(make_run, capsys) -> None:
     assert f"  {70 * 'x'}  failed  {ERROR}" in capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_layers_and_models(shown, cnnlab) -> None:
     for columns in (80, 120):
         assert "total 61,706 parameters" in "".join(shown(columns, "layers", "model=lenet5"))

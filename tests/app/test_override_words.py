@@ -17,6 +17,7 @@ from cnnlab.app.sweep import MAX_PLANNED, check_jobs
 from cnnlab.registry import CnnlabError
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(source=st.randoms(use_true_random=False), multirun=st.sampled_from([None, True]))
 def test_no_foreign_error_escapes(source: random.Random, multirun: bool | None):

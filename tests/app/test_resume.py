@@ -55,6 +55,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused(cnnlab, source) -> None:
     before = contents(source)
     for words, message in REFUSED:
@@ -88,6 +89,7 @@ def test_a_group_chosen_again_has_its_own_defaults(source) -> None:
     assert config.optim["lr"] == compose(WORDS[:-1]).optim["lr"]
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_set_aside_and_the_same_command_goes_on(cnnlab) -> None:
     words = ["train", *WORDS, "trainer.epochs=3", "sweep.name=s", "schedule=constant"]
     assert cnnlab(*words, "trainer.checkpoint=last").code == 0
@@ -121,6 +123,7 @@ def test_nothing_readable_to_resume_from(cnnlab, source) -> None:
     assert "it has no checkpoint yet" in answer.err
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_early_or_is_being_run(cnnlab, source) -> None:
     config = compose([f"resume={source}", "trainer.max_steps=7"])
     with claimed(source), pytest.raises(Exception, match="already being run by process"):

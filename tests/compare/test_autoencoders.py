@@ -59,6 +59,7 @@ def test_table_and_verdict_name_the_error(comparison):
     assert "0.01000 ± 0.00200" in console.file.getvalue()
 
 
+@pytest.mark.slow
 def test_figures_show_errors(comparison, tmp_path):
     (error,) = curves_figure(comparison).axes
     assert error.get_title() == "Validation error"

@@ -35,6 +35,7 @@ def test_what_each_spec_declares(entry: Entry) -> None:
     assert dataset.num_train > 0
 
 
+@pytest.mark.slow
 def test_a_spec_needs_neither_lightning_nor_torchvision() -> None:
     """Nor scikit-learn: each would add seconds to every look at a data set."""
     code = """

@@ -68,7 +68,7 @@ def contents(run: RunDir) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(90)
 def test_every_launcher_comes_to_the_same(folder):
     words = [*SWEEP, "model.wire=red,loose,blue"]  # two at a time: a worker gets another one
     came_to = {}
@@ -88,7 +88,7 @@ def test_every_launcher_comes_to_the_same(folder):
     assert "2 of 3 jobs are already done" in said  # whichever launcher comes after another
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.parametrize(
     ("launcher", "number", "state"),
     [
@@ -144,7 +144,7 @@ def epochs(run: RunDir) -> int:
     return len(run.metrics_file.read_text().splitlines()) - 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 def test_a_worker_that_the_system_kills_is_replaced(tmp_path):
     words = ["train", "-m", "model=mlp", "seed=0,1", "trainer.epochs=40", "sweep.name=s"]
     command = Command(tmp_path, *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -158,7 +158,7 @@ def test_a_worker_that_the_system_kills_is_replaced(tmp_path):
     assert any("resumed" in log for log in logs)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_fail_fast_stops_the_others_and_keeps_what_they_have(folder):
     words = [*SWEEP[:-1], "trainer.epochs=3000", "schedule=constant", "seed=0,1"]
     more = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.fail_fast=true"]
@@ -169,7 +169,7 @@ def test_fail_fast_stops_the_others_and_keeps_what_they_have(folder):
     assert "done" not in states
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_a_search_runs_its_trials_side_by_side(tmp_path):
     """With Ray, which is started by the first trials; tests/sweep/launchers keeps joblib's pool."""
     words = ["train", "-m", "hydra/sweeper=optuna", "model=mlp", "trainer.epochs=2"]

@@ -69,6 +69,7 @@ def test_a_search_prunes_tests_the_best_alone_and_is_done_once(cnnlab):
     assert single.result()["test_acc"] == pytest.approx(run_of(best).result()["test_acc"])
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_where_the_search_stood(cnnlab):
     words = [*OPTUNA, *QUICK, *MLP, LR, "trainer=smoke"]
     cnnlab(*words, "hydra.sweeper.n_trials=2")
@@ -89,6 +90,7 @@ def test_a_point_that_cannot_be_is_a_failed_trial(cnnlab):
     assert len(find_runs(["runs/s"])) == 2
 
 
+@pytest.mark.slow
 def test_a_point_proposed_twice_is_trained_once(cnnlab):
     words = [*OPTUNA, *QUICK, *MLP, "trainer=smoke", "optim.lr=0.1,0.2"]
     cnnlab(*words, "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=5")
@@ -97,6 +99,7 @@ def test_a_point_proposed_twice_is_trained_once(cnnlab):
     assert trials().groupby("run")["val_acc"].nunique().max() == 1
 
 
+@pytest.mark.slow
 def test_several_objectives_draw_their_front(cnnlab):
     words = [*OPTUNA, *QUICK, "model=mlp", "model.hidden=[4],[32]", "optim.lr=0.1,0.01"]
     words += ["trainer=smoke", "hydra.sweeper.sampler=grid"]
@@ -110,6 +113,7 @@ def test_several_objectives_draw_their_front(cnnlab):
     assert [run.result()["val_acc"] for run in tested] == [table["val_acc"].max()]
 
 
+@pytest.mark.slow
 def test_a_search_is_compared_by_what_was_tested(cnnlab):
     cnnlab(*OPTUNA, *QUICK, *MLP, "trainer=smoke", LR, "hydra.sweeper.n_trials=3")
     answer = cnnlab("compare", "runs/s")
@@ -190,6 +194,7 @@ class FailOnce(pl.Callback):
 """
 
 
+@pytest.mark.slow
 def test_fail_fast_leaves_trials_that_did_not_start_to_the_next_command(cnnlab, tmp_path):
     (tmp_path / "failing.py").write_text(FAILING)
     (tmp_path / "broken").touch()

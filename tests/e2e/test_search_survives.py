@@ -25,7 +25,7 @@ def trials(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "runs/s/search/trials.csv")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(50)
 def test_killed_and_restarted_it_ends_with_the_same_twenty_trials(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert Command(whole, *SEARCH, fresh=True).end()[0] == 0  # with a hash seed of its own
@@ -45,7 +45,7 @@ def test_killed_and_restarted_it_ends_with_the_same_twenty_trials(tmp_path):
     assert sum("test_acc" in run.result() for run in runs) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_two_processes_share_a_search(tmp_path):
     both = [Command(tmp_path, *SEARCH, "hydra.sweeper.sampler=random") for _ in range(2)]
     assert [command.end()[0] for command in both] == [0, 0]

@@ -40,7 +40,7 @@ def whole(tmp_path_factory):
     return {run.name: run for run in find_runs([folder])}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.parametrize(("launcher", "kills"), [("in_process", 5), ("joblib", 3)])
 def test_a_sweep_killed_at_random_moments(tmp_path, whole, launcher, kills):
     words = [*SWEEP, f"hydra/launcher={launcher}"]

@@ -39,18 +39,18 @@ def peak():
 words = ["model=heavy", "trainer=smoke", "data=digits"]
 train([*words, "model.fails=false,true", "seed=range(4)"], multirun=True)
 before = peak()
-runs = train([*words, "model.fails=false,true", "seed=range(4,29)"], multirun=True)
+runs = train([*words, "model.fails=false,true", "seed=range(4,20)"], multirun=True)
 states = [run.status()["state"] for run in runs]
 print(states.count("done"), states.count("failed"), peak() - before)
 """
 
 
 @pytest.mark.slow
-def test_memory_is_flat_over_fifty_jobs(tmp_path: Path):
+def test_memory_is_flat_over_thirty_jobs(tmp_path: Path):
     (tmp_path / "heavy.py").write_text(MODEL)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     finished, failed, growth = done.stdout.splitlines()[-1].split()
-    assert (int(finished), int(failed)) == (25, 25)
-    assert float(growth) < 40  # MB; one leaked model of each failure would be 300
+    assert (int(finished), int(failed)) == (16, 16)
+    assert float(growth) < 26  # MB; one leaked model of each failure would be 192

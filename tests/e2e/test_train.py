@@ -79,6 +79,7 @@ def test_the_same_command_keeps_what_is_done_and_rerun_repeats_it_bit_for_bit(cn
     assert_equal_runs(first, second)
 
 
+@pytest.mark.slow
 def test_a_sweep_is_named_by_its_overrides_and_its_order_changes_no_result(cnnlab):
     words = [*MLP, *QUICK, "trainer=smoke", "model.dropout=0.3"]
     answer = cnnlab("train", "-m", *words, "seed=0,1", "data.augment.crop=2")
@@ -101,6 +102,7 @@ def test_one_identity_has_one_folder_however_it_is_spelt(cnnlab):
     assert len(find_runs(["runs"])) == 1
 
 
+@pytest.mark.slow
 def test_resume_goes_on_from_a_finished_run(cnnlab):
     words = [*MLP, *QUICK, "trainer.epochs=2", "schedule=constant"]
     cnnlab("train", *words)
@@ -124,6 +126,7 @@ def test_resume_refuses_another_model(cnnlab):
     assert "model=lenet5: resume continues with mlp" in refused.err
 
 
+@pytest.mark.slow
 def test_one_impossible_job_of_six_refuses_the_sweep(cnnlab, tmp_path):
     words = ["train", "-m", "model=resnet20", "model.depth=8,14,20,21,26,32", "data=digits"]
     answer = cnnlab(*words, "trainer=smoke")
@@ -161,6 +164,7 @@ def test_a_conf_folder_where_the_user_stands_is_found(cnnlab, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_glob_yields_the_classifiers_that_build_from_defaults(cnnlab):
     words = ["model=glob([m*,conv*])", *QUICK, "trainer=smoke", "sweep.name=all"]
     answer = cnnlab("train", "-m", *words)
@@ -183,6 +187,7 @@ def test_from_python(tmp_path, monkeypatch):
         lab.train(["model=lenet"])
 
 
+@pytest.mark.slow
 def test_max_time_ends_a_run_well(cnnlab):
     answer = cnnlab("train", *MLP, *QUICK, "trainer.epochs=100000", "trainer.max_time=1s")
     assert answer.code == 0

@@ -61,6 +61,7 @@ def test_a_frozen_code_stays_and_its_classifier_learns(cnnlab, pretrained):
         assert "decoder.0.weight (16, 8): not in the model, ignored" in said
 
 
+@pytest.mark.slow
 def test_frozen_batch_norm_keeps_its_statistics_through_a_run(cnnlab):
     words = ["train", "model=resnet", "model.depth=8", *QUICK]
     source = RunDir(cnnlab(*words, "sweep.name=source").out.splitlines()[-1])
@@ -133,6 +134,7 @@ def test_a_run_s_name_says_in_short_what_it_started_from(source, word):
     assert run_name(choices, [("init.from", source)]) == f"mlp_digits_{word}"
 
 
+@pytest.mark.slow
 def test_a_run_is_told_by_its_source_and_not_by_where_that_lies(cnnlab, pretrained):
     words = [*CLASSIFIER, "init.freeze=encoder.*"]
     assert cnnlab(*words, f"init.from={pretrained}").code == 0
@@ -145,6 +147,7 @@ def test_a_run_is_told_by_its_source_and_not_by_where_that_lies(cnnlab, pretrain
     assert len(find_runs(["runs/single"])) == 2
 
 
+@pytest.mark.slow
 def test_a_file_is_told_by_its_content(cnnlab, tmp_path):
     words = ["train", "model=mlp", "model.hidden=[8]", *QUICK]
     state = mlp().state_dict()
@@ -156,6 +159,7 @@ def test_a_file_is_told_by_its_content(cnnlab, tmp_path):
     assert "already done" not in cnnlab(*words, "init.from=b.safetensors").err
 
 
+@pytest.mark.slow
 def test_seeds_that_start_from_seeds_are_one_row_of_a_comparison(cnnlab):
     from cnnlab import compare
 
@@ -169,6 +173,7 @@ def test_seeds_that_start_from_seeds_are_one_row_of_a_comparison(cnnlab):
     assert list(table["n"]) == [2]
 
 
+@pytest.mark.slow
 def test_starts_can_be_swept_over(cnnlab, pretrained):
     answer = cnnlab("train", "-m", *CLASSIFIER[1:], f"init.from=null,{pretrained}", "sweep.name=s")
     assert answer.code == 0, answer.err
@@ -176,6 +181,7 @@ def test_starts_can_be_swept_over(cnnlab, pretrained):
     assert sources == {None, str(pretrained)}
 
 
+@pytest.mark.slow
 def test_a_resumed_run_needs_its_source_no_longer(cnnlab, pretrained):
     words = [*CLASSIFIER, *PLAIN, "init.freeze=encoder.*", f"init.from={pretrained}"]
     words += ["trainer.max_steps=null", "trainer.epochs=1"]

@@ -32,6 +32,7 @@ def runs(cnnlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunDir
     return find_runs(["project"])
 
 
+@pytest.mark.slow
 def test_several_runs_and_sweeps_from_another_folder(cnnlab, runs, tmp_path: Path) -> None:
     """A relative data.root is that of where the run was started, or of where that was moved to."""
     scores = [f"test accuracy {run.result()['test_acc']:.2%}" for run in runs]

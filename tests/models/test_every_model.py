@@ -122,6 +122,7 @@ def test_the_same_seed_gives_the_same_weights(entry):
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
+@pytest.mark.slow
 def test_models_need_nothing_of_ours_but_the_spec_and_the_registry():
     code = (
         "import sys, cnnlab.models\n"

@@ -17,14 +17,18 @@ CONFIGS = {entry.name: {"name": entry.name, **REQUIRED.get(entry.name, {})} for 
 ARCHITECTURES = sorted(CONFIGS)
 CONFIGS |= dict(variants(MODELS))
 SLOW = """
-    alexnet_2012 alexnet_torchvision alexnet_ungrouped convnext_tiny densenet_bc_190_40 densenet121
-    densenet169 densenet201 plain110 plain34 preact_resnet110 resnet101 resnet101_v1 resnet110
-    resnet1202 resnet152 resnet152_v1 resnet34 resnet34_small resnet50 resnet50_v1 vgg13 vgg13_bn
-    vgg16 vgg16_bn vgg19 vgg19_bn wide_resnet50_2 wrn16_8 wrn28_10 wrn40_4
+    alexnet_2012 alexnet_torchvision alexnet_ungrouped convnext_tiny densenet121 plain110 plain34
+    preact_resnet110 resnet110 resnet1202 resnet34 resnet34_small resnet50 resnet50_v1
+    wide_resnet50_2 wrn16_8 wrn28_10 wrn40_4
 """  # above all by their millions of parameters
+DEEPER = """
+    densenet169 densenet201 densenet_bc_190_40 resnet101 resnet101_v1 resnet152 resnet152_v1
+    vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn
+"""  # more of the same layers: built, and differentiated without memory
 PARAMETERS = [
     pytest.param(name, "32", marks=[pytest.mark.slow] if name in SLOW.split() else [])
     for name in sorted(CONFIGS)
+    if name not in DEEPER.split()
 ]
 # One of each architecture: bf16 is slow on processors that only emulate it.
 PARAMETERS += [pytest.param(name, "bf16", marks=pytest.mark.slow) for name in ARCHITECTURES]
@@ -49,7 +53,19 @@ def smallest_spec(name):
 def test_the_number_of_models_and_variants():
     assert len(ARCHITECTURES) == 16
     assert len(CONFIGS) - len(ARCHITECTURES) == 51 == len(list((CONF / "model").rglob("*.yaml")))
-    assert set(SLOW.split()) <= set(CONFIGS)
+    assert {*SLOW.split(), *DEEPER.split()} <= set(CONFIGS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEEPER.split())
+def test_every_parameter_of_a_deeper_one_has_a_gradient(name):
+    spec = smallest_spec(name)
+    with torch.device("meta"):
+        model = schema.build(MODELS, CONFIGS[name], spec)
+        outputs = model(torch.empty(8, *spec.shape))
+    assert outputs.shape == (8, spec.num_classes)
+    F.cross_entropy(outputs, torch.empty(8, dtype=torch.long, device="meta")).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 @pytest.mark.parametrize(("name", "precision"), PARAMETERS)

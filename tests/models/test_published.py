@@ -1,6 +1,7 @@
 """Parameters and MACs against experiments/architectures/published.csv, to the last digit."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ with FILE.open(encoding="utf-8", newline="") as _file:
     ROWS = list(csv.DictReader(_file, strict=True))
 discover()
 VARIANTS = dict(variants(MODELS))
+DEEP = re.compile(r"1202|densenet(169|201|_bc_190)|resnet152")
 FAMILIES = {"mlp", "lenet5", "lenet5_1998", "alexnet", "vgg", "densenet", "convnext"}
 
 
@@ -35,7 +37,7 @@ def spec_of(row):
 
 
 def case(row):
-    marks = pytest.mark.slow if "1202" in row["model"] else ()
+    marks = pytest.mark.slow if DEEP.search(row["model"]) else ()
     return pytest.param(row, marks=marks, id=f"{row['model']} {row['input']}")
 
 

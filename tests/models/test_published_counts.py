@@ -42,6 +42,7 @@ def test_model_has_the_published_cost(cost, model, options, spec, parameters, ma
     assert cost(lambda spec: model(spec, **options), spec) == (parameters, macs)
 
 
+@pytest.mark.slow
 def test_resnet1202_has_the_published_parameters():
     with torch.device("meta"):
         model = ResNet(CIFAR10, depth=1202)

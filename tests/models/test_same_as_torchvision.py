@@ -8,6 +8,7 @@ from copied_weights import outputs_of_both
 from cnnlab.models import VGG, AlexNet, ConvNeXt, DenseNet
 from cnnlab.spec import ImageSpec
 
+SLOW = pytest.mark.slow
 IMAGENET = ImageSpec(3, 224, 224, 1000)
 
 
@@ -23,8 +24,13 @@ def test_alexnet():
     assert_equal_outputs(lambda spec: AlexNet(spec, **options), "alexnet")
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("depth", [11, 16])
+@pytest.mark.parametrize(
+    ("depth", "batch_norm"),
+    [
+        (11, False),
+        *(pytest.param(*case, marks=SLOW) for case in ((11, True), (16, False), (16, True))),
+    ],
+)
 def test_vgg(depth, batch_norm):
     assert_equal_outputs(
         lambda spec: VGG(spec, depth=depth, batch_norm=batch_norm),

@@ -15,8 +15,8 @@ from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
 
 CONFIGS = dict(variants(MODELS))
-FAST = ["alexnet_torchvision", "resnet18", "densenet121", "convnext_tiny"]
-SLOW = ["vgg11", "vgg11_bn", "resnet34", "resnet50", "wide_resnet50_2"]
+FAST = ["resnet18", "densenet121", "convnext_tiny"]
+SLOW = ["alexnet_torchvision", "vgg11", "vgg11_bn", "resnet34", "resnet50", "wide_resnet50_2"]
 VARIANTS = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 DEPTHS = """
     vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn resnet101 resnet152 densenet169 densenet201

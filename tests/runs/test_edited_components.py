@@ -132,6 +132,7 @@ class Helped(nn.Sequential):
 """
 
 
+@pytest.mark.slow
 def test_the_same_command_trains_again_after_an_edit_of_a_helper(cnnlab, tmp_path, monkeypatch):
     (tmp_path / "helper.py").write_text(HELPER)
     (tmp_path / "helped.py").write_text(MODEL)

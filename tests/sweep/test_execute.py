@@ -68,6 +68,7 @@ def test_a_run_that_another_process_took_over_is_stopped_and_left_as_it_is(make_
     assert content(job.run_dir) == hook.after
 
 
+@pytest.mark.slow
 def test_damaged_files_are_kept_beside_those_that_are_written_again(make_job, capsys):
     job = make_job("trainer.epochs=1")
     assert execute(job) is RunState.DONE
@@ -184,6 +185,7 @@ def test_a_lost_best_is_made_of_the_last_where_that_is_the_best(make_job):
     assert job.run_dir.best_checkpoint.read_bytes() == job.run_dir.last_checkpoint.read_bytes()
 
 
+@pytest.mark.slow
 def test_where_the_best_is_lost_and_no_epoch_is_left_the_last_is_tested(make_job, capsys):
     job = make_job("trainer.epochs=2", "seed=5", "optim.lr=1e-12")  # the first is the best
     run = job.run_dir
@@ -218,6 +220,7 @@ def test_a_best_of_another_epoch_is_refused(make_job, capsys):
     assert execute(job) is RunState.DONE
 
 
+@pytest.mark.slow
 def test_a_kill_between_best_and_last_costs_nothing(make_job, monkeypatch):
     """The state that has only become best.ckpt is gone on from."""
     words = ("trainer.epochs=3", "trainer.checkpoint=last")

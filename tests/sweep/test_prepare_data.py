@@ -27,9 +27,10 @@ def offline(monkeypatch):
         (["data=mnist"], ["mnist"]),
         (["-m", "data=digits,mnist", "seed=0,1"], ["mnist"]),
         (["-m", "data=cifar10,mnist", "seed=0,1"], ["cifar10", "mnist"]),
-        (
+        pytest.param(
             ["-m", "data=cifar10,mnist,kmnist,fashion_mnist,cifar100"],
             ["cifar10", "mnist", "kmnist", "fashion_mnist", "cifar100"],
+            marks=pytest.mark.slow,
         ),
         (
             ["-m", "data=mnist", "hydra/sweeper=optuna", "optim.lr=interval(0.01,0.1)"],

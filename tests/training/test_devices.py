@@ -127,7 +127,7 @@ WORDS = ["train", "model=mlp", "data=digits", "batch_size=64", "trainer.accelera
 WORDS += ["trainer.devices=2", "sweep.name=s"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 def test_a_signal_saves_stops_all_processes_and_the_run_continues(tmp_path):
     command = Command(tmp_path, *WORDS, "trainer.epochs=2000")
     command.until(has_begun(tmp_path))
@@ -148,7 +148,7 @@ def test_a_signal_saves_stops_all_processes_and_the_run_continues(tmp_path):
     assert list(more.metrics()["epoch"]) == list(range(1, position["epoch"] + 2))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[1])
     from torture.two_device_kills import two_device_kills
@@ -158,7 +158,7 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path, monkeypatc
     assert not record["faults"], record["first_faults"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_saving_by_the_clock_ends(tmp_path):
     """Each process has a clock of its own."""
     words = ["trainer.checkpoint_every=0.05s", "trainer.early_stopping=3", "trainer.epochs=12"]
@@ -170,7 +170,7 @@ def test_saving_by_the_clock_ends(tmp_path):
     assert run.result()["steps"] == len(run.metrics()) * (run.result()["num_train"] // 64)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_divergence_is_called_so(tmp_path):
     code, said = Command(tmp_path, *WORDS, "optim.lr=1e9", "trainer.epochs=2").end()
     assert code == 1, said
@@ -179,7 +179,7 @@ def test_divergence_is_called_so(tmp_path):
     assert "training diverged: loss nan" in run.status()["error"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_a_signal_while_the_processes_start_is_not_lost(tmp_path):
     command = Command(tmp_path, *WORDS, "trainer.epochs=2000")
     command.until(lambda: len(descendants(command.pid)) == 2)
@@ -191,7 +191,7 @@ def test_a_signal_while_the_processes_start_is_not_lost(tmp_path):
     assert run.last_checkpoint.is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_a_second_signal_ends_all_processes_at_once(tmp_path):
     command = Command(tmp_path, *WORDS, "trainer.epochs=2000")
     command.until(lambda: len(descendants(command.pid)) == 2)
@@ -206,7 +206,7 @@ def test_a_second_signal_ends_all_processes_at_once(tmp_path):
     assert run.status()["state"] == "interrupted"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_a_killed_parent_leaves_no_orphan(tmp_path):
     command = Command(tmp_path, *WORDS, "trainer.epochs=2000")
     command.until(has_begun(tmp_path))
@@ -217,7 +217,7 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path):
     assert all_end(processes, 60)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_a_process_that_is_killed_ends_the_run(tmp_path):
     """As with one device: the run is killed, and the same command goes on."""
     command = Command(tmp_path, *WORDS, "trainer.epochs=2000")
@@ -232,7 +232,7 @@ def test_a_process_that_is_killed_ends_the_run(tmp_path):
     assert status["error"] == "process 2 of 2 was killed by SIGKILL"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_the_first_process_that_fails_says_why(tmp_path):
     (tmp_path / "starved.py").write_text(STARVED)
     words = ["--import", "starved", "callbacks=[starved]", "trainer=smoke"]

@@ -57,6 +57,7 @@ def test_a_trial_run_may_cut_a_schedule_short() -> None:
         compose([*WORDS, *plan, "trainer.max_steps=41"])
 
 
+@pytest.mark.slow
 def test_more_steps_are_more_epochs_in_a_resumed_run(cnnlab) -> None:
     words = [*WORDS, "schedule=constant"]
     assert cnnlab("train", *words, "trainer.max_steps=6").code == 0

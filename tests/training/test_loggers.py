@@ -85,6 +85,7 @@ def test_no_logger_is_needed_and_none_is_part_of_the_identity(cnnlab) -> None:
     assert only_run().name == run.name
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_loggers(cnnlab) -> None:
     assert cnnlab(*WORDS, "logger=[csv]", "schedule=constant").code == 0
     first = only_run()

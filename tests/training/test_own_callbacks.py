@@ -78,6 +78,7 @@ def test_it_is_called_with_its_options(cnnlab) -> None:
     assert run.config()["callbacks"] == {"note": {"word": "ho", "times": 2}}
 
 
+@pytest.mark.slow
 def test_every_batch_gets_single_steps_and_the_same_weights(cnnlab) -> None:
     assert cnnlab(*WORDS, "-m", "callbacks=[],[note_steps]").code == 0
     runs = {len(run.config()["callbacks"]): run for run in find_runs(["runs"])}

@@ -72,6 +72,7 @@ def test_a_changed_folder_is_another_run(cnnlab, own: Path) -> None:
     assert group[0] != group[1]
 
 
+@pytest.mark.slow
 def test_a_damaged_record_stops_its_own_run_alone(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [first] = find_runs(["runs"])
@@ -84,6 +85,7 @@ def test_a_damaged_record_stops_its_own_run_alone(cnnlab, own: Path) -> None:
     assert len(find_runs(["runs"])) == 2
 
 
+@pytest.mark.slow
 def test_contents_that_are_swapped_are_a_change(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [first] = find_runs(["runs"])
@@ -138,6 +140,7 @@ def test_a_renamed_class_is_refused(cnnlab, own: Path) -> None:
     assert "its data have changed: classes: lost 'cat', new 'puma'" in answer.err
 
 
+@pytest.mark.slow
 def test_going_on_with_other_data_is_refused(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [run] = find_runs(["runs"])
@@ -212,6 +215,7 @@ def test_everybodys_data_are_recorded_too(cnnlab) -> None:
     assert "data files" not in run.status()["identity"]["sources"]
 
 
+@pytest.mark.slow
 def test_a_sweep_says_its_data_once_and_decodes_once(cnnlab, monkeypatch) -> None:
     from cnnlab.data import decode
 

@@ -172,6 +172,7 @@ def test_factors_are_typed_with_or_without_quotes_and_refused_by_name() -> None:
         assert said in str(refusal.value)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cnnlab")
 def test_a_resumed_run_has_the_factors_whole(tmp_path) -> None:
     words = [

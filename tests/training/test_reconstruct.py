@@ -80,6 +80,7 @@ def test_a_run(trained, cnnlab):
     assert said in cnnlab("test", str(run)).out
 
 
+@pytest.mark.slow
 def test_a_run_s_picture_is_in_its_folder_and_in_tensorboard(trained):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -97,6 +98,7 @@ def test_a_run_s_picture_is_in_its_folder_and_in_tensorboard(trained):
     assert not run.outputs_file("logits").exists()
 
 
+@pytest.mark.slow
 def test_the_default_run_works(cnnlab):
     answer = cnnlab("train", "model=conv_autoencoder", "trainer=smoke")
     assert answer.code == 0
@@ -105,7 +107,7 @@ def test_the_default_run_works(cnnlab):
     assert 0 < row["test_loss"] < 1
 
 
-@pytest.mark.parametrize("kept", ["last", "val_loss"])
+@pytest.mark.parametrize("kept", ["last", pytest.param("val_loss", marks=pytest.mark.slow)])
 def test_checkpoints_without_accuracy(cnnlab, kept):
     words = [*SMALL, *QUICK, "trainer.epochs=2", f"trainer.checkpoint={kept}", "schedule=plateau"]
     assert cnnlab("train", *words).code == 0

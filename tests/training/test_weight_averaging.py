@@ -88,6 +88,7 @@ def test_the_decay_warms_up() -> None:
     assert decays == pytest.approx([1 / 10, 2 / 11, 0.5, 0.5, 0.5])
 
 
+@pytest.mark.slow
 def test_swa_is_torchs(run) -> None:
     """The mean of epochs 3 and 4 of 4, with statistics of batch norm from the training images."""
     reference = AveragedModel(network())

@@ -67,6 +67,7 @@ def _own(tmp_path: Path, monkeypatch):
         yield
 
 
+@pytest.mark.slow
 def test_it_is_chosen_checked_listed_and_refused(cnnlab) -> None:
     """On a data set of one's own that has no augmentation: it once failed with AttributeError."""
     own = ("data=halves", "--import", "own_augmentations")

@@ -46,6 +46,7 @@ def test_a_mode_may_give_another_output():
         assert (torch.ones(3) + 1).tolist() == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_mode_does_not_import_torch_s_compiler():
     script = (
         "import sys, torch\n"

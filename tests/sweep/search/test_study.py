@@ -157,6 +157,7 @@ def test_another_space_or_objective_needs_another_folder(opened):
         opened(SearchOptions(objectives=("val_loss",)))
 
 
+@pytest.mark.slow
 def test_a_database_keeps_the_study_as_well(opened, tmp_path):
     options = SearchOptions(storage=f"sqlite:///{tmp_path}/studies.db")
     study, _ = opened(options)

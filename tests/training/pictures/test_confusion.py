@@ -39,6 +39,7 @@ def test_a_hundred_classes_have_names_but_no_numbers():
     assert len(axes.texts) == 0
 
 
+@pytest.mark.slow
 def test_many_classes_are_large_enough_to_be_read():
     """Letters of 10 pixels, a name for each of a hundred; of more, as many as there is room for."""
     for k, named in ((31, 31), (100, 100), (101, 51), (1000, 100)):
