@@ -152,7 +152,7 @@ def refuse_unknown_groups(composed: DictConfig) -> None:
             recipe = composed.hydra.runtime.choices[key]
             raise CompositionError(NOT_GLOBAL.format(recipe))
         if key not in [*known, "hydra"]:
-            raise CompositionError(f"no option '{key}'{hint(str(key), known, _plain(composed))}")
+            raise CompositionError(f"no option '{key!s}'{hint(str(key), known, _plain(composed))}")
 
 
 def _unknown_key(error: OmegaConfBaseException, composed: Mapping[str, Any]) -> str:
