@@ -147,12 +147,12 @@ def refuse_unknown_groups(composed: DictConfig) -> None:
         CompositionError: the recipe lacks its first line, or an option does not exist.
     """
     known = [field.name for field in dataclasses.fields(RunConfig)]
-    for key in composed:
+    for key in map(str, composed):
         if key == "experiment":
             recipe = composed.hydra.runtime.choices[key]
             raise CompositionError(NOT_GLOBAL.format(recipe))
         if key not in [*known, "hydra"]:
-            raise CompositionError(f"no option '{key}'{hint(str(key), known, _plain(composed))}")
+            raise CompositionError(f"no option '{key}'{hint(key, known, _plain(composed))}")
 
 
 def _unknown_key(error: OmegaConfBaseException, composed: Mapping[str, Any]) -> str:
