@@ -141,14 +141,8 @@ class StopBelow(Callback):
 
 
 CLASSIFIERS = [entry.name for entry in MODELS if entry.task == "classify"]
-<<<<<<< HEAD
 SMALL_ENOUGH = {**MODEL_OPTIONS, "densenet": {"depth": 22}, "vgg": {"depth": 11}}
 OPTIM = {"vgg": ["optim.lr=1e-4"]}  # at Adam's 0.001 deep layers without normalisation die
-=======
-SMALLER = {"densenet": {"depth": 22}}  # of 100 layers, which take half a minute
-# What cannot, and why.
-EXCEPTIONS: dict[str, str] = {}
->>>>>>> t11-ci
 
 
 @pytest.mark.slow
@@ -156,11 +150,7 @@ EXCEPTIONS: dict[str, str] = {}
 @pytest.mark.usefixtures("cnnlab")
 def test_every_classifier_learns_two_batches_by_heart(name) -> None:
     """On its smallest images: the training loss, dropout included, falls below 0.05."""
-<<<<<<< HEAD
     options = SMALL_ENOUGH.get(name, {})
-=======
-    options = {**MODEL_OPTIONS.get(name, {}), **SMALLER.get(name, {})}
->>>>>>> t11-ci
     spec = _smallest_spec(MODELS[name], options)
     words = [f"model={name}", *(f"model.{key}={quote(value)}" for key, value in options.items())]
     words += ["data=synthetic", f"data.size={spec.height}", f"data.channels={spec.channels}"]
