@@ -195,6 +195,7 @@ def test_parts_of_the_help(capsys, part, shown, others):
     assert [text in page for text in shown + others] == [True] * len(shown) + [False] * len(others)
 
 
+@pytest.mark.slow
 def test_the_help_needs_neither_hydra_nor_lightning():
     script = (
         "import sys; from cnnlab.discovery import discover; discover(); "

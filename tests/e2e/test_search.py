@@ -24,6 +24,7 @@ def run_of(row: "pd.Series") -> RunDir:
     return RunDir(f"runs/s/{row['run']}")
 
 
+@pytest.mark.slow
 def test_a_search_prunes_tests_the_best_alone_and_is_done_once(cnnlab):
     words = [*OPTUNA, *QUICK, *MLP, LR, "trainer.epochs=4"]
     words += ["hydra.sweeper.n_trials=6", "hydra.sweeper.pruner=asha"]

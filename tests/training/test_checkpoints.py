@@ -70,6 +70,7 @@ def test_weights_load_into_the_plain_model(run) -> None:
     assert_same(dict(model.state_dict()), dict(made.model.state_dict()))
 
 
+@pytest.mark.slow
 def test_compiled_models_keep_their_names(run, monkeypatch: pytest.MonkeyPatch) -> None:
     def compiled(seed: int) -> torch.nn.Module:
         model = network(seed)

@@ -64,6 +64,7 @@ def mine(cnnlab, monkeypatch: pytest.MonkeyPatch):  # noqa: ARG001  (in its fold
     sys.modules.pop("mine", None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mine")
 def test_ones_own_loss_and_metric_beside_registered_ones(cnnlab) -> None:
     words = [*QUICK, *OWN, *CALLBACKS, "trainer.epochs=3", "batch_size=50", "optim.lr=0.1"]
