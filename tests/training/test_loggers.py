@@ -39,6 +39,7 @@ def test_two_loggers_write_both(cnnlab) -> None:
     assert (parameters["callbacks.ema"], parameters["callbacks.ema.decay"]) == (True, 0.999)
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_curves_first_and_what_was_swept(cnnlab) -> None:
     words = [*WORDS, "seed=0,1", "optim.lr=0.1,0.05", "optim.nesterov=true", "sweep.name=s"]
     assert cnnlab(*words, "-m").code == 0

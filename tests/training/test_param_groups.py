@@ -155,6 +155,7 @@ def test_off_is_one_group_in_the_networks_order() -> None:
     assert all(a is b for a, b in zip(group["params"], model.parameters(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cnnlab")
 def test_factors_are_typed_with_or_without_quotes_and_refused_by_name() -> None:
     for key in ("'c[15].*'", '"c[15].*"'):
