@@ -43,8 +43,9 @@ class WeightedLoss(nn.Module):
         self,
         spec: ImageSpec,
         labels: Tensor,
-        label_smoothing: float,
-        class_weights: ClassWeights,
+        *,
+        label_smoothing: LabelSmoothing = 0.0,
+        class_weights: ClassWeights = "none",
     ) -> None:
         super().__init__()
         self.label_smoothing = label_smoothing
@@ -74,16 +75,6 @@ class WeightedLoss(nn.Module):
 class CrossEntropy(WeightedLoss):
     """Cross entropy of the softmax probabilities.  logits (N, K), targets -> ()"""
 
-    def __init__(
-        self,
-        spec: ImageSpec,
-        labels: Tensor,
-        *,
-        label_smoothing: LabelSmoothing = 0.0,
-        class_weights: ClassWeights = "none",
-    ) -> None:
-        super().__init__(spec, labels, label_smoothing, class_weights)
-
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(
             logits, targets, self.class_weights, label_smoothing=self.label_smoothing
@@ -110,7 +101,7 @@ class Focal(WeightedLoss):
         label_smoothing: LabelSmoothing = 0.0,
         class_weights: ClassWeights = "none",
     ) -> None:
-        super().__init__(spec, labels, label_smoothing, class_weights)
+        super().__init__(spec, labels, label_smoothing=label_smoothing, class_weights=class_weights)
         self.gamma = gamma
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -129,16 +120,6 @@ class MeanSquaredError(WeightedLoss):
     Summed over the classes, the Brier score (Brier 1950), and the mean over images; of pixels in
     0..1 the mean over all of them.  logits (N, K), targets -> ()
     """
-
-    def __init__(
-        self,
-        spec: ImageSpec,
-        labels: Tensor,
-        *,
-        label_smoothing: LabelSmoothing = 0.0,
-        class_weights: ClassWeights = "none",
-    ) -> None:
-        super().__init__(spec, labels, label_smoothing, class_weights)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         shares = self.shares(targets, logits.shape[1])
