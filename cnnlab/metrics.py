@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cnnlab.registry import CnnlabError, nearest
-from cnnlab.text import duration, si
+from cnnlab.text import duration, si, significant
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -34,6 +34,7 @@ class Metric:
         margin: least distance of points to the edge of a figure, as shown.
         loss: name of the metric in column ``loss`` of runs whose primary metric this is.
         is_primary: whether a task may be judged by it; then its validation column can be searched.
+        bounds: its least and greatest possible value, as in the files.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Metric:
     margin: float = 0
     loss: str = "loss"
     is_primary: bool = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def __post_init__(self) -> None:
         for field, default in (
@@ -110,6 +112,7 @@ def _of_split(split: str, label: str) -> str:
 def _fraction(name: str, column: str, **others: Any) -> Metric:
     """A fraction in the files, shown in percent; more is better."""
     shown: dict[str, Any] = {"format": ".2f", "scale": 100, "suffix": "%", "unit": "%"}
+    shown["bounds"] = (0, 1)
     return Metric(name, column, higher_is_better=True, **shown, **others)
 
 
@@ -140,11 +143,14 @@ PIXEL_ERROR = Metric(
     caption="Mean squared errors per pixel, pixels in 0..1",
     log_axis=True,
     margin=0.0005,
+    bounds=(0, math.inf),
     loss="pixel error",
 )
 LOSS = _reported("loss", "loss", ".4f")  # of a task that is not known
 _NATS: dict[str, Any] = {"unit": "nats", "label": "loss", "axis_label": "cross-entropy"}
 _SPEED: dict[str, Any] = {"unit": "images/s", "heading": "images/s", "suffix": " images/s"}
+_LATENCY: dict[str, Any] = {"scale": 1000, "suffix": " ms", "unit": "ms", "heading": "latency ms"}
+_MEMORY: dict[str, Any] = {"scale": 1e-6, "suffix": " MB", "unit": "MB", "log_axis": True}
 _ROWS = (
     ACCURACY,
     PIXEL_ERROR,
@@ -154,7 +160,11 @@ _ROWS = (
     _reported("parameters", "params", si, heading="params", log_axis=True),
     _reported("MACs", "macs", si, axis_label="MACs for one image", log_axis=True),
     _reported("training time", "train_seconds", duration, unit="s", heading="train", log_axis=True),
+    _reported("time to target", "seconds_to_target", duration, unit="s", log_axis=True),
     Metric("throughput", "images_per_second", True, si, is_primary=False, **_SPEED),
+    _reported("single-image latency", "latency_seconds", significant, log_axis=True, **_LATENCY),
+    _reported("peak memory", "peak_host_bytes", significant, **_MEMORY),
+    _reported("peak GPU memory", "peak_device_bytes", significant, **_MEMORY),
     _reported("learning rate", "lr", ".3g", log_axis=True),  # nothing ranks by it
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}

@@ -1,13 +1,20 @@
-"""Run folders read into one table: a row per configuration, its seeds taken together."""
+"""Run folders, and results made elsewhere, read into one comparison."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
-from cnnlab.compare.configurations import ABSENT, label, unique, varying_keys
+from cnnlab.compare.axes import find_axes, missing_cells
+from cnnlab.compare.comparison import Comparison, Configuration
+from cnnlab.compare.configurations import label, unique, varying_keys
+from cnnlab.compare.costs import default_target, notes_on_costs
+from cnnlab.compare.external import ExternalResult, is_external, read_external
+from cnnlab.compare.fairness import findings
 from cnnlab.compare.finished import (
     FinishedRun,
     caveats_on_starts,
@@ -16,10 +23,13 @@ from cnnlab.compare.finished import (
     read_finished,
     shown_rows,
 )
-from cnnlab.compare.statistics import summarize
-from cnnlab.compare.test_set import caveats_on_data, distinct, first_difference
-from cnnlab.compare.verdict import caveats, left_out, verdict
-from cnnlab.metrics import LOSS, METRICS, Metric, find_metric, split_of
+from cnnlab.compare.reference import find_reference
+from cnnlab.compare.rows import make_curves, make_runs, make_table
+from cnnlab.compare.statistics.pairs import Sample, test_pairs
+from cnnlab.compare.statistics.verdict import caption_of_n, verdicts
+from cnnlab.compare.test_set import TestSet, caveats_on_data, distinct, first_difference
+from cnnlab.compare.unfinished import notes_on_unfinished
+from cnnlab.metrics import METRICS, Metric
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.flat import Flat
 from cnnlab.runs.run_dir import BESIDE_RUNS, RunDir, find_runs
@@ -28,85 +38,79 @@ from cnnlab.text import plural
 EXPECTED = (
     "expected run folders (config.yaml, status.json, result.json) or folders with runs in them"
 )
+MOST_ROWS = 300  # of which every pair is tested
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Everything that a report shows.
+def compare(
+    paths: Iterable[str | Path | RunDir],
+    *,
+    reference: str | None = None,
+    target: float | None = None,
+) -> Comparison:
+    """Compare the finished runs at or below ``paths``, and results in CSV files.
 
-    Attributes:
-        title: ``4 models on digits``.
-        table: one row per configuration, the best on validation first. Columns: ``keys``, then
-            seeds, n, test_acc (with _sd, _low, _high), val_acc, val_acc_sd, test_macro_f1, params,
-            macs, train_seconds, images_per_second; accuracies are fractions, all numbers means
-            over seeds. Another primary metric has its own columns, such as test_loss and val_loss.
-        keys: the columns of ``table`` that name a configuration.
-        labels: a short name for each row of ``table``, no two the same.
-        curves: one row per run and epoch: label, seed, run (its folder) and the columns of
-            metrics.csv.
-        metric: the primary metric, which the rows are ranked by.
-        notes: one sentence each, without full stop.
-    """
-
-    title: str
-    table: pd.DataFrame
-    keys: list[str]
-    labels: list[str]
-    curves: pd.DataFrame
-    metric: Metric
-    notes: list[str]
-    verdict: str
-
-
-def compare(paths: Iterable[str | Path | RunDir]) -> Comparison:
-    """Compare the finished runs at or below ``paths``.
+    Args:
+        paths: run folders, folders with runs in them, CSV files (``external.py``).
+        reference: a row that all others are tested against: its label or ``model=lenet5``; None:
+            every pair is tested.
+        target: of the primary metric on validation, for the time to it; None: the whole percent
+            that every run reaches.
 
     Raises:
-        CnnlabError: there is no run at one of the paths, or none of the runs is finished.
+        CnnlabError: there is no run at one of the paths, none of the runs is finished, or no one
+            row is the reference.
     """
-    folders = _find(list(paths))
+    paths = list(paths)
+    files = [path for path in paths if not isinstance(path, RunDir) and is_external(path)]
+    folders = _find([path for path in paths if path not in files])
     finished, unfinished, damaged = read_finished(folders)
     if not finished:
         where = ", ".join(sorted({str(folder.path.parent) for folder in folders})[:3])
-        reasons = [*left_out(unfinished, 0), *damaged_notes(damaged)]
+        reasons = [*notes_on_unfinished(unfinished, ["model"]), *damaged_notes(damaged)]
         raise CnnlabError(f"nothing to compare in {where}: {'; '.join(reasons[:2])}")
     runs, dependent = _newest_of_each_sample(finished)
     older = len(finished) - len(runs) - dependent
     runs, metric, other_metrics = _of_one_metric(runs)
-    groups: dict[str, list[FinishedRun]] = {}
-    for run in sorted(runs, key=lambda run: run.seed):
-        groups.setdefault(run.group, []).append(run)
-    sign, column = -1 if metric.higher_is_better else 1, f"val_{metric.column}"
-    ranked = sorted(groups.values(), key=lambda group: sign * _mean(group, column))
+    external = [result for file in files for result in read_external(file, metric)]
+    ranked = _ranked(runs, metric)
     shown = shown_rows(ranked)
-    keys = varying_keys(shown) or ["model"]
-    labels = unique([label(row, keys) for row in shown])
-    results = [[run.result for run in group] for group in ranked]
-    best_two = [run.test_set for group in ranked[:2] for run in group]
+    keys = varying_keys([*shown, *({"model": result.name} for result in external)]) or ["model"]
+    rows = _configurations(ranked, shown, keys, external)
+    trained = [row for row in rows if row.runs and not row.members]
+    axes = find_axes([row.shown for row in trained], keys)
+    against = find_reference(reference, rows)
+    target = default_target([run for row in trained for run in row.runs], metric) if (
+        target is None
+    ) else target  # fmt: skip
+    test_sets = [[run.test_set for run in row.runs] for row in rows if row.runs]
+    labels = [row.label for row in rows]
+    pairs, untested = _tests(rows, metric, against)
     return Comparison(
         title=f"{_count(shown, 'model', 'model')} on {_count_data(ranked, shown)}",
-        table=pd.DataFrame(
-            [_row(group, row, keys, metric) for group, row in zip(ranked, shown, strict=True)]
-        ),
+        rows=rows,
+        table=make_table(rows, keys, metric, target),
         keys=keys,
-        labels=labels,
-        curves=pd.concat(
-            [
-                run.metrics.assign(label=name, seed=run.seed, run=str(run.folder))
-                for name, group in zip(labels, ranked, strict=True)
-                for run in group
-            ],
-            ignore_index=True,
-        ),
+        axes=axes,
+        runs=make_runs(rows),
+        curves=make_curves(rows),
+        pairs=pairs,
+        reference=against,
         metric=metric,
+        target=target,
+        findings=findings(rows, keys, axes),
         notes=[
-            *left_out(unfinished, older),
+            *notes_on_unfinished(unfinished, keys),
+            *missing_cells([row.shown for row in trained], axes),
+            *([f"{plural(older, 'older run')} of the same seed left out"] if older else []),
             *(damaged_notes(damaged) + dependent_notes(dependent) + other_metrics),
-            *caveats(results),
-            *caveats_on_data([[run.test_set for run in group] for group in ranked], labels),
-            *caveats_on_starts(ranked, labels),
+            *caveats_on_data(test_sets, [row.label for row in rows if row.runs]),
+            *caveats_on_starts([row.runs for row in rows], labels),
+            *notes_on_costs(rows),
+            *caption_of_n([len(row.results) for row in trained]),
+            *_external_notes(external),
         ],
-        verdict=verdict(results, labels, metric, first_difference(best_two)),
+        verdicts=untested or verdicts(pairs, labels, metric, against),
+        unfinished=unfinished,
     )
 
 
@@ -148,49 +152,113 @@ def _of_one_metric(runs: list[FinishedRun]) -> tuple[list[FinishedRun], Metric, 
     return groups[metric.name], metric, notes
 
 
-def _row(group: list[FinishedRun], shown: Flat, keys: list[str], metric: Metric) -> dict[str, Any]:
-    test_column, val_column = f"test_{metric.column}", f"val_{metric.column}"
-    test = summarize(_values(group, test_column))
-    validation = summarize(_values(group, val_column))
-    measured = (c for c in group[0].result if split_of(c) == "test" and find_metric(c) != LOSS)
-    cells = {key: shown.get(key, ABSENT) for key in keys}
-    # null as it is typed: pandas would make NaN of it
-    return {key: "null" if value is None else value for key, value in cells.items()} | {
-        "seeds": " ".join(str(run.seed) for run in group),
-        **({"partial": True} if any(run.is_partial for run in group) else {}),
-        "n": test.n,
-        test_column: test.mean,
-        f"{test_column}_sd": test.sd,
-        f"{test_column}_low": test.low,
-        f"{test_column}_high": test.high,
-        val_column: validation.mean,
-        f"{val_column}_sd": validation.sd,
-        **{
-            column: _mean(group, column)
-            for column in measured
-            if column != test_column and all(column in run.result for run in group)
-        },
-        "params": int(group[0].result["params"]),
-        "macs": int(group[0].result["macs"]),
-        "train_seconds": _mean(group, "train_seconds"),
-        "images_per_second": _mean(group, "images_per_second"),
+def _ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[list[FinishedRun]]:
+    """The runs of each configuration by seed: the best on validation first, ensembles last."""
+    groups: dict[str, list[FinishedRun]] = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        groups.setdefault(run.group, []).append(run)
+
+    def order(group: list[FinishedRun]) -> tuple[bool, float]:
+        values = [run.result.get(f"val_{metric.column}", math.nan) for run in group]
+        mean = float(np.mean(values))
+        return math.isnan(mean), -mean if metric.higher_is_better else mean
+
+    return sorted(groups.values(), key=order)
+
+
+def _configurations(
+    ranked: Sequence[Sequence[FinishedRun]],
+    shown: Sequence[Flat],
+    keys: Sequence[str],
+    external: Sequence[ExternalResult],
+) -> list[Configuration]:
+    others: list[Flat] = [{"model": result.name, "model.name": result.name} for result in external]
+    labels = unique(
+        [label(row, keys) for row in shown]
+        + [f"{result.name} ({result.source})" for result in external]
+    )
+    sources = [*("" for _ in ranked), *(result.source for result in external)]
+    runs = [*ranked, *([] for _ in external)]
+    results: list[Sequence[Mapping[str, Any]]] = [[run.result for run in group] for group in ranked]
+    results += [result.results for result in external]
+    return [
+        Configuration(*row) for row in zip(labels, [*shown, *others], runs, results, sources,
+                                           strict=True)
+    ]  # fmt: skip
+
+
+def _tests(rows: Sequence[Configuration], metric: Metric, reference: str | None) -> Any:
+    """The table of tests, and what is said instead where there are too many."""
+    test_sets = distinct([run.test_set for row in rows for run in row.runs])
+    samples = [_sample(row, metric, test_sets) for row in rows]
+    if reference is None and len(samples) > MOST_ROWS:
+        said = f"Not tested: {len(samples)} configurations have too many pairs; use --reference."
+        return test_pairs([], higher_is_better=metric.higher_is_better), [said]
+    pairs = test_pairs(samples, higher_is_better=metric.higher_is_better, reference=reference)
+    for (first, second), reason in _differing_data(pairs, rows).items():
+        is_pair = (pairs["first"] == first) & (pairs["second"] == second)
+        pairs.loc[is_pair, "reason"] = f"tested on {reason}"
+    return pairs, []
+
+
+def _differing_data(pairs: Any, rows: Sequence[Configuration]) -> dict[tuple[str, str], str]:
+    """In what the test sets of pairs differ, for those that are tested on different images."""
+    test_sets = {row.label: [run.test_set for run in row.runs] for row in rows}
+    differing = pairs[pairs["reason"] == "tested on different images"]
+    names = zip(differing["first"], differing["second"], strict=True)
+    return {
+        (first, second): first_difference([*test_sets[first], *test_sets[second]]) or ""
+        for first, second in names
     }
 
 
-def _values(group: list[FinishedRun], column: str) -> list[float]:
-    return [float(run.result[column]) for run in group]
+def _sample(row: Configuration, metric: Metric, test_sets: Sequence[TestSet]) -> Sample:
+    column = f"test_{metric.column}"
+    own = {_index_of(run.test_set, test_sets) for run in row.runs}
+    seeds = Counter(result.get("seed") for result in row.results)
+    by_seed = {}
+    if row.runs and not row.members and max(seeds.values()) == 1:
+        by_seed = {int(r["seed"]): float(r[column]) for r in row.results}
+    return Sample(
+        label=row.label,
+        values=tuple(float(r[column]) for r in row.results),
+        by_seed=by_seed,
+        # Of a row with several test sets no other is tested on the same images.
+        tested_on=None if not own else "/".join(map(str, sorted(own))) if len(own) == 1 else (
+            f"several of {row.label}"
+        ),
+        correct=lambda: _correct(row),
+    )  # fmt: skip
 
 
-def _mean(group: list[FinishedRun], column: str) -> float:
-    return summarize(_values(group, column)).mean
+def _index_of(test_set: TestSet, known: Sequence[TestSet]) -> int:
+    return next(i for i, each in enumerate(known) if each.difference(test_set) is None)
 
 
-def _count(rows: list[Flat], group: str, noun: str) -> str:
+def _correct(row: Configuration) -> NDArray[np.bool_] | None:
+    outputs = row.runs[0].outputs()
+    if outputs is None:
+        return None
+    logits, labels = outputs
+    right: NDArray[np.bool_] = logits.argmax(axis=1) == labels
+    return right
+
+
+def _external_notes(external: Sequence[ExternalResult]) -> list[str]:
+    sources = list(dict.fromkeys(result.source for result in external))
+    return [
+        f"rows marked ({source}) were made elsewhere: their training, split and test images are "
+        "not known here"
+        for source in sources
+    ]
+
+
+def _count(rows: Sequence[Flat], group: str, noun: str) -> str:
     names = {str(row[group]) for row in rows}
     return names.pop() if len(names) == 1 else plural(len(names), noun)
 
 
-def _count_data(ranked: list[list[FinishedRun]], shown: list[Flat]) -> str:
+def _count_data(ranked: Sequence[Sequence[FinishedRun]], shown: Sequence[Flat]) -> str:
     """The data set's name, or the number of different data sets."""
     names = _count(shown, "data", "data set")
     test_sets = distinct([run.test_set for group in ranked for run in group])

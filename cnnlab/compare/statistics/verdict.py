@@ -1,0 +1,116 @@
+"""The tests of a table in words: which configurations are better, worse, not distinguishable."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pandas as pd
+
+from cnnlab.compare.statistics.pairs import BETTER, MCNEMAR, NO_CLAIM, PAIRED, SAME, WELCH, WORSE
+from cnnlab.compare.statistics.summary import interval_factor
+from cnnlab.metrics import Metric
+from cnnlab.text import plural
+
+FEW = 6  # pairs of which each gets its sentence
+MOST_NAMED = 8
+NAMES = {
+    PAIRED: "paired t test by seed",
+    WELCH: "Welch t test",
+    MCNEMAR: "McNemar's exact test of these two networks alone",
+}
+
+
+def verdicts(
+    pairs: pd.DataFrame, labels: Sequence[str], metric: Metric, reference: str | None
+) -> list[str]:
+    """One sentence each, for a table whose rows are ``labels`` in its order."""
+    if len(labels) == 1:
+        return [f"One configuration, {labels[0]}: nothing to compare it with."]
+    rows = pairs.to_dict("records")
+    if len(rows) <= FEW:
+        return [_sentence(row, metric, len(pairs)) for row in rows]
+    claimed = pairs[pairs["verdict"] != NO_CLAIM]
+    if reference is not None:
+        said = _against(pairs, reference)
+    else:
+        said = _among(claimed)
+    return [*said, _how(claimed), *_no_claims(pairs)] if len(claimed) else _no_claims(pairs)
+
+
+def caption_of_n(counts: Sequence[int]) -> list[str]:
+    """Notes on how little few seeds tell, by the smallest n of the rows of runs."""
+    least = min(counts, default=3)
+    if least == 1:
+        return ["rows with n = 1 have no interval: one run does not show the spread over seeds"]
+    if least == 2:
+        factor = f"{interval_factor(2):.1f}"
+        return [f"only 2 seeds: the interval is {factor} standard errors wide to either side"]
+    if least == 3:
+        factor = f"{interval_factor(3):.2f}"
+        return [f"with 3 seeds the interval is wide: {factor} standard errors to either side"]
+    return []
+
+
+def _sentence(row: "dict[str, object]", metric: Metric, tests: int) -> str:
+    pair = f"{row['first']} against {row['second']}"
+    if row["verdict"] == NO_CLAIM:
+        return f"{pair}: {row['reason']}, so no claim."
+    shown = [metric.show_difference(float(str(row[key]))) for key in ("difference", "low", "high")]
+    n = f"n = {row['n_first']}" if row["test"] == PAIRED else (
+        f"n = {row['n_first']} and {row['n_second']}"
+    )  # fmt: skip
+    corrected = " after Holm" if tests > 1 else ""
+    words = {BETTER: "is better than", WORSE: "is worse than", SAME: "is not distinguishable from"}
+    return (
+        f"{row['first']} {words[str(row['verdict'])]} {row['second']}: {shown[0]} "
+        f"{metric.difference_of} test {metric.label} [{shown[1]}, {shown[2]}] "
+        f"({NAMES[str(row['test'])]}, {n}, p = {float(str(row['p_holm'])):.2g}{corrected})."
+    )
+
+
+def _against(pairs: pd.DataFrame, reference: str) -> list[str]:
+    said = []
+    for verdict, words in (
+        (BETTER, "Better than"),
+        (WORSE, "Worse than"),
+        (SAME, "Not distinguishable from"),
+    ):
+        names = list(pairs["first"][pairs["verdict"] == verdict])
+        if names:
+            said.append(f"{words} {reference}: {_names(names)}.")
+    return said
+
+
+def _among(claimed: pd.DataFrame) -> list[str]:
+    """Who is better than whom, in the order of the table."""
+    beaten: dict[str, list[str]] = defaultdict(list)
+    for row in claimed.to_dict("records"):
+        first, second = str(row["first"]), str(row["second"])
+        if row["verdict"] == BETTER:
+            beaten[first].append(second)
+        elif row["verdict"] == WORSE:
+            beaten[second].append(first)
+    said = [f"{name} is better than {_names(others)}." for name, others in beaten.items()]
+    if len(said) > MOST_NAMED:
+        said = [*said[:MOST_NAMED], f"... and {plural(len(said) - MOST_NAMED, 'more row')}."]
+    same = int((claimed["verdict"] == SAME).sum())
+    if same == len(claimed):
+        return ["No two configurations are distinguishable."] if same else []
+    return [*said, f"{same} of {plural(len(claimed), 'pair')} are not distinguishable."]
+
+
+def _how(claimed: pd.DataFrame) -> str:
+    tests = ", ".join(NAMES[str(test)] for test in dict.fromkeys(claimed["test"]))
+    return f"({tests}; p values by Holm for {plural(len(claimed), 'test')}, at 5%.)"
+
+
+def _no_claims(pairs: pd.DataFrame) -> list[str]:
+    reasons = pairs["reason"][pairs["verdict"] == NO_CLAIM].value_counts()
+    return [f"No claim on {plural(int(n), 'pair')}: {reason}." for reason, n in reasons.items()]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = [*names[:MOST_NAMED]]
+    more = len(names) - len(shown)
+    if more > 0:
+        return f"{', '.join(shown)} and {more} more"
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
