@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.compare.axes import find_axes, missing_cells
-from cnnlab.compare.comparison import Comparison, Configuration
+from cnnlab.compare.comparison import Axis, Comparison, Configuration
 from cnnlab.compare.configurations import label, unique, varying_keys
 from cnnlab.compare.costs import default_target, notes_on_costs
 from cnnlab.compare.external import ExternalResult, is_external, read_external
@@ -25,7 +25,7 @@ from cnnlab.compare.finished import (
 )
 from cnnlab.compare.reference import find_reference
 from cnnlab.compare.rows import make_curves, make_runs, make_table
-from cnnlab.compare.statistics.pairs import Sample, test_pairs
+from cnnlab.compare.statistics.pairs import Sample, compare_pairs
 from cnnlab.compare.statistics.verdict import caption_of_n, verdicts
 from cnnlab.compare.test_set import TestSet, caveats_on_data, distinct, first_difference
 from cnnlab.compare.unfinished import notes_on_unfinished
@@ -75,9 +75,10 @@ def compare(
     ranked = _ranked(runs, metric)
     shown = shown_rows(ranked)
     keys = varying_keys([*shown, *({"model": result.name} for result in external)]) or ["model"]
-    rows = _configurations(ranked, shown, keys, external)
+    is_ensemble = [group[0].is_ensemble for group in ranked]
+    axes = find_axes([r for r, skip in zip(shown, is_ensemble, strict=True) if not skip], keys)
+    rows = _configurations(ranked, shown, _naming_keys(shown, keys, axes), external)
     trained = [row for row in rows if row.runs and not row.members]
-    axes = find_axes([row.shown for row in trained], keys)
     against = find_reference(reference, rows)
     target = default_target([run for row in trained for run in row.runs], metric) if (
         target is None
@@ -166,6 +167,13 @@ def _ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[list[FinishedRu
     return sorted(groups.values(), key=order)
 
 
+def _naming_keys(rows: Sequence[Flat], keys: Sequence[str], axes: Sequence[Axis]) -> Sequence[str]:
+    """The swept keys, where they tell all rows apart: what goes along with them is in the table."""
+    swept = [key for key in keys if key == "model" or key in {axis.key for axis in axes}]
+    names = [label(row, swept) for row in rows]
+    return swept if len(set(names)) == len(names) else keys
+
+
 def _configurations(
     ranked: Sequence[Sequence[FinishedRun]],
     shown: Sequence[Flat],
@@ -193,8 +201,8 @@ def _tests(rows: Sequence[Configuration], metric: Metric, reference: str | None)
     samples = [_sample(row, metric, test_sets) for row in rows]
     if reference is None and len(samples) > MOST_ROWS:
         said = f"Not tested: {len(samples)} configurations have too many pairs; use --reference."
-        return test_pairs([], higher_is_better=metric.higher_is_better), [said]
-    pairs = test_pairs(samples, higher_is_better=metric.higher_is_better, reference=reference)
+        return compare_pairs([], higher_is_better=metric.higher_is_better, reference=None), [said]
+    pairs = compare_pairs(samples, higher_is_better=metric.higher_is_better, reference=reference)
     for (first, second), reason in _differing_data(pairs, rows).items():
         is_pair = (pairs["first"] == first) & (pairs["second"] == second)
         pairs.loc[is_pair, "reason"] = f"tested on {reason}"

@@ -92,7 +92,7 @@ class Comparison:
             of its result.
         curves: one row per run and epoch: label, seed, run (its folder) and the columns of
             metrics.csv.
-        pairs: the tests of differences; see :func:`~cnnlab.compare.statistics.pairs.test_pairs`.
+        pairs: the tests of differences; see :func:`~cnnlab.compare.statistics.pairs.compare_pairs`.
         reference: label of the row that the others are tested against; None: every pair.
         metric: the primary metric, which the rows are ranked by.
         target: of the primary metric on validation; seconds_to_target is the time to it.

@@ -10,7 +10,7 @@ from cnnlab.compare.finished import FinishedRun
 from cnnlab.text import as_typed, plural, precision_option
 
 Spoils = Literal["accuracy", "time", ""]
-# Options by what their difference spoils; of the others, such as those of the optimiser, it is said.
+# Options by what their difference spoils. Others, such as the optimiser's, are only named.
 SPOILERS: tuple[tuple[str, Spoils], ...] = (
     *((f"trainer.{key}", "accuracy") for key in ("epochs", "max_steps", "max_time", "overfit")),
     ("trainer.max_eval_steps", "accuracy"),

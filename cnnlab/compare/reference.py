@@ -11,7 +11,7 @@ def find_reference(wanted: str | None, rows: Sequence[Configuration]) -> str | N
     """The label of the one row that ``wanted`` names; None for None.
 
     Args:
-        wanted: a label, or options and their values: ``model=lenet5`` or ``model=lenet5 optim.lr=0.1``.
+        wanted: a label, or options and their values: ``model=lenet5 optim.lr=0.1``.
 
     Raises:
         CnnlabError: no row or several are named so.

@@ -71,10 +71,10 @@ def _also_measured(row: Configuration, metric: Metric) -> list[str]:
     ]
 
 
-def _mean(results: Sequence[Mapping[str, Any]], column: str) -> float:
-    """NaN where it is not known of every run."""
+def _mean(results: Sequence[Mapping[str, Any]], column: str) -> Any:
+    """A number that all share as it is, so that counts stay whole; NaN where it is not known of every run."""
     values = [r.get(column, math.nan) for r in results]
-    return float(np.mean(values))
+    return values[0] if len(set(values)) == 1 else float(np.mean(values))
 
 
 def make_runs(rows: Sequence[Configuration]) -> pd.DataFrame:

@@ -50,8 +50,8 @@ class _Pair:
     reason: str = ""
 
 
-def test_pairs(
-    samples: Sequence[Sample], *, higher_is_better: bool, reference: str | None = None
+def compare_pairs(
+    samples: Sequence[Sample], *, higher_is_better: bool, reference: str | None
 ) -> pd.DataFrame:
     """A row for each pair of samples, or for each sample and the ``reference``, another's label.
 
@@ -81,9 +81,6 @@ def test_pairs(
         [~was_tested, is_claimed & is_better, is_claimed], [NO_CLAIM, BETTER, WORSE], SAME
     )
     return table
-
-
-test_pairs.__test__ = False  # type: ignore[attr-defined]  # pytest: this is no test
 
 
 def _choose(samples: Sequence[Sample], reference: str | None) -> Iterator[tuple[Sample, Sample]]:

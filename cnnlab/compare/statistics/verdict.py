@@ -10,7 +10,7 @@ from cnnlab.compare.statistics.summary import interval_factor
 from cnnlab.metrics import Metric
 from cnnlab.text import plural
 
-FEW = 6  # pairs of which each gets its sentence
+FEW = 3  # pairs of which each gets its sentence
 MOST_NAMED = 8
 NAMES = {
     PAIRED: "paired t test by seed",
@@ -29,11 +29,10 @@ def verdicts(
     if len(rows) <= FEW:
         return [_sentence(row, metric, len(pairs)) for row in rows]
     claimed = pairs[pairs["verdict"] != NO_CLAIM]
-    if reference is not None:
-        said = _against(pairs, reference)
-    else:
-        said = _among(claimed)
-    return [*said, _how(claimed), *_no_claims(pairs)] if len(claimed) else _no_claims(pairs)
+    if claimed.empty:
+        return _no_claims(pairs)
+    said = _among(claimed, metric) if reference is None else _against(claimed, metric)
+    return [*said, _how(claimed, metric), *_no_claims(pairs)]
 
 
 def caption_of_n(counts: Sequence[int]) -> list[str]:
@@ -67,40 +66,46 @@ def _sentence(row: "dict[str, object]", metric: Metric, tests: int) -> str:
     )
 
 
-def _against(pairs: pd.DataFrame, reference: str) -> list[str]:
+def _against(claimed: pd.DataFrame, metric: Metric) -> list[str]:
+    reference = claimed["second"].iloc[0]
     said = []
     for verdict, words in (
         (BETTER, "Better than"),
         (WORSE, "Worse than"),
         (SAME, "Not distinguishable from"),
     ):
-        names = list(pairs["first"][pairs["verdict"] == verdict])
+        names = [
+            f"{row['first']} ({metric.show_difference(row['difference'])})"
+            for row in claimed[claimed["verdict"] == verdict].to_dict("records")
+        ]
         if names:
             said.append(f"{words} {reference}: {_names(names)}.")
     return said
 
 
-def _among(claimed: pd.DataFrame) -> list[str]:
-    """Who is better than whom, in the order of the table."""
+def _among(claimed: pd.DataFrame, metric: Metric) -> list[str]:
+    """Who is better than whom and by how much, in the order of the table."""
     beaten: dict[str, list[str]] = defaultdict(list)
     for row in claimed.to_dict("records"):
-        first, second = str(row["first"]), str(row["second"])
-        if row["verdict"] == BETTER:
-            beaten[first].append(second)
-        elif row["verdict"] == WORSE:
-            beaten[second].append(first)
+        winner, loser = str(row["first"]), str(row["second"])
+        difference = float(row["difference"])
+        if row["verdict"] == WORSE:
+            winner, loser, difference = loser, winner, -difference
+        if row["verdict"] != SAME:
+            beaten[winner].append(f"{loser} ({metric.show_difference(difference)})")
     said = [f"{name} is better than {_names(others)}." for name, others in beaten.items()]
     if len(said) > MOST_NAMED:
         said = [*said[:MOST_NAMED], f"... and {plural(len(said) - MOST_NAMED, 'more row')}."]
     same = int((claimed["verdict"] == SAME).sum())
     if same == len(claimed):
-        return ["No two configurations are distinguishable."] if same else []
+        return ["No two configurations are distinguishable."]
     return [*said, f"{same} of {plural(len(claimed), 'pair')} are not distinguishable."]
 
 
-def _how(claimed: pd.DataFrame) -> str:
+def _how(claimed: pd.DataFrame, metric: Metric) -> str:
     tests = ", ".join(NAMES[str(test)] for test in dict.fromkeys(claimed["test"]))
-    return f"({tests}; p values by Holm for {plural(len(claimed), 'test')}, at 5%.)"
+    what = f"Differences are {metric.difference_of} test {metric.label}"
+    return f"{what}; {tests}; p values by Holm for {plural(len(claimed), 'test')}, at 5%."
 
 
 def _no_claims(pairs: pd.DataFrame) -> list[str]:
