@@ -4,7 +4,7 @@ from cnnlab import models, data
 net = models.ResNet(data.CIFAR10.spec, depth=20)
 
 runs = cnnlab.train(["model=lenet5", "seed=0,1"])
-table = cnnlab.compare(runs)
+table = cnnlab.compare(runs).table
 run = cnnlab.load_run(runs[0])
 """
 
@@ -18,6 +18,7 @@ from cnnlab.registry import CnnlabError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cnnlab.compare.comparison import Comparison
     from cnnlab.inference.load import Run
     from cnnlab.runs.run_dir import RunDir
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # three times faster wherever something else runs on the machine. Results are the same.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__all__ = ["CnnlabError", "compare", "load_run", "train"]
+__all__ = ["CnnlabError", "compare", "load_run", "load_runs", "train"]
 
 # The functions import what they need when they are called: `import cnnlab` alone is instant.
 
@@ -60,19 +61,43 @@ def train(
 
 def compare(
     runs: "str | Path | RunDir | Iterable[str | Path | RunDir]",
+    *,
+    reference: str | None = None,
+    target: "float | str | None" = None,
+) -> "Comparison":
+    """Finished runs compared: ``.table``, ``.pairs``, ``.verdicts``, ``.findings`` and more.
+
+    Args:
+        runs: run folders, or folders that hold them, or CSV files with results made elsewhere; one,
+            or several in a list.
+        reference: the row that the others are tested against, "model=lenet5"; None: every pair.
+        target: validation accuracy, 0.95 or "95%", to which the training time is given.
+
+    Raises:
+        CnnlabError: there is nothing to compare, or no one row is the reference.
+    """
+    from cnnlab.compare import compare as comparing
+    from cnnlab.registry import list_of
+
+    paths = list_of("runs", runs, (str, os.PathLike), "a run's folder")
+    return comparing.compare(paths, reference=reference, target=target)
+
+
+def load_runs(
+    runs: "str | Path | RunDir | Iterable[str | Path | RunDir]",
 ) -> "pd.DataFrame":
-    """One row per configuration of finished runs, sorted by validation accuracy.
+    """A line for each run, finished or not: run, state, its options and its results.
 
     Args:
         runs: run folders, or folders that hold them; one, or several in a list.
 
     Raises:
-        CnnlabError: there is nothing to compare.
+        CnnlabError: there is no run.
     """
-    from cnnlab.compare import compare as comparing
+    from cnnlab.compare.dataframe import load_runs as load
     from cnnlab.registry import list_of
 
-    return comparing.compare(list_of("runs", runs, (str, os.PathLike), "a run's folder")).table
+    return load(list_of("runs", runs, (str, os.PathLike), "a run's folder"))
 
 
 def load_run(path: "str | Path | RunDir") -> "Run":

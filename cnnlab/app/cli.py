@@ -132,7 +132,22 @@ def evaluate_runs(
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold them.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Run folders, or folders that hold them; CSV files with results made elsewhere."
+        ),
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="The row that the others are tested against: model=lenet5."
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="VALUE", help="Validation to give the training time to: 95%."),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -143,7 +158,8 @@ def compare(
 ) -> None:
     """Compare runs in a table and figures.
 
-    Writes results.csv, results.md, curves.png and cost.png.
+    Configurations are tested in pairs, or each against --reference, and p values corrected for the
+    number of tests. Writes results.csv, pairs.csv, results.md, curves.png and cost.png.
     """
     discover_named(imports)
     chosen = check_folder("--out", out)
@@ -152,7 +168,7 @@ def compare(
     from cnnlab.compare.terminal_table import print_report
     from cnnlab.terminal import console
 
-    comparison = compare_runs(runs)
+    comparison = compare_runs(runs, reference=reference, target=target)
     print_report(comparison, console())
     folder = chosen or report_folder(runs)
     write_report(comparison, folder)

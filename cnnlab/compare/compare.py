@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnlab.compare.axes import find_axes, missing_cells
 from cnnlab.compare.comparison import Axis, Comparison, Configuration
 from cnnlab.compare.configurations import label, unique, varying_keys
-from cnnlab.compare.costs import default_target, notes_on_costs
+from cnnlab.compare.costs import find_target, notes_on_costs
 from cnnlab.compare.external import ExternalResult, is_external, read_external
 from cnnlab.compare.fairness import findings
 from cnnlab.compare.finished import (
@@ -45,7 +45,7 @@ def compare(
     paths: Iterable[str | Path | RunDir],
     *,
     reference: str | None = None,
-    target: float | None = None,
+    target: float | str | None = None,
 ) -> Comparison:
     """Compare the finished runs at or below ``paths``, and results in CSV files.
 
@@ -53,8 +53,8 @@ def compare(
         paths: run folders, folders with runs in them, CSV files (``external.py``).
         reference: a row that all others are tested against: its label or ``model=lenet5``; None:
             every pair is tested.
-        target: of the primary metric on validation, for the time to it; None: the whole percent
-            that every run reaches.
+        target: of the primary metric on validation, 0.95 or ``95%``, for the time to it; None: the
+            whole percent that every run reaches.
 
     Raises:
         CnnlabError: there is no run at one of the paths, none of the runs is finished, or no one
@@ -74,22 +74,22 @@ def compare(
     external = [result for file in files for result in read_external(file, metric)]
     ranked = _ranked(runs, metric)
     shown = shown_rows(ranked)
-    keys = varying_keys([*shown, *({"model": result.name} for result in external)]) or ["model"]
+    keys = varying_keys(shown)
+    if not keys or (external and "model" not in keys):
+        keys = ["model", *keys]
     is_ensemble = [group[0].is_ensemble for group in ranked]
     axes = find_axes([r for r, skip in zip(shown, is_ensemble, strict=True) if not skip], keys)
     rows = _configurations(ranked, shown, _naming_keys(shown, keys, axes), external)
     trained = [row for row in rows if row.runs and not row.members]
     against = find_reference(reference, rows)
-    target = default_target([run for row in trained for run in row.runs], metric) if (
-        target is None
-    ) else target  # fmt: skip
+    to = find_target(target, [run for row in trained for run in row.runs], metric)
     test_sets = [[run.test_set for run in row.runs] for row in rows if row.runs]
     labels = [row.label for row in rows]
     pairs, untested = _tests(rows, metric, against)
     return Comparison(
         title=f"{_count(shown, 'model', 'model')} on {_count_data(ranked, shown)}",
         rows=rows,
-        table=make_table(rows, keys, metric, target),
+        table=make_table(rows, keys, metric, to),
         keys=keys,
         axes=axes,
         runs=make_runs(rows),
@@ -97,7 +97,7 @@ def compare(
         pairs=pairs,
         reference=against,
         metric=metric,
-        target=target,
+        target=to,
         findings=findings(rows, keys, axes),
         notes=[
             *notes_on_unfinished(unfinished, keys),
@@ -180,19 +180,15 @@ def _configurations(
     keys: Sequence[str],
     external: Sequence[ExternalResult],
 ) -> list[Configuration]:
-    others: list[Flat] = [{"model": result.name, "model.name": result.name} for result in external]
-    labels = unique(
-        [label(row, keys) for row in shown]
-        + [f"{result.name} ({result.source})" for result in external]
-    )
+    marked = [f"{result.name} ({result.source})" for result in external]
+    others: list[Flat] = [{"model": name, "model.name": name} for name in marked]
+    labels = unique([*(label(row, keys) for row in shown), *marked])
     sources = [*("" for _ in ranked), *(result.source for result in external)]
     runs = [*ranked, *([] for _ in external)]
     results: list[Sequence[Mapping[str, Any]]] = [[run.result for run in group] for group in ranked]
     results += [result.results for result in external]
-    return [
-        Configuration(*row) for row in zip(labels, [*shown, *others], runs, results, sources,
-                                           strict=True)
-    ]  # fmt: skip
+    fields = zip(labels, [*shown, *others], runs, results, sources, strict=True)
+    return [Configuration(*row) for row in fields]
 
 
 def _tests(rows: Sequence[Configuration], metric: Metric, reference: str | None) -> Any:
@@ -222,21 +218,20 @@ def _differing_data(pairs: Any, rows: Sequence[Configuration]) -> dict[tuple[str
 
 def _sample(row: Configuration, metric: Metric, test_sets: Sequence[TestSet]) -> Sample:
     column = f"test_{metric.column}"
-    own = {_index_of(run.test_set, test_sets) for run in row.runs}
+    own = sorted({_index_of(run.test_set, test_sets) for run in row.runs})
     seeds = Counter(result.get("seed") for result in row.results)
     by_seed = {}
     if row.runs and not row.members and max(seeds.values()) == 1:
         by_seed = {int(r["seed"]): float(r[column]) for r in row.results}
+    # No other row is tested on the same images as one with several test sets.
+    one = str(own[0]) if len(own) == 1 else f"several, {row.label}"
     return Sample(
         label=row.label,
         values=tuple(float(r[column]) for r in row.results),
         by_seed=by_seed,
-        # Of a row with several test sets no other is tested on the same images.
-        tested_on=None if not own else "/".join(map(str, sorted(own))) if len(own) == 1 else (
-            f"several of {row.label}"
-        ),
+        tested_on=one if own else None,
         correct=lambda: _correct(row),
-    )  # fmt: skip
+    )
 
 
 def _index_of(test_set: TestSet, known: Sequence[TestSet]) -> int:

@@ -56,7 +56,7 @@ class Finding:
     """Something in which runs differ although it was not swept.
 
     Attributes:
-        text: one sentence without full stop.
+        text: what differs, and who has which value, without full stop.
         spoils: what cannot be compared fairly for it: the accuracy, the times; or nothing.
     """
 
@@ -65,10 +65,9 @@ class Finding:
 
     @property
     def mark(self) -> str:
-        """What it spoils, in words; empty for nothing."""
-        return {"accuracy": "spoils the comparison", "time": "spoils the times"}.get(
-            self.spoils, ""
-        )
+        """What it spoils, in words."""
+        words = {"accuracy": "Spoils the comparison", "time": "Spoils the times"}
+        return words.get(self.spoils, "Differs")
 
 
 @dataclass(frozen=True)

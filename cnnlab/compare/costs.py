@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cnnlab.compare.comparison import Configuration
 from cnnlab.compare.finished import FinishedRun
 from cnnlab.metrics import METRICS, Metric
+from cnnlab.registry import CnnlabError
 from cnnlab.text import plural
 
 # In the order of columns and figures.
@@ -27,12 +28,33 @@ FROM_RESULTS = tuple(METRICS[name].column for name in COSTS if name != "time to 
 SAME_IN_A_ROW = ("parameters", "MACs")
 
 
-def default_target(runs: Sequence[FinishedRun], metric: Metric) -> float | None:
-    """The whole percent of validation that every run reaches; None of another metric."""
-    if metric.bounds != (0, 1) or not runs:
-        return None
-    best = [run.metrics[f"val_{metric.column}"].max() for run in runs]
-    return math.floor(100 * min(best) + 1e-9) / 100 if np.isfinite(best).all() else None
+def find_target(
+    wanted: float | str | None, runs: Sequence[FinishedRun], metric: Metric
+) -> float | None:
+    """The validation to which the time is given.
+
+    Args:
+        wanted: a fraction or ``95%``; None: the whole percent that every run reaches, and nothing
+            of a metric without percent.
+
+    Raises:
+        CnnlabError: it is not a number, or no value of the metric.
+    """
+    if wanted is None:
+        best = [float(run.metrics[f"val_{metric.column}"].max()) for run in runs]
+        if metric.bounds != (0, 1) or not np.isfinite(best).all() or not best:
+            return None
+        return math.floor(100 * min(best) + 1e-9) / 100
+    text = str(wanted).strip()
+    low, high = metric.bounds
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high or (text.endswith("%") and metric.bounds != (0, 1)):
+        example = "95% or 0.95" if metric.bounds == (0, 1) else "0.02"
+        raise CnnlabError(f"--target {wanted}: not a value of {metric.label}, such as {example}")
+    return value
 
 
 def seconds_to(target: float | None, run: FinishedRun, metric: Metric) -> float:
@@ -66,9 +88,9 @@ def non_dominated(
 def on_main_device(table: pd.DataFrame) -> "pd.Series[bool]":
     """Of each row whether its times are from the device that most rows ran on, and it alone."""
     known = table["device"][table["device"] != ""]
-    if known.empty:
-        return table["device"] != ""
-    return table["device"] == known.mode().iloc[0]
+    main = "" if known.empty else str(known.mode().iloc[0])
+    is_on_it: pd.Series[bool] = table["device"] == main
+    return is_on_it & (table["device"] != "")
 
 
 def notes_on_costs(rows: Sequence[Configuration]) -> list[str]:
@@ -77,8 +99,8 @@ def notes_on_costs(rows: Sequence[Configuration]) -> list[str]:
     for row in rows:
         for name in SAME_IN_A_ROW:
             metric = METRICS[name]
-            values = sorted({result[metric.column] for result in row.results
-                             if metric.column in result})  # fmt: skip
+            column = metric.column
+            values = sorted({result[column] for result in row.results if column in result})
             if len(values) > 1:
                 shown = f"{values[0]:,} to {values[-1]:,}"
                 runs = plural(len(row.results), "run")

@@ -68,7 +68,7 @@ def _options(
         if key in swept or is_subject or len({value for _, value in values}) < 2:
             continue
         spoils: Spoils = next((s for start, s in SPOILERS if key.startswith(start)), "")
-        yield Finding(f"{key} was not swept but differs: {_who(values)}", spoils)
+        yield Finding(f"{key}: {_who(values)}", spoils)
 
 
 def _aspects(rows: Sequence[Configuration], axes: Sequence[Axis]) -> Iterable[Finding]:
@@ -86,7 +86,7 @@ def _aspects(rows: Sequence[Configuration], axes: Sequence[Axis]) -> Iterable[Fi
             for row, run, value in values
             if value is not None
         ]
-        yield Finding(f"{aspect.name} differs: {_who(named)}", aspect.spoils)
+        yield Finding(f"{aspect.name}: {_who(named)}", aspect.spoils)
 
 
 def _of_run(row: Configuration, run: FinishedRun, aspect: Aspect) -> str:
@@ -133,7 +133,7 @@ def _seeds(rows: Sequence[Configuration]) -> Iterable[Finding]:
         seeds = plural(len(lacking), "seed").partition(" ")[2]
         parts.append(f"{', '.join(names[:MOST_NAMED])}{more} {verb} {seeds} {_numbers(lacking)}")
     parts += [f"{len(usual) - MOST_NAMED} more sets of seeds"] if len(usual) > MOST_NAMED else []
-    yield Finding(f"seeds differ: {'; '.join(parts)} ({used})")
+    yield Finding(f"seeds: {'; '.join(parts)} ({used})")
 
 
 def _numbers(seeds: Sequence[int]) -> str:

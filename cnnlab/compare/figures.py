@@ -13,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from cnnlab.compare.compare import Comparison
+from cnnlab.compare.comparison import Comparison
 from cnnlab.compare.label_placement import place_labels
 from cnnlab.metrics import METRICS, Metric
 from cnnlab.text import si

@@ -201,8 +201,9 @@ def _environment(folder: RunDir, result: Mapping[str, Any]) -> dict[str, Any]:
         env = read_mapping(folder.env_file, json.loads, lambda _: "") or {}
     except DamagedFileError:  # nothing that is needed
         return {}
-    packages = env.get("packages") if isinstance(env.get("packages"), dict) else {}
-    found = {name: packages.get(name) for name in ("torch", "cnnlab")}
+    packages = env.get("packages")
+    versions = packages if isinstance(packages, dict) else {}
+    found = {name: versions.get(name) for name in ("torch", "cnnlab")}
     found |= {key: env.get(key) for key in ("threads", "devices")}
     return {key: value for key, value in found.items() if isinstance(value, str | int)}
 

@@ -53,8 +53,8 @@ def _line(
 
 
 def _binomial(row: Configuration, accuracy: float, metric: Metric) -> float:
-    images = {r.get("num_test") for r in row.results}
-    if metric.bounds != (0, 1) or len(images) != 1 or None in images:
+    images = {int(r.get("num_test", 0)) for r in row.results}
+    if metric.bounds != (0, 1) or len(images) != 1 or 0 in images:
         return math.nan
     return binomial_error(accuracy, images.pop())
 
@@ -72,7 +72,7 @@ def _also_measured(row: Configuration, metric: Metric) -> list[str]:
 
 
 def _mean(results: Sequence[Mapping[str, Any]], column: str) -> Any:
-    """A number that all share as it is, so that counts stay whole; NaN where it is not known of every run."""
+    """A number that all share as it is (counts stay whole); NaN unless all have it."""
     values = [r.get(column, math.nan) for r in results]
     return values[0] if len(set(values)) == 1 else float(np.mean(values))
 

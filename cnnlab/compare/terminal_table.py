@@ -1,4 +1,4 @@
-"""A comparison on the terminal: the table in the widest form that fits, notes and verdict."""
+"""A comparison on the terminal: the table in the widest form that fits, notes, verdicts."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cnnlab.compare.compare import Comparison
-from cnnlab.compare.report import COSTS, Column, caption, columns, title
+from cnnlab.compare.columns import Column, caption, columns, title
+from cnnlab.compare.comparison import Comparison
+from cnnlab.compare.report import finding_line
 from cnnlab.terminal import natural_width
 
 NAME = 24  # columns to which a longer configuration is folded, at most
@@ -16,12 +17,12 @@ ELSEWHERE = " Costs are in results.csv: the terminal is too narrow."
 
 
 def print_report(comparison: Comparison, console: Console) -> None:
-    """Print the table in the widest form that fits the console, then notes and verdict."""
+    """Print what spoils the comparison, the widest table that fits, then notes and verdicts."""
     every = columns(comparison)
     names = [column for column in every if column.is_name]
-    numbers = [column for column in every if not column.is_name]
-    measured, costs = numbers[: -len(COSTS)], numbers[-len(COSTS) :]
-    pairs = [_pair(*costs[i : i + 2]) for i in range(0, len(costs), 2)]
+    measured = [column for column in every if not (column.is_name or column.is_cost)]
+    costs = [column for column in every if column.is_cost]
+    pairs = [_stacked(costs[i : i + 2]) for i in range(0, len(costs), 2)]
     label = Column(("configuration",), [(label,) for label in comparison.labels], is_name=True)
     # Each narrower: intervals under their means, small columns in pairs, a configuration in one
     # column that can be folded, no costs.
@@ -37,9 +38,15 @@ def print_report(comparison: Comparison, console: Console) -> None:
     fitting = [table for table, width in zip(forms, widths, strict=True) if width <= console.width]
     table = fitting[0] if fitting else forms[-1]
     said = caption(comparison) + (ELSEWHERE if table is forms[-1] else "")
+    found = [
+        Text(finding_line(finding), style="red" if finding.spoils else "yellow")
+        for finding in comparison.findings
+    ]
     notes = [Text(f"Note: {note}.", style="yellow") for note in comparison.notes]
     heading = Text(f"\n{title(comparison)}", style="bold")
-    console.print(Group(heading, table, Text(said, style="dim"), *notes, Text(comparison.verdict)))
+    verdicts = [Text(verdict) for verdict in comparison.verdicts]
+    space = [Text("")] if found else []
+    console.print(Group(heading, *found, *space, table, Text(said, style="dim"), *notes, *verdicts))
 
 
 def _table(shown: Sequence[Column], *, separator: str, gap: int = 1, leading: int = 0) -> Table:
@@ -66,6 +73,7 @@ def _table(shown: Sequence[Column], *, separator: str, gap: int = 1, leading: in
     return table
 
 
-def _pair(first: Column, second: Column) -> Column:
-    cells = [a + b for a, b in zip(first.cells, second.cells, strict=True)]
-    return Column(first.heading + second.heading, cells)
+def _stacked(columns: Sequence[Column]) -> Column:
+    """Several columns as one, one below the other."""
+    cells = [sum(parts, ()) for parts in zip(*(column.cells for column in columns), strict=True)]
+    return Column(sum((column.heading for column in columns), ()), cells)

@@ -160,13 +160,14 @@ def _mcnemar(
     for key, sample in samples.items():
         if (correct := sample.correct()) is not None:
             by_images[len(correct)][key] = correct
-    for images, correct in by_images.items():
-        rows = {key: row for row, key in enumerate(correct)}
-        right = np.array(list(correct.values()), dtype=np.float32)  # float: a product by BLAS
+    for images, answers in by_images.items():
+        rows = {key: row for row, key in enumerate(answers)}
+        right = np.array(list(answers.values()), dtype=np.float32)  # float: a product by BLAS
         only_first = right @ (1 - right).T  # (samples, samples)
-        known = [i for i in indices if {id(pairs[i].first), id(pairs[i].second)} <= correct.keys()]
+        known = [i for i in indices if {id(pairs[i].first), id(pairs[i].second)} <= answers.keys()]
         first = np.array([rows[id(pairs[i].first)] for i in known], dtype=int)
         second = np.array([rows[id(pairs[i].second)] for i in known], dtype=int)
         if known:
-            counts = only_first[first, second], only_first[second, first]
-            yield known, mcnemar(*(count.astype(float) for count in counts), images)
+            counts = (only_first[first, second], only_first[second, first])
+            wins, losses = (count.astype(float) for count in counts)
+            yield known, mcnemar(wins, losses, images)

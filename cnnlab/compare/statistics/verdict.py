@@ -1,7 +1,8 @@
 """The tests of a table in words: which configurations are better, worse, not distinguishable."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -49,20 +50,20 @@ def caption_of_n(counts: Sequence[int]) -> list[str]:
     return []
 
 
-def _sentence(row: "dict[str, object]", metric: Metric, tests: int) -> str:
+def _sentence(row: Mapping[Any, Any], metric: Metric, tests: int) -> str:
     pair = f"{row['first']} against {row['second']}"
     if row["verdict"] == NO_CLAIM:
         return f"{pair}: {row['reason']}, so no claim."
-    shown = [metric.show_difference(float(str(row[key]))) for key in ("difference", "low", "high")]
-    n = f"n = {row['n_first']}" if row["test"] == PAIRED else (
-        f"n = {row['n_first']} and {row['n_second']}"
-    )  # fmt: skip
+    shown = [metric.show_difference(row[key]) for key in ("difference", "low", "high")]
+    n = f"n = {row['n_first']}"
+    if row["test"] != PAIRED:
+        n += f" and {row['n_second']}"
     corrected = " after Holm" if tests > 1 else ""
     words = {BETTER: "is better than", WORSE: "is worse than", SAME: "is not distinguishable from"}
     return (
-        f"{row['first']} {words[str(row['verdict'])]} {row['second']}: {shown[0]} "
+        f"{row['first']} {words[row['verdict']]} {row['second']}: {shown[0]} "
         f"{metric.difference_of} test {metric.label} [{shown[1]}, {shown[2]}] "
-        f"({NAMES[str(row['test'])]}, {n}, p = {float(str(row['p_holm'])):.2g}{corrected})."
+        f"({NAMES[row['test']]}, {n}, p = {row['p_holm']:.2g}{corrected})."
     )
 
 
