@@ -8,6 +8,7 @@ import pandas as pd
 
 from cnnlab.compare.comparison import Comparison
 from cnnlab.compare.costs import COSTS
+from cnnlab.compare.statistics.summary import interval_factor
 from cnnlab.metrics import METRICS, Metric, find_metric
 from cnnlab.text import as_typed
 
@@ -38,6 +39,18 @@ def caption(comparison: Comparison) -> str:
     sample = " * measured on a sample of the images." if any(_on_samples(comparison)) else ""
     binomial = f" {BINOMIAL}" if _has_binomial(comparison) else ""
     return f"{comparison.metric.caption}: {CAPTION}{binomial}{sample}"
+
+
+def warnings_on_n(comparison: Comparison) -> list[str]:
+    """How little few seeds tell, by the smallest n among the rows of runs; no full stop."""
+    counts = [len(row.results) for row in comparison.rows if row.runs and not row.members]
+    least = min(counts, default=4)
+    if least == 1:
+        return ["a row with n = 1 has no interval: one run does not show the spread over seeds"]
+    if least > 3:
+        return []
+    wide = "with 3 seeds the interval is wide" if least == 3 else "only 2 seeds"
+    return [f"{wide}: {interval_factor(least):.2f} standard errors to either side"]
 
 
 def _on_samples(comparison: Comparison) -> list[bool]:

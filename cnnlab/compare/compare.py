@@ -1,13 +1,11 @@
 """Run folders, and results made elsewhere, read into one comparison."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnlab.compare.axes import find_axes, missing_cells
 from cnnlab.compare.comparison import Axis, Comparison, Configuration
@@ -17,17 +15,15 @@ from cnnlab.compare.external import ExternalResult, is_external, read_external
 from cnnlab.compare.fairness import findings
 from cnnlab.compare.finished import (
     FinishedRun,
-    caveats_on_starts,
     damaged_notes,
-    dependent_notes,
     read_finished,
-    shown_rows,
 )
 from cnnlab.compare.reference import find_reference
 from cnnlab.compare.rows import make_curves, make_runs, make_table
-from cnnlab.compare.statistics.pairs import Sample, compare_pairs
-from cnnlab.compare.statistics.verdict import caption_of_n, verdicts
-from cnnlab.compare.test_set import TestSet, caveats_on_data, distinct, first_difference
+from cnnlab.compare.starts import caveats_on_starts, dependent_notes, shown_rows
+from cnnlab.compare.statistics.verdict import verdicts
+from cnnlab.compare.test_set import caveats_on_data, distinct
+from cnnlab.compare.tested_rows import pairs_of_rows
 from cnnlab.compare.unfinished import notes_on_unfinished
 from cnnlab.metrics import METRICS, Metric
 from cnnlab.registry import CnnlabError
@@ -38,7 +34,6 @@ from cnnlab.text import plural
 EXPECTED = (
     "expected run folders (config.yaml, status.json, result.json) or folders with runs in them"
 )
-MOST_ROWS = 300  # of which every pair is tested
 
 
 def compare(
@@ -85,7 +80,7 @@ def compare(
     to = find_target(target, [run for row in trained for run in row.runs], metric)
     test_sets = [[run.test_set for run in row.runs] for row in rows if row.runs]
     labels = [row.label for row in rows]
-    pairs, untested = _tests(rows, metric, against)
+    pairs, untested = pairs_of_rows(rows, metric, against)
     return Comparison(
         title=f"{_count(shown, 'model', 'model')} on {_count_data(ranked, shown)}",
         rows=rows,
@@ -107,7 +102,6 @@ def compare(
             *caveats_on_data(test_sets, [row.label for row in rows if row.runs]),
             *caveats_on_starts([row.runs for row in rows], labels),
             *notes_on_costs(rows),
-            *caption_of_n([len(row.results) for row in trained]),
             *_external_notes(external),
         ],
         verdicts=untested or verdicts(pairs, labels, metric, against),
@@ -189,62 +183,6 @@ def _configurations(
     results += [result.results for result in external]
     fields = zip(labels, [*shown, *others], runs, results, sources, strict=True)
     return [Configuration(*row) for row in fields]
-
-
-def _tests(rows: Sequence[Configuration], metric: Metric, reference: str | None) -> Any:
-    """The table of tests, and what is said instead where there are too many."""
-    test_sets = distinct([run.test_set for row in rows for run in row.runs])
-    samples = [_sample(row, metric, test_sets) for row in rows]
-    if reference is None and len(samples) > MOST_ROWS:
-        said = f"Not tested: {len(samples)} configurations have too many pairs; use --reference."
-        return compare_pairs([], higher_is_better=metric.higher_is_better, reference=None), [said]
-    pairs = compare_pairs(samples, higher_is_better=metric.higher_is_better, reference=reference)
-    for (first, second), reason in _differing_data(pairs, rows).items():
-        is_pair = (pairs["first"] == first) & (pairs["second"] == second)
-        pairs.loc[is_pair, "reason"] = f"tested on {reason}"
-    return pairs, []
-
-
-def _differing_data(pairs: Any, rows: Sequence[Configuration]) -> dict[tuple[str, str], str]:
-    """In what the test sets of pairs differ, for those that are tested on different images."""
-    test_sets = {row.label: [run.test_set for run in row.runs] for row in rows}
-    differing = pairs[pairs["reason"] == "tested on different images"]
-    names = zip(differing["first"], differing["second"], strict=True)
-    return {
-        (first, second): first_difference([*test_sets[first], *test_sets[second]]) or ""
-        for first, second in names
-    }
-
-
-def _sample(row: Configuration, metric: Metric, test_sets: Sequence[TestSet]) -> Sample:
-    column = f"test_{metric.column}"
-    own = sorted({_index_of(run.test_set, test_sets) for run in row.runs})
-    seeds = Counter(result.get("seed") for result in row.results)
-    by_seed = {}
-    if row.runs and not row.members and max(seeds.values()) == 1:
-        by_seed = {int(r["seed"]): float(r[column]) for r in row.results}
-    # No other row is tested on the same images as one with several test sets.
-    one = str(own[0]) if len(own) == 1 else f"several, {row.label}"
-    return Sample(
-        label=row.label,
-        values=tuple(float(r[column]) for r in row.results),
-        by_seed=by_seed,
-        tested_on=one if own else None,
-        correct=lambda: _correct(row),
-    )
-
-
-def _index_of(test_set: TestSet, known: Sequence[TestSet]) -> int:
-    return next(i for i, each in enumerate(known) if each.difference(test_set) is None)
-
-
-def _correct(row: Configuration) -> NDArray[np.bool_] | None:
-    outputs = row.runs[0].outputs()
-    if outputs is None:
-        return None
-    logits, labels = outputs
-    right: NDArray[np.bool_] = logits.argmax(axis=1) == labels
-    return right
 
 
 def _external_notes(external: Sequence[ExternalResult]) -> list[str]:

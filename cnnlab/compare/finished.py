@@ -8,7 +8,7 @@ import dataclasses
 import json
 import math
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_result, read_status
 from cnnlab.runs.first_edition import groups_of
 from cnnlab.runs.flat import Flat, with_choices
-from cnnlab.runs.naming import short_source
 from cnnlab.runs.read_file import DamagedFileError, read_mapping
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
@@ -138,25 +137,6 @@ def damaged_notes(damaged: Sequence[str]) -> list[str]:
     return notes + ([f"{plural(more, 'more damaged run')} left out"] if more > 0 else [])
 
 
-def dependent_notes(count: int) -> list[str]:
-    """A note on runs that continue a run which another one continues too, with another seed."""
-    said = "that continue the same run with another seed left out: not independent of it"
-    return [f"{plural(count, 'run')} {said}"] if count else []
-
-
-def caveats_on_starts(ranked: Sequence[Sequence[FinishedRun]], labels: Sequence[str]) -> list[str]:
-    """Notes on rows of which some runs start from the same trained weights and some do not."""
-    notes = []
-    for row, label in zip(ranked, labels, strict=True):
-        starts = {run.start for run in row}
-        if 1 < len(starts) < len(row):
-            notes.append(
-                f"the {len(row)} runs of {label} start from {len(starts)} trained runs: "
-                "those with the same start are not independent"
-            )
-    return notes
-
-
 def _read(folder: RunDir) -> FinishedRun | str:
     """A run, or why it is left out.
 
@@ -233,25 +213,3 @@ def _read_metrics(folder: RunDir, metric: Metric, *, is_ensemble: bool) -> pd.Da
         if f"val_{column}" not in rows:
             raise DamagedFileError(f"{folder.metrics_file}: has no column 'val_{column}'")
     return rows.replace([math.inf, -math.inf], math.nan)
-
-
-def shown_rows(ranked: Sequence[Sequence[FinishedRun]]) -> list[Flat]:
-    """The flat config of each row's first run, with what all of its runs start from.
-
-    Weights are named by their file or run alone, by their path where rows would look the same.
-    """
-    rows = []
-    names = [_starts(group, short_source) for group in ranked]
-    for group, name in zip(ranked, names, strict=True):
-        shown = dict(group[0].shown)
-        if name:
-            is_unique = names.count(name) == 1 or len({_starts(g, str) for g in ranked}) == 1
-            shown["init.from"] = name if is_unique else _starts(group, str)
-        rows.append(shown)
-    return rows
-
-
-def _starts(group: Sequence[FinishedRun], name: Callable[[str], str]) -> str:
-    paths = [run.shown.get("init.from") for run in group]
-    named = list(dict.fromkeys(name(path) for path in paths if path is not None))
-    return ", ".join(named) if len(named) <= MOST_NAMED else f"{len(named)} runs"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnlab.compare.columns import caption, columns, title
+from cnnlab.compare.columns import caption, columns, title, warnings_on_n
 from cnnlab.compare.comparison import Comparison, Finding
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.durable import write_text
@@ -69,7 +69,7 @@ def as_markdown(comparison: Comparison) -> str:
     rule = ["---" if column.is_name else "---:" for column in shown]
     lines = [f"| {' | '.join(row)} |" for row in (headings, rule, *rows)]
     found = [f"- **{finding_line(finding)}**" for finding in comparison.findings]
-    notes = [f"- Note: {note}." for note in comparison.notes]
+    notes = [f"- Note: {note}." for note in (*warnings_on_n(comparison), *comparison.notes)]
     said = [f"- {verdict}" for verdict in comparison.verdicts]
     blocks = [[f"# {title(comparison)}"], found, lines, [caption(comparison)], notes, said]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"

@@ -7,7 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cnnlab.compare.columns import Column, caption, columns, title
+from cnnlab.compare.columns import Column, caption, columns, title, warnings_on_n
 from cnnlab.compare.comparison import Comparison
 from cnnlab.compare.report import finding_line
 from cnnlab.terminal import natural_width
@@ -42,11 +42,12 @@ def print_report(comparison: Comparison, console: Console) -> None:
         Text(finding_line(finding), style="red" if finding.spoils else "yellow")
         for finding in comparison.findings
     ]
-    notes = [Text(f"Note: {note}.", style="yellow") for note in comparison.notes]
+    notes = [*warnings_on_n(comparison), *comparison.notes]
+    noted = [Text(f"Note: {note}.", style="yellow") for note in notes]
     heading = Text(f"\n{title(comparison)}", style="bold")
     verdicts = [Text(verdict) for verdict in comparison.verdicts]
     space = [Text("")] if found else []
-    console.print(Group(heading, *found, *space, table, Text(said, style="dim"), *notes, *verdicts))
+    console.print(Group(heading, *found, *space, table, Text(said, style="dim"), *noted, *verdicts))
 
 
 def _table(shown: Sequence[Column], *, separator: str, gap: int = 1, leading: int = 0) -> Table:

@@ -1,6 +1,7 @@
 """Which configurations differ: every pair, or each against a reference, corrected by Holm."""
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,25 +63,28 @@ def compare_pairs(
     claim).
     """
     pairs = [_plan(first, second) for first, second in _choose(samples, reference)]
-    table = pd.DataFrame([_row(pair) for pair in pairs], columns=list(COLUMNS))
+    difference = np.array([np.mean(p.first.values) - np.mean(p.second.values) for p in pairs])
+    low, high, p_value = (np.full(len(pairs), math.nan) for _ in range(3))
     for indices, found in _results(pairs):
-        for column, values in zip(
-            ("difference", "low", "high", "p"),
-            (found.mean, found.low, found.high, found.p_value),
-            strict=True,
-        ):
-            table.loc[indices, column] = values
-    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
-    was_tested = table["p"].notna()
-    table.loc[~was_tested & (table["reason"] == ""), "reason"] = "no spread between seeds"
-    table.loc[was_tested, "reason"] = ""
-    table.loc[~was_tested, "test"] = ""
-    is_claimed = table["p_holm"] < 1 - CONFIDENCE
-    is_better = (table["difference"] > 0) == higher_is_better
-    table["verdict"] = np.select(
+        difference[indices], p_value[indices] = found.mean, found.p_value
+        low[indices], high[indices] = found.low, found.high
+    corrected = holm(p_value)
+    was_tested, is_claimed = ~np.isnan(p_value), corrected < 1 - CONFIDENCE
+    is_better = (difference > 0) == higher_is_better
+    verdict = np.select(
         [~was_tested, is_claimed & is_better, is_claimed], [NO_CLAIM, BETTER, WORSE], SAME
     )
-    return table
+    reason = [pair.reason or "no spread between seeds" for pair in pairs]
+    columns = (
+        [pair.first.label for pair in pairs],
+        [pair.second.label for pair in pairs],
+        np.where(was_tested, [pair.test for pair in pairs], ""),
+        [len(pair.seeds) or len(pair.first.values) for pair in pairs],
+        [len(pair.seeds) or len(pair.second.values) for pair in pairs],
+        *(difference, low, high, p_value, corrected, verdict),
+        np.where(was_tested, "", reason),
+    )
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
 def _choose(samples: Sequence[Sample], reference: str | None) -> Iterator[tuple[Sample, Sample]]:
@@ -107,20 +111,6 @@ def _plan(first: Sample, second: Sample) -> _Pair:
     else:
         pair.reason = "a single run of " + ("each" if larger == 1 else "one of them")
     return pair
-
-
-def _row(pair: _Pair) -> dict[str, Any]:
-    first, second = pair.first, pair.second
-    paired_on = len(pair.seeds)
-    return {
-        "first": first.label,
-        "second": second.label,
-        "test": pair.test,
-        "n_first": paired_on or len(first.values),
-        "n_second": paired_on or len(second.values),
-        "difference": float(np.mean(first.values) - np.mean(second.values)),
-        "reason": pair.reason,
-    } | dict.fromkeys(("low", "high", "p", "p_holm"), np.nan)
 
 
 def _results(pairs: Sequence[_Pair]) -> Iterator[tuple[list[int], Differences]]:

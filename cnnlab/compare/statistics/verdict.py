@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from cnnlab.compare.statistics.pairs import BETTER, MCNEMAR, NO_CLAIM, PAIRED, SAME, WELCH, WORSE
-from cnnlab.compare.statistics.summary import interval_factor
 from cnnlab.metrics import Metric
 from cnnlab.text import plural
 
@@ -34,20 +33,6 @@ def verdicts(
         return _no_claims(pairs)
     said = _among(claimed, metric) if reference is None else _against(claimed, metric)
     return [*said, _how(claimed, metric), *_no_claims(pairs)]
-
-
-def caption_of_n(counts: Sequence[int]) -> list[str]:
-    """Notes on how little few seeds tell, by the smallest n of the rows of runs."""
-    least = min(counts, default=3)
-    if least == 1:
-        return ["rows with n = 1 have no interval: one run does not show the spread over seeds"]
-    if least == 2:
-        factor = f"{interval_factor(2):.1f}"
-        return [f"only 2 seeds: the interval is {factor} standard errors wide to either side"]
-    if least == 3:
-        factor = f"{interval_factor(3):.2f}"
-        return [f"with 3 seeds the interval is wide: {factor} standard errors to either side"]
-    return []
 
 
 def _sentence(row: Mapping[Any, Any], metric: Metric, tests: int) -> str:
