@@ -69,7 +69,8 @@ def most_confident_mistakes(
     wrong = np.flatnonzero(logits.argmax(1) != labels)
     odds = _odds_against(logits[wrong])
     order = np.argsort(odds, kind="stable")[:limit]
-    return wrong[order[~np.isnan(odds[order])]]
+    found: NDArray[np.int64] = wrong[order[~np.isnan(odds[order])]]
+    return found
 
 
 def confidences(logits: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -113,7 +114,7 @@ def write_mistakes(
     Raises:
         OSError: it cannot be written.
     """
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "pixels": _scaled_down(pixels),
         "labels": labels,
         "predicted": predicted,
