@@ -13,6 +13,7 @@ from typing import Any, Literal
 from cnnlab.registry import CnnlabError, nearest
 from cnnlab.text import duration, si, significant
 
+Format = str | Callable[[float], str]
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -40,7 +41,7 @@ class Metric:
     name: str
     column: str
     higher_is_better: bool
-    format: str | Callable[[float], str]
+    format: Format
     scale: float = 1
     suffix: str = ""
     unit: str = ""
@@ -81,9 +82,8 @@ class Metric:
 
     def cell(self, value: float) -> str:
         """A value in a table, under ``heading``: 0.9234 -> ``92.34``."""
-        if callable(self.format):
-            return self.format(self.scale * value)
-        return format(self.scale * value, self.format)
+        shown = self.scale * value
+        return self.format(shown) if callable(self.format) else format(shown, self.format)
 
     def show(self, value: float) -> str:
         """A value in a sentence: 0.9234 -> ``92.34%``."""
@@ -116,9 +116,7 @@ def _fraction(name: str, column: str, **others: Any) -> Metric:
     return Metric(name, column, higher_is_better=True, **shown, **others)
 
 
-def _reported(
-    name: str, column: str, format: str | Callable[[float], str], **others: Any
-) -> Metric:
+def _reported(name: str, column: str, format: Format, **others: Any) -> Metric:
     """A number that is reported but never the primary metric; less is better."""
     return Metric(name, column, False, format, is_primary=False, **others)
 

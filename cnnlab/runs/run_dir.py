@@ -35,6 +35,7 @@ class RunDir:
         self.env_file = self.path / "env.json"
         self.data_file = self.path / "data.json"
         self.metrics_file = self.path / "metrics.csv"
+        self.mistakes_file = self.path / "mistakes.npz"
         self.result_file = self.path / "result.json"
         self.log_file = self.path / "log.txt"
         self.profile_file = self.path / "profile.txt"
