@@ -53,11 +53,13 @@ def test_minus_m_keeps_the_overrides(tmp_path, monkeypatch):
     (same,) = cnnlab.train(" ".join(["-m", *SMOKE, "seed=3", "sweep.name=mine"]))
     assert same.path == run.path
 
-    table = cnnlab.compare("runs/mine")
-    assert len(table) == 1
-    assert cnnlab.compare(run.path).equals(table)
-    assert cnnlab.compare(run).equals(table)
-    assert cnnlab.compare([run]).equals(table)
+    comparison = cnnlab.compare("runs/mine", reference="model=mlp", target="1%")
+    assert comparison.verdicts == ["One configuration, mlp: nothing to compare it with."]
+    for runs in (run.path, run, [run]):
+        assert cnnlab.compare(runs, target=0.01).table.equals(comparison.table)
+    (line,) = cnnlab.load_runs("runs/mine").to_dict("records")
+    assert (line["run"], line["state"], line["seed"]) == (str(run), "done", 3)
+    assert line["test_acc"] == comparison.table["test_acc"][0]
 
 
 @pytest.mark.parametrize("imports", [None, [5], "", ["a", None]])

@@ -53,7 +53,7 @@ def label(row: Flat, keys: Sequence[str]) -> str:
             parts.append(
                 f"{short if last.count(short) == 1 else key}={as_typed(row[key], digits=6)}"
             )
-    return ", ".join(parts)
+    return ", ".join(parts) or str(row.get("model", ""))
 
 
 def unique(labels: Sequence[str]) -> list[str]:

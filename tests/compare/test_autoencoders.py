@@ -52,8 +52,11 @@ def test_table_and_verdict_name_the_error(comparison):
     assert lines[2].startswith("| model.code | n | test error | val error |")
     assert lines[4].startswith("| 64 | 3 | 0.01000 ± 0.00200 [0.00503, 0.01497] | 0.01100 |")
     assert "Mean squared errors per pixel, pixels in 0..1: mean ± SD" in "\n".join(lines)
-    # SE = sqrt(0.002^2 + 0.004^2) / sqrt(3) = 0.002582; t(2.94) = 3.22
-    assert "-0.01000 of test error [-0.01831, -0.00169]" in comparison.verdict
+    # differences 0.008, 0.010, 0.012: SE = 0.002 / sqrt(3); t(2) = 4.3027
+    assert comparison.verdicts == [
+        "code=64 is better than code=8: -0.01000 of test error [-0.01497, -0.00503] "
+        "(paired t test by seed, n = 3, p = 0.013)."
+    ]
     console = Console(file=io.StringIO(), width=100)
     print_report(comparison, console)
     assert "0.01000 ± 0.00200" in console.file.getvalue()
@@ -68,7 +71,7 @@ def test_figures_show_errors(comparison, tmp_path):
     params, _ = cost_figure(comparison).axes
     assert params.get_title() == "Test error against parameters"
     assert params.containers[0].lines[0].get_xydata()[0] == pytest.approx([1000, 0.010])
-    assert len(write_report(comparison, tmp_path / "report")) == 4
+    assert len(write_report(comparison, tmp_path / "report")) == 5
 
 
 def test_classifiers_and_autoencoders_are_not_ranked_together(make_run, make_autoencoder, tmp_path):

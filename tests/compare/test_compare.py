@@ -75,7 +75,10 @@ def test_unfinished_runs_are_left_out_and_counted(make_run, tmp_path):
     make_run(seed=2, state="running")
     comparison = compare([tmp_path])
     assert list(comparison.table["n"]) == [1]
-    assert comparison.notes == ["2 unfinished runs left out (1 failed, 1 running)"]
+    assert comparison.notes == [
+        "2 unfinished runs left out (1 failed, 1 running): mlp, seed 1 (failed); mlp, seed 2 "
+        "(running)"
+    ]
 
 
 def test_of_two_runs_of_one_seed_the_newest_counts(make_run, tmp_path):
@@ -102,13 +105,14 @@ def test_runs_of_an_edited_model_form_their_own_row(make_run, tmp_path):
     assert list(comparison.table["sources.model"]) == ["aaa", "bbb"]
 
 
-def test_verdict_and_caveats_follow_from_the_rows(make_run, tmp_path):
+def test_verdict_and_findings_follow_from_the_rows(make_run, tmp_path):
     for seed in (0, 1):
         make_run(seed=seed, test_acc=0.95 + 0.01 * seed, val_acc=0.9)
     make_run(val_acc=0.8, **{"model.name": "lenet5"})
     comparison = compare([tmp_path])
-    assert comparison.verdict.startswith("mlp against lenet5: a Welch t test needs two seeds")
-    assert comparison.notes == ["the rows have different seeds: 0 1 (1 row); 0 (1 row)"]
+    assert comparison.verdicts == ["mlp against lenet5: a single run of one of them, so no claim."]
+    (finding,) = comparison.findings
+    assert finding.text == "seeds: lenet5 lacks seed 1 (paired tests use the common ones: 0)"
 
 
 def test_nothing_to_compare_names_the_folder_and_what_is_expected(make_run, tmp_path):

@@ -81,7 +81,7 @@ def test_rows_that_look_the_same_are_numbered(make_run, tmp_path):
             run.update_status(identity=identity)
     comparison = compare([tmp_path])
     assert comparison.labels == ["mlp", "mlp (2)"]
-    assert "mlp against mlp (2): " in comparison.verdict
+    assert comparison.verdicts == ["mlp against mlp (2): no spread between seeds, so no claim."]
     assert drawn(comparison) == 2
 
 

@@ -97,7 +97,7 @@ def test_a_new_metric_is_listed_and_sorted(make_segmentation, tmp_path):
 def test_a_new_metric_ranks_a_comparison(make_segmentation, tmp_path):
     for seed in (0, 1):
         make_segmentation(0.5 + 0.01 * seed, seed=seed, **{"model.name": "small"})
-        make_segmentation(0.7 + 0.01 * seed, seed=seed, **{"model.name": "large"})
+        make_segmentation(0.7 + 0.01 * (1 - seed), seed=seed, **{"model.name": "large"})
     comparison = compare([tmp_path])
     assert comparison.labels == ["large", "small"]
     assert list(comparison.table["test_miou"]) == pytest.approx([0.605, 0.405])
@@ -105,7 +105,7 @@ def test_a_new_metric_ranks_a_comparison(make_segmentation, tmp_path):
     assert lines[2].startswith("| model | n | test mean IoU % | val mean IoU % | params")
     assert lines[4].startswith("| large | 2 | 60.5 ± 0.7 ")
     assert "Mean IoU (%): mean ± SD" in "\n".join(lines)
-    assert "+20.0 points of test mean IoU [" in comparison.verdict
+    assert "+20.0 points of test mean IoU [" in comparison.verdicts[0]
     metric, loss = curves_figure(comparison).axes
     assert (metric.get_title(), metric.get_ylabel()) == ("Validation mean IoU", "Mean IoU (%)")
     assert list(metric.lines[0].get_ydata()) == pytest.approx([20, 70.5])

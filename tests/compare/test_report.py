@@ -54,13 +54,15 @@ def test_a_narrow_terminal_stacks_intervals_under_means(make_run, tmp_path):
     lines = printed(compare([tmp_path]), 80).splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("0.1 "))
     assert "15.00 ± 7.07" in lines[first]
-    assert "[-48.53, 78.53]" in lines[first + 1]
+    assert "[0.00, 78.53]" in lines[first + 1]
 
 
 def test_notes_and_verdict_follow_the_table(comparison):
     text = " ".join(printed(comparison, 120).split())
-    note = "Note: the rows have different seeds: 0 1 2 (1 row); 0 (1 row)."
-    assert text.index("resnet20 3") < text.index(note) < text.index(comparison.verdict)
+    finding = "Differs: seeds: mlp lacks seeds 1, 2 (paired tests use the common ones: 0)."
+    note = "Note: a row with n = 1 has no interval"
+    places = [text.index(part) for part in (finding, "resnet20 3", note, comparison.verdicts[0])]
+    assert places == sorted(places)
 
 
 def test_csv_holds_full_precision(comparison, tmp_path):
@@ -74,21 +76,23 @@ def test_csv_holds_full_precision(comparison, tmp_path):
 def test_markdown_holds_the_table_notes_and_verdict(comparison):
     lines = as_markdown(comparison).splitlines()
     assert lines[0] == "# Comparison: 2 models on digits"
-    assert lines[2:4] == [
+    assert lines[2].startswith("- **Differs: seeds: mlp lacks seeds 1, 2")
+    assert lines[4:6] == [
         "| model | n | test acc % | val acc % | params | MACs | train | images/s |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    assert lines[4] == (
+    assert lines[6] == (
         "| resnet20 | 3 | 92.00 ± 2.00 [87.03, 96.97] | 93.00 | 269.7k | 40.6M | 12.3 s | 4.0k |"
     )
-    assert "- Note: the rows have different seeds: 0 1 2 (1 row); 0 (1 row)." in lines
-    assert lines[-1] == comparison.verdict
+    assert any(line.startswith("- Note: a row with n = 1 has no interval") for line in lines)
+    assert lines[-1] == f"- {comparison.verdicts[0]}"
 
 
 def test_report_folder(comparison, tmp_path):
     paths = write_report(comparison, tmp_path / "deep" / "report")
-    assert [path.name for path in paths] == ["results.csv", "results.md", "curves.png", "cost.png"]
-    for path in paths[2:]:
+    assert [path.name for path in paths[:3]] == ["results.csv", "pairs.csv", "results.md"]
+    assert [path.name for path in paths[3:]] == ["curves.png", "cost.png"]
+    for path in paths[3:]:
         assert path.read_bytes().startswith(b"\x89PNG")
     assert sorted(path.parent.iterdir()) == sorted(paths)
 

@@ -19,7 +19,7 @@ def two_rows(make_run, tmp_path):
     def compared(first, second, prepare=None):
         for number, options in enumerate((first, second)):
             for seed in (0, 1):
-                own = {"seed": seed, "test_acc": 0.9 - 0.3 * number + 0.01 * seed}
+                own = {"seed": seed, "test_acc": 0.9 - (0.3 + 0.01 * seed) * number}
                 run = make_run(**own, val_acc=0.9 - 0.1 * number, **options)
                 if prepare is not None:
                     prepare(run, number)
@@ -34,7 +34,7 @@ OTHER = {"split": "ba9876543210"}
 
 def test_two_folders(two_rows):
     comparison = two_rows(FOLDER | {"data.root": "a"}, FOLDER | {"data.root": "b"})
-    assert comparison.verdict.endswith("tested on different images, so no claim.")
+    assert comparison.verdicts[0].endswith("tested on different images, so no claim.")
     assert comparison.title == "mlp on folder, 2 test sets"
     assert "the runs were tested on different images: compare them separately" in comparison.notes
 
@@ -46,14 +46,14 @@ def test_two_folders_of_three_and_ten_classes(two_rows):
         FOLDER | {"data.root": "b"},
         lambda run, number: record(run, names[number], test=f"test{number}"),
     )
-    assert comparison.verdict.endswith("tested on different classes (3 and 10), so no claim.")
+    assert comparison.verdicts[0].endswith("tested on different classes (3 and 10), so no claim.")
 
 
 def test_the_same_pictures_in_two_places(two_rows):
     comparison = two_rows(
         FOLDER | {"data.root": "a"}, FOLDER | {"data.root": "b"}, lambda run, _: record(run)
     )
-    assert "distinguishable at 95%" in comparison.verdict
+    assert "paired t test by seed" in comparison.verdicts[0]
 
 
 def test_a_folder_that_has_changed(two_rows):
@@ -62,21 +62,21 @@ def test_a_folder_that_has_changed(two_rows):
         FOLDER | {"data.root": "a"},
         FOLDER | {"data.root": "a", "optim.lr": 0.3, "result": OTHER},
     )
-    assert comparison.verdict.endswith("tested on different images, so no claim.")
+    assert comparison.verdicts[0].endswith("tested on different images, so no claim.")
 
 
 def test_other_pictures_of_the_same_folder(two_rows):
     comparison = two_rows(
         {}, {"optim.lr": 0.3}, lambda run, number: record(run, test=f"test{number}")
     )
-    assert comparison.verdict.endswith("tested on different images, so no claim.")
+    assert comparison.verdicts[0].endswith("tested on different images, so no claim.")
 
 
 def test_a_part_of_the_test_set(two_rows):
     comparison = two_rows(
         {"result": {"num_test": 300}}, {"optim.lr": 0.3, "result": {"num_test": 128}}
     )
-    assert comparison.verdict.endswith("tested on different images (300 and 128), so no claim.")
+    assert comparison.verdicts[0].endswith("tested on different images (300 and 128), so no claim.")
 
 
 @pytest.mark.parametrize("recorded", [True, False])
@@ -86,17 +86,15 @@ def test_another_part_of_the_training_images_is_a_fair_comparison(two_rows, reco
         {"data.subset": 100, "result": OTHER},
         lambda run, number: record(run, train=f"t{number}") if recorded else None,
     )
-    assert "distinguishable at 95%" in comparison.verdict
-    assert comparison.notes == [
-        "digits was split in 2 ways: not all runs saw the same images",
-    ]
+    assert "paired t test by seed" in comparison.verdicts[0]
+    assert comparison.notes == comparison.findings == []  # it was swept
 
 
 @pytest.mark.parametrize(("option", "same"), [("data.size", True), ("data.noise", False)])
 def test_options_of_a_data_set(two_rows, option, same):
     name = "digits" if same else "synthetic"
     comparison = two_rows({"data.name": name}, {"data.name": name, option: 64})
-    assert ("distinguishable at 95%" in comparison.verdict) is same
+    assert ("paired t test by seed" in comparison.verdicts[0]) is same
 
 
 def test_one_row_with_runs_of_different_images(make_run, tmp_path):
@@ -104,7 +102,7 @@ def test_one_row_with_runs_of_different_images(make_run, tmp_path):
         record(make_run(seed=seed, test_acc=0.9 + 0.01 * seed), test=f"test{seed}")
         record(make_run(seed=seed, test_acc=0.5 + seed, val_acc=0.1, **{"optim.lr": 3.0}))
     comparison = compare([tmp_path])
-    assert comparison.verdict.endswith("tested on different images, so no claim.")
+    assert comparison.verdicts[0].endswith("tested on different images, so no claim.")
     assert "the row lr=0.1 has runs tested on different images" in comparison.notes
 
 
