@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cnnlab.registry import CnnlabError, nearest
-from cnnlab.text import duration, si
+from cnnlab.text import duration, si, significant
 
+Format = str | Callable[[float], str]
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -39,7 +40,7 @@ class Metric:
     name: str
     column: str
     higher_is_better: bool
-    format: str | Callable[[float], str]
+    format: Format
     scale: float = 1
     suffix: str = ""
     unit: str = ""
@@ -79,9 +80,8 @@ class Metric:
 
     def cell(self, value: float) -> str:
         """A value in a table, under ``heading``: 0.9234 -> ``92.34``."""
-        if callable(self.format):
-            return self.format(self.scale * value)
-        return format(self.scale * value, self.format)
+        shown = self.scale * value
+        return self.format(shown) if callable(self.format) else format(shown, self.format)
 
     def show(self, value: float) -> str:
         """A value in a sentence: 0.9234 -> ``92.34%``."""
@@ -113,9 +113,7 @@ def _fraction(name: str, column: str, **others: Any) -> Metric:
     return Metric(name, column, higher_is_better=True, **shown, **others)
 
 
-def _reported(
-    name: str, column: str, format: str | Callable[[float], str], **others: Any
-) -> Metric:
+def _reported(name: str, column: str, format: Format, **others: Any) -> Metric:
     """A number that is reported but never the primary metric; less is better."""
     return Metric(name, column, False, format, is_primary=False, **others)
 
@@ -145,6 +143,8 @@ PIXEL_ERROR = Metric(
 LOSS = _reported("loss", "loss", ".4f")  # of a task that is not known
 _NATS: dict[str, Any] = {"unit": "nats", "label": "loss", "axis_label": "cross-entropy"}
 _SPEED: dict[str, Any] = {"unit": "images/s", "heading": "images/s", "suffix": " images/s"}
+_LATENCY: dict[str, Any] = {"scale": 1000, "suffix": " ms", "unit": "ms", "heading": "latency ms"}
+_MEMORY: dict[str, Any] = {"scale": 1e-6, "suffix": " MB", "unit": "MB", "log_axis": True}
 _ROWS = (
     ACCURACY,
     PIXEL_ERROR,
@@ -155,6 +155,9 @@ _ROWS = (
     _reported("MACs", "macs", si, axis_label="MACs for one image", log_axis=True),
     _reported("training time", "train_seconds", duration, unit="s", heading="train", log_axis=True),
     Metric("throughput", "images_per_second", True, si, is_primary=False, **_SPEED),
+    _reported("single-image latency", "latency_seconds", significant, log_axis=True, **_LATENCY),
+    _reported("peak memory", "peak_host_bytes", significant, **_MEMORY),
+    _reported("peak GPU memory", "peak_device_bytes", significant, **_MEMORY),
     _reported("learning rate", "lr", ".3g", log_axis=True),  # nothing ranks by it
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}

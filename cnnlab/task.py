@@ -6,6 +6,7 @@ is registered (``task="classify"``).
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnlab.metrics import metric_of_column
@@ -109,6 +110,19 @@ class Task(ABC):
             title: the run and which of its images these are.
         """
         return None
+
+    def write(  # noqa: B027  (most write nothing more)
+        self, folder: Path, outputs: "Tensor", pixels: "Tensor", labels: "Tensor", index: "Tensor"
+    ) -> None:
+        """Write further files into a run's folder, from what was kept of the test.
+
+        Args:
+            folder: of the run.
+            outputs: float32 (N, ...), on the CPU.
+            pixels: uint8 (N, C, H, W).
+            labels: int64 (N,).
+            index: positions of these images in the test set, int64 (N,).
+        """
 
 
 def task_named(name: str) -> Task:

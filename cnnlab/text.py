@@ -16,6 +16,11 @@ def si(value: float) -> str:
     return f"{thousands:.1f}T"
 
 
+def significant(value: float) -> str:
+    """Three digits, or all before the point: 0.21349 -> ``0.213``, 5123.4 -> ``5123``."""
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
+
+
 def duration(seconds: float) -> str:
     """12.34 -> ``12.3 s``, 750 -> ``12.5 min``, 9000 -> ``2.5 h``."""
     if seconds < 99.95:

@@ -24,6 +24,7 @@ def test_every_metric_is_in_the_table_under_its_name():
     assert {
         *("accuracy", "cross entropy", "pixel error", "macro F1", "parameters", "MACs"),
         *("training time", "throughput", "learning rate", "loss"),
+        *("single-image latency", "peak memory", "peak GPU memory"),
     } == set(METRICS)
     assert all(metric.name == name for name, metric in METRICS.items())
     assert all(metric.loss in METRICS for metric in METRICS.values())
@@ -75,6 +76,18 @@ def test_words_on_axes_and_headings():
     assert METRICS["training time"].axis() == "Training time (s)"
     assert METRICS["macro F1"].heading == "macro-F1 %"
     assert METRICS["cross entropy"].title("test") == "Test loss"
+
+
+def test_latency_and_memory_have_units():
+    latency, memory = METRICS["single-image latency"], METRICS["peak memory"]
+    assert latency.show(0.00021349) == "0.213 ms"
+    assert latency.show(1.2345) == "1234 ms"
+    assert (latency.heading, latency.axis()) == ("latency ms", "Single-image latency (ms)")
+    assert memory.show(512.4e6) == "512 MB"
+    assert memory.show_difference(-2.5e6) == "-2.5"
+    assert metric_of_column("peak_device_bytes").axis(log=True) == "Peak GPU memory (MB, log scale)"
+    for metric in (latency, memory):
+        assert (metric.direction, metric.log_axis, metric.is_primary) == ("minimize", True, False)
 
 
 def test_columns_have_metrics():

@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlab.text import as_typed, duration, first_line, plural, precision_option, si
+from cnnlab.text import as_typed, duration, first_line, plural, precision_option, si, significant
 
 
 def test_units():
@@ -11,6 +11,11 @@ def test_units():
     assert [duration(seconds) for seconds in (0.04, 12.34, 99.96, 750, 9000)] == [
         *("0.0 s", "12.3 s", "1.7 min", "12.5 min", "2.5 h")
     ]
+
+
+def test_three_digits():
+    shown = [significant(value) for value in (0, 0.21349, 5.125, 99.96, 999.4, 999.6, 51234.4)]
+    assert shown == ["0", "0.213", "5.12", "100", "999", "1000", "51234"]
 
 
 def test_plural():

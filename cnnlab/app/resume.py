@@ -11,7 +11,6 @@ from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.runs.checkpoint_file import last_state
 from cnnlab.runs.claim import probable_holder
 from cnnlab.runs.data_record import DataRecord, difference
-from cnnlab.runs.ensemble_record import refuse_ensemble
 from cnnlab.runs.flat import flatten
 from cnnlab.runs.identity import identify
 from cnnlab.runs.own_files import own_files
@@ -29,11 +28,10 @@ def check_unchanged(config: RunConfig) -> None:
     All other options take effect at the step from which the run continues.
 
     Raises:
-        CnnlabError: it names the first such option; or the run is an ensemble.
+        CnnlabError: it names the first such option.
     """
     assert config.resume is not None
     run = RunDir.open(config.resume)
-    refuse_ensemble(run, f"resume={config.resume}")
     before, now = (flatten(c.to_dict()) for c in (parse(run.config()), config))
     for key, value in now.items():
         if _is_fixed(key, config) and value != before.get(key, value):

@@ -28,12 +28,17 @@ if TYPE_CHECKING:
 EARLIER_LOSS = {"autoencoder": "mse", "conv_autoencoder": "mse"}  # of runs whose configs name none
 LARGEST = 1e18  # of any number that a run reports: sums of squares stay finite
 MOST_VALUES = 100_000  # of a config; aliases can make a small file endless
-TEXTS = ("name", "sweep", "model", "data", "task", "metric", "precision", "accelerator", "split")
+TEXTS = (
+    *("name", "sweep", "model", "data", "task", "metric", "precision", "accelerator", "split"),
+    *("device", "torch", "cnnlab", "commit", "paper"),
+)
 COUNTS = (
     *("seed", "params", "trainable_params", "macs", "epochs", "steps", "best_epoch"),
     *("num_train", "num_val", "num_test"),
+    *("threads", "devices", "peak_host_bytes", "peak_device_bytes"),
 )
-MEASURED = ("train_seconds", "images_per_second")  # and what is measured on a split
+# And what is measured on a split.
+MEASURED = ("train_seconds", "images_per_second", "latency_seconds")
 TIMES = ("started", "updated", "finished")
 DIGESTS = ("config", "group", "earlier_group")  # of an identity
 

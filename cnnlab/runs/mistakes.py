@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ def most_confident_mistakes(
     wrong = np.flatnonzero(logits.argmax(1) != labels)
     odds = _odds_against(logits[wrong])
     order = np.argsort(odds, kind="stable")[:limit]
-    return wrong[order[~np.isnan(odds[order])]]
+    found: NDArray[np.int64] = wrong[order[~np.isnan(odds[order])]]
+    return found
 
 
 def confidences(logits: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -112,7 +114,7 @@ def write_mistakes(
     Raises:
         OSError: it cannot be written.
     """
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "pixels": _scaled_down(pixels),
         "labels": labels,
         "predicted": predicted,
@@ -120,8 +122,9 @@ def write_mistakes(
         "index": index,
     }
     typed = {name: np.asarray(array, DTYPES[name]) for name, array in arrays.items()}
-    with replacing(file) as opened:
-        np.savez_compressed(opened, **typed)  # type: ignore[arg-type]
+    # result.json follows, and puts the folder on the disk
+    with replacing(file, sync_file=False, sync_folder=False) as opened:
+        np.savez_compressed(opened, **typed)
 
 
 def read_mistakes(file: Path) -> Mistakes:
@@ -149,7 +152,7 @@ def read_mistakes(file: Path) -> Mistakes:
     return Mistakes(**found)
 
 
-def _fault(arrays: dict[str, NDArray[np.generic]]) -> str:
+def _fault(arrays: dict[str, NDArray[Any]]) -> str:
     """What is wrong with the arrays of a file, in some words; empty where nothing is."""
     for name, array in arrays.items():
         if array.dtype != DTYPES[name] or array.ndim != (4 if name == "pixels" else 1):

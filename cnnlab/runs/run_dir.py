@@ -36,6 +36,7 @@ class RunDir:
         self.env_file = self.path / "env.json"
         self.data_file = self.path / "data.json"
         self.metrics_file = self.path / "metrics.csv"
+        self.mistakes_file = self.path / "mistakes.npz"
         self.result_file = self.path / "result.json"
         self.ensemble_file = self.path / "ensemble.json"
         self.log_file = self.path / "log.txt"

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from cnnlab.config.flags import flags
 from cnnlab.data.dataset import Images, Splits
 from cnnlab.metrics import describe_column, find_metric, metric_of_column
+from cnnlab.registry import MODELS
 from cnnlab.runs.flat import with_choices
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
@@ -18,18 +20,35 @@ from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
 from cnnlab.text import as_typed
 from cnnlab.training.assemble import Assembly
+from cnnlab.training.environment import result_columns
 from cnnlab.training.epoch_pictures import show
+from cnnlab.training.latency import single_image_latency
 from cnnlab.training.loggers import picture_tag, write_session
+from cnnlab.training.peak_memory import PeakMemory
 from cnnlab.training.wiring import Wiring
 
 
-def record(job: Job, parts: Assembly, splits: Splits, wiring: Wiring) -> None:
-    """Write what a trained and tested run leaves; result.json last: it says the rest is there."""
+def record(
+    job: Job,
+    parts: Assembly,
+    splits: Splits,
+    wiring: Wiring,
+    environment: Mapping[str, Any],
+    memory: PeakMemory,
+) -> None:
+    """Write what a trained and tested run leaves; result.json last: it says the rest is there.
+
+    Args:
+        environment: what ``describe`` found.
+        memory: since the start of the run.
+    """
+    costs = {"latency_seconds": _latency(job, parts.dataset.spec, wiring), **memory.columns()}
     scores = {}
     if job.config.trainer.reads_test_set:
-        test = wiring.data.evaluated(splits.test)
-        scores = _test_report(job.run_dir, parts.dataset.spec, test, wiring)
-    result = _result(job, splits, wiring, scores)
+        scores = _test_report(job.run_dir, parts.dataset.spec, splits.test, wiring)
+    paper = MODELS[job.config.model["name"]].paper
+    origin = result_columns(environment) | ({"paper": paper} if paper else {})
+    result = _result(job, splits, wiring, scores) | costs | origin
     options, final = _hyperparameters(job), _final_metrics(result)
     for logger in wiring.trainer.loggers:
         logger.log_hyperparams(options)
@@ -42,16 +61,32 @@ def record(job: Job, parts: Assembly, splits: Splits, wiring: Wiring) -> None:
     job.run_dir.write_result(result)
 
 
-def _test_report(run_dir: RunDir, spec: ImageSpec, test: Images, wiring: Wiring) -> dict[str, Any]:
-    """What the test adds to the result row; writes outputs and picture as the task has them."""
+def _latency(job: Job, spec: ImageSpec, wiring: Wiring) -> float:
+    """Of the trained network, on the run's device and in its precision, in seconds."""
+    image = torch.zeros(1, *spec.shape, device=wiring.trainer.strategy.root_device)
+    precision = wiring.trainer.precision_plugin.forward_context()
+    is_compiled = job.config.trainer.compile
+    return single_image_latency(wiring.module.model, image, precision, is_compiled=is_compiled)
+
+
+def _test_report(
+    run_dir: RunDir, spec: ImageSpec, images: Images, wiring: Wiring
+) -> dict[str, Any]:
+    """What the test adds to the result row; writes what the task has of it.
+
+    Args:
+        images: of the test set, of which the evaluation may have used a sample.
+    """
     module = wiring.module
     task, outputs = module.task, module.test_outputs
+    test, index = wiring.data.evaluated(images), wiring.data.evaluated_indices(images)
     if task.max_kept is None:  # not a copy, which may not fit into memory
         kept = test
         arrays = {task.output: outputs.numpy(), "labels": kept.labels.numpy()}
         np.savez(run_dir.outputs_file(task.output), **arrays)  # type: ignore[arg-type]
     else:
-        kept = test.select(module.test_indices)
+        kept, index = test.select(module.test_indices), index[module.test_indices]
+    task.write(run_dir.path, outputs, kept.pixels, kept.labels, index)
     title = f"{run_dir.name}: test set"
     figure = task.draw(outputs, kept.pixels, kept.labels, spec, title)
     if figure is not None:

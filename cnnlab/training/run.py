@@ -13,6 +13,7 @@ from cnnlab.training import progress, transfer
 from cnnlab.training.assemble import assemble
 from cnnlab.training.environment import describe, describe_run
 from cnnlab.training.lightning_bridge import finish_loggers
+from cnnlab.training.peak_memory import PeakMemory
 from cnnlab.training.record import record
 from cnnlab.training.stopping import StopRequest
 from cnnlab.training.wiring import wire
@@ -27,9 +28,10 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
         stop: asks for a last checkpoint and the end; None: the signals of this process do.
     """
     config, run_dir = job.config, job.run_dir
+    device = accelerator_device(config.trainer.accelerator)
+    memory = PeakMemory(device)
     pl.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config)  # data set, model, optimiser, schedule of the learning rate
-    device = accelerator_device(config.trainer.accelerator)
     # Training, validation and test images.
     splits = load_images(parts.dataset, device, processes=config.trainer.devices)
     if splits.num_broken:  # fewer images, fewer steps
@@ -55,7 +57,8 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     module, data, trainer = wiring.module, wiring.data, wiring.trainer
     if trainer.is_global_zero:
         progress.announce(job.title, describe_run(job, splits, trainer))
-        run_dir.write_env(describe(trainer))
+        environment = describe(trainer)
+        run_dir.write_env(environment)
         data_record.write(run_dir)
     last = run_dir.last_checkpoint if run_dir.last_checkpoint.is_file() else None
     if last is None and config.init.from_ is not None:
@@ -76,7 +79,7 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
         if config.trainer.reads_test_set:
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
-            record(job, parts, splits, wiring)
+            record(job, parts, splits, wiring, environment, memory)
         failed = False
     finally:
         finish_loggers(trainer, failed=failed)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 from commands import Command, descendants, has_begun
+from run_folders import MEASURED_COLUMNS
 
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.status import state_of
 
 PARALLEL = ["joblib", "submitit_local", "ray"]
-TIMES = {"sweep", "train_seconds", "images_per_second"}
+NOT_COMPARED = {"sweep", *MEASURED_COLUMNS}
 MODEL = '''
 from typing import Literal
 
@@ -49,8 +50,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def contents(run: RunDir) -> dict[str, Any]:
-    """What a run has come to, less its times and its sweep's name."""
-    result = {key: value for key, value in run.result().items() if key not in TIMES}
+    """What a run has come to, less its times, its memory and its sweep's name."""
+    result = {key: value for key, value in run.result().items() if key not in NOT_COMPARED}
     status = run.status()
     weights = []
     if run.last_checkpoint.is_file():

@@ -66,7 +66,7 @@ def test_it_is_tested_and_loaded_like_a_run(cnnlab, saved: RunDir) -> None:
     with torch.no_grad():
         mean = torch.stack([model(images).softmax(1) for model in single]).mean(0)
         torch.testing.assert_close(run.model(images).softmax(1), mean)
-    assert run.config.model["hidden"] == [8]
+    assert run.config.model["hidden"] == (8,)
     assert run.dataset.spec == run.spec
 
 

@@ -110,10 +110,10 @@ def test_mistakes_are_those_with_a_picture(classifier, tmp_path: Path) -> None:
     picture = np.arange(2 * 16, dtype=np.uint8).reshape(2, 1, 4, 4)
     index = np.array([3, 4])
     sure = np.array([0.9, 0.8])
-    write_mistakes(runs[1].path / "mistakes.npz", picture, LABELS[index], index % 3, sure, index)
+    write_mistakes(runs[1].mistakes_file, picture, LABELS[index], index % 3, sure, index)
     (sweep,), _ = find_seed_sweeps([tmp_path])
     folder = save(sweep, tmp_path / "ensembles")
-    found = read_mistakes(folder.path / "mistakes.npz")
+    found = read_mistakes(folder.mistakes_file)
     assert (found.index.tolist(), found.labels.tolist()) == ([4], [1])
     assert found.predicted.tolist() == [2]
     assert found.confidence.tolist() == pytest.approx([np.exp(3) / (np.exp(3) + 2)])

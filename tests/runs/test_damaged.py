@@ -5,7 +5,7 @@ import os
 import pytest
 
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.contents import read_config
+from cnnlab.runs.contents import read_config, read_result
 from cnnlab.runs.locate import outdated, run_dir_for
 from cnnlab.runs.read_file import DamagedFileError
 from cnnlab.runs.run_dir import RunDir, find_runs
@@ -179,3 +179,22 @@ def test_a_damaged_status_is_kept_when_it_is_changed(make_run):
     assert state_of(run)[1]["error"] == f"{run.status_file}: is a folder"
     run.update_status(state="done")
     assert run.status()["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("column", "fault"),
+    [
+        ('"latency_seconds": "fast"', "latency_seconds='fast' is not a number"),
+        ('"peak_host_bytes": -1', "peak_host_bytes=-1 is not a count"),
+        ('"peak_device_bytes": 1e30', "peak_device_bytes=1e+30 is not a count"),
+        ('"threads": 1.5', "threads=1.5 is not a count"),
+        ('"device": 3', "device=3 is not text"),
+        ('"commit": null', "commit=None is not text"),
+    ],
+)
+def test_a_cost_or_an_origin_of_another_type_is_refused(tmp_path, column, fault):
+    file = tmp_path / "result.json"
+    file.write_text(f"{{{column}}}")
+    with pytest.raises(DamagedFileError) as refusal:
+        read_result(file)
+    assert str(refusal.value) == f"{file}: {fault}"

@@ -10,6 +10,10 @@ import pytest
 from cnnlab.runs.run_dir import RunDir
 
 RunMaker = Callable[..., RunDir]
+MEASURED_COLUMNS = (  # of result.json: what a clock and a memory say, another thing every time
+    *("train_seconds", "images_per_second", "latency_seconds"),
+    *("peak_host_bytes", "peak_device_bytes"),
+)
 
 
 @pytest.fixture

@@ -68,6 +68,8 @@ def test_a_run(trained, cnnlab):
     assert result["val_loss"] == metrics["val_loss"].min()
     assert result["num_test"] == 200
     assert (result["task"], result["metric"]) == ("reconstruct", "val_loss")
+    assert 0 < result["latency_seconds"] < 1
+    assert not run.mistakes_file.exists()
 
     loaded = lab.load_run(run)
     test = loaded.dataset.load().test

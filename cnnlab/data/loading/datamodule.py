@@ -122,12 +122,17 @@ class ImageData(pl.LightningDataModule):
 
         The sample is stratified, always the same, and in the order of the images.
         """
+        indices = self.evaluated_indices(images)
+        return images if len(indices) == len(images) else images.select(indices)
+
+    def evaluated_indices(self, images: Images) -> Tensor:
+        """Which of validation or test images an evaluation uses, int64 (N,) in rising order."""
         limit = len(images)
         if self.max_eval_steps is not None:
             limit = self.max_eval_steps * self.batch_size
         if limit >= len(images):
-            return images
-        return images.select(stratified_order(images.labels)[:limit].sort().values)
+            return torch.arange(len(images))
+        return stratified_order(images.labels)[:limit].sort().values
 
     def _evaluation(self, images: Images) -> EvalLoader:
         images = self.evaluated(images)

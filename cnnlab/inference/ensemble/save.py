@@ -71,7 +71,7 @@ def save(sweep: SeedSweep, place: Path) -> RunDir:
             first.data.write(folder)
         with replacing(folder.outputs_file(LOGITS)) as file:
             np.savez(file, **{LOGITS: outputs, "labels": sweep.labels})
-        _write_mistakes(folder.path / "mistakes.npz", outputs, sweep)
+        _write_mistakes(folder.mistakes_file, outputs, sweep)
         write_members(folder, runs)
         folder.write_result(_result(folder, model, members, outputs))
         folder.update_status(
@@ -125,7 +125,7 @@ def _write_mistakes(file: Path, outputs: NDArray[np.float32], sweep: SeedSweep) 
     pictures: dict[int, NDArray[np.uint8]] = {}
     for member in sweep.members:
         try:
-            known = read_mistakes(member.folder.path / file.name)
+            known = read_mistakes(member.folder.mistakes_file)
         except DamagedFileError:  # or made before runs had it
             continue
         pictures |= dict(zip(known.index.tolist(), known.pixels, strict=True))

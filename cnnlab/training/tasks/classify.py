@@ -1,13 +1,17 @@
 """Which of K classes an image belongs to."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnlab.config.schema import build
 from cnnlab.registry import LOSSES, TASKS
+from cnnlab.runs.mistakes import confidences, most_confident_mistakes, write_mistakes
+from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
 from cnnlab.task import Task
 
@@ -19,7 +23,8 @@ if TYPE_CHECKING:
 class Classify(Task):
     """Logits (N, K); the best epoch has the most right answers. The picture: who is taken for whom.
 
-    ``test_macro_f1`` joins the result: the mean of the classes' own F1.
+    ``test_macro_f1`` joins the result: the mean of the classes' own F1. The
+    most confident mistakes are kept as ``mistakes.npz``.
     """
 
     name = "classify"
@@ -53,6 +58,21 @@ class Classify(Task):
 
         predicted = outputs.argmax(1).numpy()
         return confusion_figure(labels.numpy(), predicted, spec.class_names, title=title)
+
+    def write(
+        self, folder: Path, outputs: Tensor, pixels: Tensor, labels: Tensor, index: Tensor
+    ) -> None:
+        """``mistakes.npz``: the most confident mistakes, with their pictures."""
+        chosen = torch.from_numpy(most_confident_mistakes(outputs.numpy(), labels.numpy()))
+        logits = outputs[chosen].numpy()
+        write_mistakes(
+            RunDir(folder).mistakes_file,
+            pixels[chosen].numpy(),
+            labels[chosen].numpy(),
+            logits.argmax(1),
+            confidences(logits),
+            index[chosen].numpy(),
+        )
 
 
 class ClassifyLoss(nn.Module):
