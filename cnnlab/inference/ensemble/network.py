@@ -15,10 +15,15 @@ class Ensemble(nn.Module):
 
     Args:
         models: classifiers of the same images and classes, which return logits (N, K).
+
+    Raises:
+        ValueError: there is no model.
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         super().__init__()
+        if not models:
+            raise ValueError("an ensemble needs at least one model")
         self.models = nn.ModuleList(models)
 
     def forward(self, x: Tensor) -> Tensor:

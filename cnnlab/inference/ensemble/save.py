@@ -70,7 +70,7 @@ def save(sweep: SeedSweep, place: Path) -> RunDir:
         if first.data is not None:
             first.data.write(folder)
         with replacing(folder.outputs_file(LOGITS)) as file:
-            np.savez(file, **{LOGITS: outputs, "labels": sweep.labels})
+            np.savez(file, logits=outputs, labels=sweep.labels)
         _write_mistakes(folder.mistakes_file, outputs, sweep)
         write_members(folder, runs)
         folder.write_result(_result(folder, model, members, outputs))
