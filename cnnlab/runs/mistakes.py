@@ -19,7 +19,7 @@ from cnnlab.runs.read_file import DamagedFileError, reason, require_file
 MAX_MISTAKES = 25
 MAX_SIDE = 64  # pixels of a picture's height and width
 LARGEST = 2**24  # bytes of an array that is read
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "pixels": np.dtype(np.uint8),
     "labels": np.dtype(np.int64),
     "predicted": np.dtype(np.int64),
@@ -124,7 +124,7 @@ def write_mistakes(
     typed = {name: np.asarray(array, DTYPES[name]) for name, array in arrays.items()}
     # result.json follows, and puts the folder on the disk
     with replacing(file, sync_file=False, sync_folder=False) as opened:
-        np.savez_compressed(opened, **typed)
+        np.savez_compressed(opened, allow_pickle=False, **typed)
 
 
 def read_mistakes(file: Path) -> Mistakes:

@@ -83,6 +83,15 @@ def test_costs_origin_and_mistakes_of_two_runs_of_one_process(runs):
     assert found.labels.tolist() == test.labels[found.index].tolist()
 
 
+def test_the_peak_of_a_gpu_is_restarted_and_read_there(monkeypatch):
+    peaks = {"cuda:1": 10**9}
+    monkeypatch.setattr(
+        torch.cuda, "reset_peak_memory_stats", lambda device: peaks.update({str(device): 7})
+    )
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: peaks[str(device)])
+    assert PeakMemory(torch.device("cuda:1")).columns()["peak_device_bytes"] == 7
+
+
 def test_a_peak_that_cannot_be_restarted_counts_where_it_has_risen(monkeypatch, tmp_path):
     status = tmp_path / "status"
     status.write_text("Name:\tpython\nVmPeak:\t 9000 kB\nVmHWM:\t    2000 kB\nVmRSS:\t 1 kB\n")
