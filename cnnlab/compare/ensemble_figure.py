@@ -85,7 +85,7 @@ def _tick_costs(axes: Axes, macs: "pd.Series[float]") -> None:
         return
     axes.set_xscale("log")
     decades = math.log10(high / low)
-    steps = range(1, 10) if decades < 0.7 else (1, 2, 5) if decades < 2 else (1,)
+    steps = range(1, 10) if decades < 0.7 else (1, 2, 3, 5) if decades < 2 else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=list(steps), numticks=12))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value).replace(".0", "")))
