@@ -22,6 +22,7 @@ from cnnlab.app.cli_listing import (
     models,
     tensorboard,
 )
+from cnnlab.app.ensemble import ensemble
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -173,6 +174,9 @@ def compare(
     folder = chosen or report_folder(runs)
     write_report(comparison, folder)
     print(folder)
+
+
+app.command()(ensemble)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from cnnlab.config.options import GROUPS, LISTS
 from cnnlab.config.schema import options
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_status
+from cnnlab.runs.ensemble_record import refuse_ensemble
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.writable import refuse_long_name
 
@@ -187,10 +188,12 @@ def _resumed(path: str) -> RunDir:
     try:
         if (place := Path(path).expanduser()).exists() and not place.is_dir():
             raise CnnlabError(f"{path} is a file; give a run's folder")
-        return RunDir.open(path)
+        run = RunDir.open(path)
     except CnnlabError as error:
         one = "; resume takes one run" if "," in path else ""
         raise CnnlabError(f"resume={error}{one}") from error
+    refuse_ensemble(run, f"resume={path}")
+    return run
 
 
 def mappings() -> set[str]:

@@ -102,6 +102,7 @@ def _link(runs: Sequence[RunDir], logdir: Path, shown: dict[str, Path]) -> None:
     A run that begins later may change names: of the first run alone nothing varies.
     """
     wanted: dict[str, Path] = {}
+    runs = [run for run in runs if not run.is_ensemble]  # without curves
     for name, run in zip(readable_names(runs), runs, strict=True):
         try:
             target = run.tensorboard_dir.resolve()

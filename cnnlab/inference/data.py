@@ -12,6 +12,7 @@ from cnnlab.data.sets.earlier_folder import as_version_1
 from cnnlab.data.sets.folder import Folder
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.runs.data_record import DataRecord, difference
+from cnnlab.runs.ensemble_record import member_runs
 from cnnlab.runs.read_file import DamagedFileError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
@@ -80,6 +81,7 @@ def _started_in(folder: RunDir, config: RunConfig) -> Iterator[Path]:
     recorded = folder.status().get("directory")
     if isinstance(recorded, str):
         yield Path(recorded)
+    folder = next(iter(member_runs(folder)), folder)  # an ensemble is in a folder of its own
     above, parts = folder.path.absolute().parent.parent, Path(config.runs_dir).parts
     if above.parts[len(above.parts) - len(parts) :] == parts:
         yield Path(*above.parts[: len(above.parts) - len(parts)])

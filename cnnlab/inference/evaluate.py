@@ -20,7 +20,7 @@ from cnnlab.metrics import metric_of, show_scores
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_result, read_status
 from cnnlab.runs.data_record import DataRecord, difference
-from cnnlab.runs.run_dir import BESIDE_RUNS, RunDir, find_runs
+from cnnlab.runs.run_dir import RunDir, open_runs
 from cnnlab.runs.state import RunState
 from cnnlab.runs.status import state_of
 from cnnlab.text import first_line, plural
@@ -32,6 +32,8 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     """The scores of a run's best checkpoint on the test set, by columns of result.json.
 
     Accuracy, cross-entropy and macro-F1 of a classifier; the mean squared error of an autoencoder.
+    Of an ensemble those of the mean probability, and the number of its networks in place of the
+    best epoch.
 
     Raises:
         CnnlabError: there is no run at ``path``, or it is not finished.
@@ -51,7 +53,8 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         require_same_images(folder, run.spec, dataset.spec)
     with naming(folder.result_file):
         metric_of(run.result)
-        best_epoch = run.result["best_epoch"]
+        trained = "ensemble" if folder.is_ensemble else "best_epoch"
+        weights = {trained: run.result[trained]}
     task, spec = run.config.task, dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     splits = load_images(dataset, device)
@@ -82,7 +85,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
         **metrics.columns("test"),
         **task.scores(torch.cat(kept), images.labels[indices]),
         "num_test": len(images),
-        "best_epoch": best_epoch,
+        **weights,
     }
 
 
@@ -95,7 +98,7 @@ def evaluate_all(paths: Sequence[str | Path | RunDir]) -> bool:
         CnnlabError: there is no run at one of the paths, none is finished, or the only one cannot
             be evaluated.
     """
-    folders = _find(paths)
+    folders = open_runs(paths)
     if len(folders) == 1:
         print_evaluation(evaluate(folders[0]))
         return True
@@ -116,17 +119,6 @@ def evaluate_all(paths: Sequence[str | Path | RunDir]) -> bool:
     if left_out:
         print(unfinished, file=sys.stderr)
     return could_all
-
-
-def _find(paths: Sequence[str | Path | RunDir]) -> list[RunDir]:
-    """The runs at or below each path, each once; of several paths, not those of reports."""
-    found: dict[Path, RunDir] = {}
-    for path in paths:
-        runs = find_runs([path])
-        if not runs and not (len(paths) > 1 and Path(path).name in BESIDE_RUNS):
-            runs = [RunDir.open(path)]  # or says what there is instead
-        found |= {run.path.resolve(): run for run in runs}
-    return list(found.values())
 
 
 def _require_same_test_set(run: Run, dataset: ImageDataset, splits: Splits) -> None:
@@ -154,10 +146,15 @@ def print_evaluation(evaluation: dict[str, Any]) -> None:
     is_same_set = result.get("num_test") == evaluation["num_test"]
     if is_same_set and before is not None and not math.isclose(now, before, rel_tol=TOLERANCE):
         said = f"{run.result_file} has {metric.label} {metric.show(before)}"
-        print(
-            f"{said}: {run.best_checkpoint.name} is not the checkpoint that was tested",
-            file=sys.stderr,
-        )
-    images = f"{evaluation['num_test']:,} images, epoch {evaluation['best_epoch']}"
-    print(f"test {show_scores(run.result() | evaluation, 'test')} ({images})")
+        checkpoint = run.best_checkpoint.name
+        other = f"{checkpoint} is not the checkpoint that was tested"
+        if run.is_ensemble:
+            other = f"{checkpoint} of a member is not the checkpoint that was tested"
+        print(f"{said}: {other}", file=sys.stderr)
+    images = f"{evaluation['num_test']:,} images"
+    if "ensemble" in evaluation:
+        weights = f"mean probability of {plural(evaluation['ensemble'], 'network')}"
+    else:
+        weights = f"epoch {evaluation['best_epoch']}"
+    print(f"test {show_scores(run.result() | evaluation, 'test')} ({images}, {weights})")
     print(run)

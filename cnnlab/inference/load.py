@@ -15,8 +15,10 @@ from cnnlab.config.parse import parse
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.discovery import discover
-from cnnlab.inference.data import find_dataset, recorded_spec
+from cnnlab.inference.data import find_dataset, recorded_spec, require_same_images
+from cnnlab.inference.ensemble.network import Ensemble
 from cnnlab.registry import DATASETS, EXTRA_METRICS, LOSSES, MODELS, CnnlabError
+from cnnlab.runs.ensemble_record import member_runs
 from cnnlab.runs.read_file import DamagedFileError, reason
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.weights import best_weights
@@ -30,7 +32,8 @@ class Run:
     Attributes:
         config: without callbacks, with the default loggers.
         spec: the images that the model takes, and the names of its classes.
-        model: with the weights of best.ckpt, in eval mode, on the CPU.
+        model: with the weights of best.ckpt, in eval mode, on the CPU; of an ensemble the network
+            whose outputs are the logarithm of its members' mean probability.
     """
 
     folder: RunDir
@@ -51,13 +54,25 @@ class Run:
 
 
 def load_run(path: str | Path | RunDir) -> Run:
-    """Load a run from its folder alone, without its data set.
+    """Load a run from its folder alone, without its data set; of an ensemble, all its members.
 
     Raises:
-        CnnlabError: there is no run, it has no checkpoint yet, or a component is not registered.
+        CnnlabError: there is no run, it has no checkpoint yet, or a component is not registered; a
+            member of an ensemble is not there, or was trained again since.
     """
     discover()
     folder = RunDir.open(path)
+    members = [_load_single(member) for member in member_runs(folder)]
+    if not members:
+        return _load_single(folder)
+    first = members[0]
+    for member in members:
+        require_same_images(member.folder, first.spec, member.spec)
+    model = Ensemble([member.model for member in members])
+    return Run(folder, first.config, folder.result(), first.spec, model.eval())
+
+
+def _load_single(folder: RunDir) -> Run:
     saved = folder.config()
     _require_components(folder, saved)
     weights = best_weights(folder)

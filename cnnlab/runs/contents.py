@@ -33,7 +33,7 @@ TEXTS = (
     *("device", "torch", "cnnlab", "commit", "paper"),
 )
 COUNTS = (
-    *("seed", "params", "trainable_params", "macs", "epochs", "steps", "best_epoch"),
+    *("seed", "params", "trainable_params", "macs", "epochs", "steps", "best_epoch", "ensemble"),
     *("num_train", "num_val", "num_test"),
     *("threads", "devices", "peak_host_bytes", "peak_device_bytes"),
 )

@@ -46,6 +46,8 @@ def explain(run: RunDir) -> str:
 
 
 def _verdict(run: RunStatus) -> str:
+    if run.is_ensemble:
+        return f"{run.state}: an ensemble of other runs" + (f": {run.error}" if run.error else "")
     progress = f"after {run.epoch} of {run.epochs} epochs"
     if run.state is RunState.RUNNING:
         return f"running: {run.epoch} of {run.epochs} epochs done, by {probable_holder(run.folder)}"

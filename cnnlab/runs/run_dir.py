@@ -22,7 +22,8 @@ from cnnlab.runs.state import RunState
 if TYPE_CHECKING:
     import pandas as pd
 
-BESIDE_RUNS = ("comparison", "comparisons", "search")  # folders of reports: what runs/* names too
+# folders of reports: what runs/* names too
+BESIDE_RUNS = ("comparison", "comparisons", "ensembles", "search")
 
 
 class RunDir:
@@ -37,6 +38,7 @@ class RunDir:
         self.metrics_file = self.path / "metrics.csv"
         self.mistakes_file = self.path / "mistakes.npz"
         self.result_file = self.path / "result.json"
+        self.ensemble_file = self.path / "ensemble.json"
         self.log_file = self.path / "log.txt"
         self.profile_file = self.path / "profile.txt"
         self.trace_file = self.path / "profile_trace.json"
@@ -106,6 +108,11 @@ class RunDir:
         """Whether the state is done and the result can be read."""
         return RunState.recorded(self.status()) is RunState.DONE and bool(self.result())
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it is an ensemble of other runs, which has no weights of its own."""
+        return os.path.lexists(self.ensemble_file)
+
     def write_config(self, config: Mapping[str, Any]) -> None:
         write_text(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
 
@@ -147,6 +154,22 @@ def find_runs(paths: Iterable[str | Path | RunDir]) -> list[RunDir]:
         for folder in sorted(folders):
             if _looks_like_a_run(folder):
                 found.setdefault(folder.resolve(), RunDir(folder))
+    return list(found.values())
+
+
+def open_runs(paths: Iterable[str | Path | RunDir]) -> list[RunDir]:
+    """The runs at or below each path, each once; of several paths, not those of reports.
+
+    Raises:
+        CnnlabError: there is no run at one of the paths.
+    """
+    places = list(paths)
+    found: dict[Path, RunDir] = {}
+    for path in places:
+        runs = find_runs([path])
+        if not runs and not (len(places) > 1 and Path(path).name in BESIDE_RUNS):
+            runs = [RunDir.open(path)]  # or says what there is instead
+        found |= {run.path.resolve(): run for run in runs}
     return list(found.values())
 
 

@@ -33,6 +33,7 @@ class RunStatus:
         seconds: of training.
         age: since the last change of a file.
         is_partial: whether it is evaluated on a sample of the images.
+        is_ensemble: whether it is an ensemble of other runs, which has no epochs.
         options: the flat config, with the choice of each group, such as ``model``.
     """
 
@@ -48,6 +49,7 @@ class RunStatus:
     error: str
     options: Flat = field(repr=False)
     is_partial: bool = False
+    is_ensemble: bool = False
 
     @property
     def score(self) -> float | None:
@@ -89,7 +91,7 @@ def read_run(run: RunDir, top: Path) -> RunStatus:
         name=name,
         state=state,
         epoch=int(max(metrics.get("epoch", []), default=0)),
-        epochs=config.get("trainer", {}).get("epochs"),
+        epochs=None if run.is_ensemble else config.get("trainer", {}).get("epochs"),
         metric=_primary_metric(result, scores),
         scores=scores,
         seconds=result.get("train_seconds", sum(metrics.get("seconds", []))),
@@ -97,6 +99,7 @@ def read_run(run: RunDir, top: Path) -> RunStatus:
         error="; ".join(dict.fromkeys(filter(None, (str(status.get("error") or ""), damage)))),
         options=with_choices(config, status.get("choices") or {}),
         is_partial=bool(result.get("partial", limit is not None)),
+        is_ensemble=run.is_ensemble,
     )
 
 

@@ -114,10 +114,11 @@ def as_table(runs: Sequence[RunStatus], without: Sequence[str] = ()) -> Table:
 
 def _cells(run: RunStatus, metrics: Sequence[Metric]) -> dict[str, Text]:
     """What each column shows of a run, by heading."""
+    epochs = f"{run.epoch}/{'?' if run.epochs is None else run.epochs}"
     cells = {
         "run": Text(run.name),
         "status": Text(run.state, style=STYLES.get(run.state, "yellow")),
-        "epoch": Text(f"{run.epoch}/{'?' if run.epochs is None else run.epochs}"),
+        "epoch": Text("-" if run.is_ensemble else epochs),
     }
     for metric in metrics:
         value = run.score if run.metric == metric else None

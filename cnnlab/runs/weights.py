@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.checkpoint_file import read_checkpoint
+from cnnlab.runs.ensemble_record import refuse_ensemble
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.runs.status import state_of
@@ -81,6 +82,7 @@ def weights_identity(path: str) -> dict[str, Any]:
 
 def _finished(place: Path) -> RunDir:
     run = RunDir.open(place)
+    refuse_ensemble(run, f"init.from={place}")
     if not run.is_done:
         state, error = RunState.recorded(run.status()), state_of(run)[1].get("error")
         error = f"; {first_line(error)}" if error else ""

@@ -70,7 +70,7 @@ def test_one_run_on_another_device(compared):
         return {"result": {"torch": "2", "device": "A100" if (model, seed) == ("mlp", 1) else "T4"}}
 
     comparison = compared(device)
-    text = "device: A100 in mlp (seed 1); T4 in mlp (seed 0), mlp (seed 2), lenet5 and 2 more"
+    text = "device: A100 in mlp (seed 1); T4 in the other 5"
     assert only(comparison) == (text, "time")
     assert comparison.table.set_index("model")["device"]["mlp"] == "T4 / A100"
 
@@ -79,7 +79,11 @@ def test_one_run_on_another_device(compared):
     ("options", "text", "spoils"),
     [
         ({"batch_size": 64}, "batch_size: 64 in mlp; 128 in lenet5, alexnet, convnext", ""),
-        ({"data.augment": "crop"}, "data.augment: crop in mlp", "accuracy"),
+        (
+            {"data.augment": "crop"},
+            "data.augment: crop in mlp; none in lenet5, alexnet, convnext",
+            "accuracy",
+        ),
         ({"result": {"torch": "2.11"}}, "torch version", ""),
         ({"result": {"torch": "2.14", "commit": "abc"}}, "code version (git commit)", ""),
         ({"result": {"precision": "bf16-mixed"}}, "precision: bf16 in mlp; 32 in", "time"),
@@ -91,7 +95,7 @@ def test_other_differences(compared, options, text, spoils):
     def of(model, _):
         own = options if model == "mlp" else {}
         result = usual["result"] | own.get("result", {})
-        return own | {"result": result} | ({} if "data.augment" not in own else {})
+        return {"data.augment": "none"} | own | {"result": result}
 
     comparison = compared(of)
     found = [f for f in comparison.findings if f.text.startswith(text)]
@@ -116,7 +120,7 @@ def test_runs_of_one_row_with_other_parameters_are_named(compared):
     assert comparison.notes == ["the 3 runs of mlp differ in parameters: 999 to 1,200"]
 
 
-def test_failed_cells_are_named_with_their_error(compared, make_run, tmp_path):
+def test_failed_cells_are_named_with_their_error(compared, make_run):
     run = make_run(seed=2, state="failed", **{"model.name": "vgg"})
     run.update_status(error="OutOfMemoryError: CUDA out of memory\nmore")
     comparison = compared(lambda *_: {})
