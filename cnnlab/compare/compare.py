@@ -73,7 +73,8 @@ def compare(
     if not keys or (external and "model" not in keys):
         keys = ["model", *keys]
     is_ensemble = [group[0].is_ensemble for group in ranked]
-    axes = find_axes([r for r, skip in zip(shown, is_ensemble, strict=True) if not skip], keys)
+    named = [r for r, skip in zip(shown, is_ensemble, strict=True) if not skip] or shown
+    axes = find_axes(named, keys)
     rows = _configurations(ranked, shown, _naming_keys(shown, keys, axes), external)
     trained = [row for row in rows if row.runs and not row.members]
     against = find_reference(reference, rows)
@@ -82,7 +83,7 @@ def compare(
     labels = [row.label for row in rows]
     pairs, untested = pairs_of_rows(rows, metric, against)
     return Comparison(
-        title=f"{_count(shown, 'model', 'model')} on {_count_data(ranked, shown)}",
+        title=f"{_count(named, 'model', 'model')} on {_count_data(ranked, shown)}",
         rows=rows,
         table=make_table(rows, keys, metric, to),
         keys=keys,
