@@ -212,4 +212,5 @@ def _read_metrics(folder: RunDir, metric: Metric, *, is_ensemble: bool) -> pd.Da
     for column in (metric.column, METRICS[metric.loss].column):
         if f"val_{column}" not in rows:
             raise DamagedFileError(f"{folder.metrics_file}: has no column 'val_{column}'")
-    return rows.replace([math.inf, -math.inf], math.nan)
+    is_infinite = np.isinf(rows.to_numpy())
+    return rows.mask(is_infinite) if is_infinite.any() else rows

@@ -97,7 +97,7 @@ def read_metrics(file: Path) -> "pd.DataFrame":
         raise DamagedFileError(f"{file}: {fault}")
     if not rows["epoch"].between(1, LARGEST).all():
         raise DamagedFileError(f"{file}: an epoch is not a number of at least 1")
-    return rows.drop_duplicates("epoch", keep="last")
+    return rows if rows["epoch"].is_unique else rows.drop_duplicates("epoch", keep="last")
 
 
 def _status_fault(status: dict[str, Any]) -> str:
