@@ -57,14 +57,11 @@ class Metric:
     bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def __post_init__(self) -> None:
-        for field, default in (
-            ("label", self.name),
-            ("axis_label", self.label or self.name),
-            ("heading", f"{self.label or self.name} {self.unit}".rstrip()),
-        ):
+        label = self.label or self.name
+        heading = f"{label} {self.unit}".rstrip()
+        for field, default in (("label", label), ("axis_label", label), ("heading", heading)):
             object.__setattr__(self, field, getattr(self, field) or default)
-        if not self.caption:
-            object.__setattr__(self, "caption", self.axis())
+        object.__setattr__(self, "caption", self.caption or self.axis())
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
@@ -112,8 +109,7 @@ def _of_split(split: str, label: str) -> str:
 def _fraction(name: str, column: str, **others: Any) -> Metric:
     """A fraction in the files, shown in percent; more is better."""
     shown: dict[str, Any] = {"format": ".2f", "scale": 100, "suffix": "%", "unit": "%"}
-    shown["bounds"] = (0, 1)
-    return Metric(name, column, higher_is_better=True, **shown, **others)
+    return Metric(name, column, higher_is_better=True, bounds=(0, 1), **shown, **others)
 
 
 def _reported(name: str, column: str, format: Format, **others: Any) -> Metric:

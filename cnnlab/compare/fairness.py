@@ -124,15 +124,19 @@ def _seeds(rows: Sequence[Configuration]) -> Iterable[Finding]:
         return
     common = sorted(every.intersection(*have.values()))
     used = f"paired tests use the common ones: {_numbers(common)}" if common else "none in common"
-    usual = Counter(tuple(sorted(every - seeds)) for seeds in have.values() if seeds != every)
+    common_gaps = Counter(tuple(sorted(every - seeds)) for seeds in have.values() if seeds != every)
     parts = []
-    for lacking, _ in usual.most_common(MOST_NAMED):
+    for lacking, _ in common_gaps.most_common(MOST_NAMED):
         names = [label for label, seeds in have.items() if every - seeds == set(lacking)]
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         verb = "lacks" if len(names) == 1 else "lack"
         seeds = plural(len(lacking), "seed").partition(" ")[2]
         parts.append(f"{', '.join(names[:MOST_NAMED])}{more} {verb} {seeds} {_numbers(lacking)}")
-    parts += [f"{len(usual) - MOST_NAMED} more sets of seeds"] if len(usual) > MOST_NAMED else []
+    parts += (
+        [f"{len(common_gaps) - MOST_NAMED} more sets of seeds"]
+        if len(common_gaps) > MOST_NAMED
+        else []
+    )
     yield Finding(f"seeds: {'; '.join(parts)} ({used})")
 
 

@@ -56,7 +56,7 @@ def interval_factor(n: int) -> float:
 
 
 def binomial_error(accuracy: float, images: int) -> float:
-    """Standard error of one accuracy measured on so many test images: sqrt(p (1 - p) / images).
+    """Standard error of one accuracy on a number of test images: sqrt(p (1 - p) / images).
 
     It is what other test images would change, whatever the number of seeds.
     """
