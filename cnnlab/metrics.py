@@ -167,7 +167,7 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 def metric_of(result: Mapping[str, Any]) -> Metric:
     """The primary metric of a run: what its best epoch is chosen by and its test judged by.
 
-    ``result`` is its result.json, whose ``metric`` is a name in the table or a validation column.
+    ``result`` is its result.json; ``metric`` in it is a name in the table or a validation column.
     Results of the first edition have none, neither has a row of metrics.csv: then it is the first
     metric of the table with a validation column. A loss alone is the pixel error of an
     autoencoder, or the loss of another ``task``.
@@ -209,11 +209,7 @@ def find_metric(column: str, primary: Metric | None = None) -> Metric | None:
 
 
 def metric_of_column(column: str, primary: Metric | None = None) -> Metric:
-    """As ``find_metric``, for columns that must have a metric.
-
-    Raises:
-        CnnlabError: no metric has this column.
-    """
+    """As ``find_metric``; raises a CnnlabError where no metric has this column."""
     metric = find_metric(column, primary)
     if metric is None:
         known = [f"{prefix}{m.column}" for m in METRICS.values() for prefix in ("", "val_")]
