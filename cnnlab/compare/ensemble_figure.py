@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from cnnlab.compare.figures import COLORS, DPI
+from cnnlab.compare.figures.style import COLORS, DPI
 from cnnlab.metrics import METRICS
 from cnnlab.text import plural, si
 
