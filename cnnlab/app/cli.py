@@ -160,7 +160,8 @@ def compare(
     """Compare runs in a table and figures.
 
     Configurations are tested in pairs, or each against --reference, and p values corrected for the
-    number of tests. Writes results.csv, pairs.csv, results.md, curves.png and cost.png.
+    number of tests. Writes results.csv, pairs.csv, results.md, curves.png and cost.png, and where a
+    number was swept sweep.png.
     """
     discover_named(imports)
     chosen = check_folder("--out", out)

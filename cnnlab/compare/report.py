@@ -19,26 +19,35 @@ LONGEST_NAME = 60  # characters of what a report's folder is named after
 def write_report(comparison: Comparison, folder: Path) -> list[Path]:
     """Write results.csv, pairs.csv, results.md, curves.png and cost.png; return their paths.
 
+    Where a number was swept, sweep.png too.
+
     Raises:
         CnnlabError: they cannot be written there.
     """
-    from cnnlab.compare.figures import cost_figure, curves_figure
+    from cnnlab.compare.figures import cost_figure, curves_figure, sweep_figure
 
-    names = ("results.csv", "pairs.csv", "results.md", "curves.png", "cost.png")
-    csv, pairs, markdown, curves, cost = paths = [folder / name for name in names]
+    texts = {
+        "results.csv": comparison.table.to_csv(index=False),
+        "pairs.csv": comparison.pairs.to_csv(index=False),
+        "results.md": as_markdown(comparison),
+    }
+    figures = {"curves.png": curves_figure, "cost.png": cost_figure, "sweep.png": sweep_figure}
+    written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(csv, comparison.table.to_csv(index=False))
-        write_text(pairs, comparison.pairs.to_csv(index=False))
-        write_text(markdown, as_markdown(comparison))
-        curves_figure(comparison).savefig(curves)
-        cost_figure(comparison).savefig(cost)
+        for name, text in texts.items():
+            write_text(folder / name, text)
+            written.append(folder / name)
+        for name, draw in figures.items():
+            if (figure := draw(comparison)) is not None:
+                figure.savefig(folder / name)
+                written.append(folder / name)
     except OSError as error:
         place = error.filename or folder
         raise CnnlabError(
             f"{place}: {reason(error)}; use another folder with --out FOLDER"
         ) from error
-    return paths
+    return written
 
 
 def report_folder(paths: Sequence[Path]) -> Path:

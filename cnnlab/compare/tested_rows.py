@@ -22,7 +22,7 @@ def pairs_of_rows(
     test_sets = distinct([run.test_set for row in rows for run in row.runs])
     # An ensemble is one network of another kind: its tests would only weaken those of the others.
     chosen = [row for row in rows if not row.members or row.label == reference]
-    chosen = chosen if len(chosen) > 1 else rows
+    chosen = chosen if len(chosen) > 1 else list(rows)
     samples = [_sample(row, metric, test_sets) for row in chosen]
     if reference is None and len(samples) > MOST_ROWS:
         said = f"Not tested: {len(samples)} configurations have too many pairs; use --reference."
