@@ -79,7 +79,7 @@ def test_listings(shown, cnnlab, capfd, make_run, columns: int) -> None:
     assert all("1.0k" in cells for cells in numbers)  # what it costs
     words = [word for line in page if "─" not in line for word in line.split()]
     assert min(map(len, (word for word in words if "mmm" in word))) > 10  # of the folded name
-    assert any("weight_decay=0.0002" in line for line in page)
+    assert "Differs: optim.weight_decay: 0.0002 in " in " ".join(" ".join(page).split())
     piped = cnnlab("runs", "sweep").out.splitlines()
     assert any(line.startswith(long.name) and line.endswith(ERROR) for line in piped)
     print_report(comparison, console())
