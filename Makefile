@@ -15,9 +15,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## train four architectures x three seeds on digits and compare them
-	$(BIN)/cnnlab train -m model=mlp,lenet5,alexnet,resnet20 seed=0,1,2 sweep.name=demo
+demo: $(READY)  ## train four architectures x three seeds on images of MNIST and report on them
+	$(BIN)/cnnlab train -m model=mlp,lenet5,alexnet,resnet8 seed=0,1,2 trainer.epochs=4 batch_size=32 sweep.name=demo
 	$(BIN)/cnnlab compare runs/demo
+	$(BIN)/cnnlab ensemble runs/demo
+	$(BIN)/cnnlab report runs/demo
 
 test: $(READY)  ## run the fast tests
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"

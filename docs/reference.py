@@ -62,8 +62,9 @@ def _data() -> str:
         "# Data",
         SOURCE,
         "`data=NAME` chooses one. `cnnlab data` prints this list. Downloads go to "
-        "`~/.cache/cnnlab`, `$CNNLAB_DATA` or `data.root=FOLDER`. The official test images are the "
-        "test set; validation images are a fixed split of the training images.",
+        "`~/.cache/cnnlab`, `$CNNLAB_DATA` or `data.root=FOLDER`. Where there are official "
+        "test images they are the test set; validation images are a fixed split of the training "
+        "images.",
         *(_component("data", entry) for entry in GROUPS["data"]),
         *_nested(GROUPS["data"]),
     ]

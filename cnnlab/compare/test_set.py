@@ -10,7 +10,10 @@ from cnnlab.runs.run_dir import RunDir
 # Options of a data set that leave the images of its test set the same ones.
 OF_TRAINING = ("augment", "subset")
 OF_SHAPE = ("size", "channels")
-OFFICIAL = ("cifar10", "cifar100", "digits", "fashion_mnist", "imagenet", "kmnist", "mnist")
+OFFICIAL = (
+    *("cifar10", "cifar100", "digits", "fashion_mnist", "imagenet", "kmnist", "mnist"),
+    "mnist5k",
+)
 
 
 @dataclass(frozen=True)

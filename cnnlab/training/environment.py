@@ -68,7 +68,7 @@ def device_name(device: torch.device) -> str:
 
 
 def describe_run(job: Job, splits: Splits, trainer: pl.Trainer) -> str:
-    """``lenet5, 61.7k parameters; digits, 1,197 training images; cpu, precision 32``."""
+    """``lenet5, 61.7k parameters; mnist5k, 3,500 training images; cpu, precision 32``."""
     device = trainer.strategy.root_device.type
     several = f"{trainer.num_devices} x " if trainer.num_devices > 1 else ""
     return (

@@ -103,7 +103,7 @@ def test_configs_of_another_folder_are_found(cnnlab, tmp_path):
     (folder / "tiny.yaml").write_text("defaults: [mlp, _self_]\nhidden: [3]\n")
     answer = cnnlab("train", "--config-dir", "lab", "model=tiny", "trainer=smoke")
     assert answer.code == 0, answer.err
-    assert "tiny_digits_smoke-" in answer.out
+    assert "tiny_mnist5k_smoke-" in answer.out
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
         ("runs --sort va", ["val_acc", "val_loss"]),
         ("runs --status done,fa", ["done,failed"]),
         ("runs --where trainer.comp", ["trainer.compile="]),
-        ("models --data mn", ["mnist"]),
+        ("models --data mn", ["mnist", "mnist5k"]),
         ("bench --against ", ["bare", "standard"]),
         ("completion z", ["zsh"]),
         ("components ", KINDS),

@@ -26,7 +26,7 @@ def test_a_single_run_lies_in_the_folder_of_single_runs():
     assert not command.is_sweep
     job = command.make_job(command.overrides)
     assert job.run_dir.path.parent.as_posix() == "runs/single"
-    assert job.run_dir.name == f"mlp_digits-{job.identity.key}"
+    assert job.run_dir.name == f"mlp_mnist5k-{job.identity.key}"
 
 
 def test_the_last_override_of_a_grid_turns_fastest():

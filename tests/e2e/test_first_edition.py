@@ -25,7 +25,7 @@ def run(tmp_path):
 
 def command(seeds):
     """The line that made it, for these seeds, with the defaults that it had."""
-    options = ("model=mlp", "model.hidden=[8]", f"seed={seeds}", "trainer.epochs=2")
+    options = ("model=mlp", "data=digits", "model.hidden=[8]", f"seed={seeds}", "trainer.epochs=2")
     options += ("optim.lr=0.05", "schedule.warmup_epochs=0")
     return ("train", "-m", *options, "sweep.name=first")
 
@@ -111,6 +111,7 @@ def test_another_run_starts_from_its_weights(run, cnnlab):
     answer = cnnlab(
         "train",
         "model=mlp",
+        "data=digits",
         "model.hidden=[8]",
         f"init.from=runs/first/{NAME}",
         "trainer.epochs=1",

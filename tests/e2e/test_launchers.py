@@ -40,7 +40,7 @@ class Loose(nn.Module):
             raise RuntimeError("a wire came loose")
         return self.linear(nn.functional.dropout(x.flatten(1), self.dropout, self.training))
 '''
-SWEEP = ["train", "-m", "--import", "loose", "model=loose", "trainer.epochs=2"]
+SWEEP = ["train", "-m", "--import", "loose", "model=loose", "data=digits", "trainer.epochs=2"]
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def test_every_launcher_comes_to_the_same(folder):
     ],
 )
 def test_a_signal_saves_everywhere_and_the_same_command_goes_on(tmp_path, launcher, number, state):
-    words = ["train", "-m", "model=mlp", "seed=0,1,2", "trainer.epochs=3000", "schedule=constant"]
-    words += [f"hydra/launcher={launcher}", "sweep.name=s"]
+    words = ["train", "-m", "model=mlp", "data=digits", "seed=0,1,2", "trainer.epochs=3000"]
+    words += ["schedule=constant", f"hydra/launcher={launcher}", "sweep.name=s"]
     command = Command(tmp_path, *words)
     command.until(lambda: len(checkpoints(tmp_path)) == 2)
     command.signal(number)
@@ -147,7 +147,8 @@ def epochs(run: RunDir) -> int:
 
 @pytest.mark.slow(40)
 def test_a_worker_that_the_system_kills_is_replaced(tmp_path):
-    words = ["train", "-m", "model=mlp", "seed=0,1", "trainer.epochs=40", "sweep.name=s"]
+    words = ["train", "-m", "model=mlp", "data=digits", "seed=0,1", "trainer.epochs=40"]
+    words += ["sweep.name=s"]
     command = Command(tmp_path, *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     command.until(has_begun(tmp_path))
     (claim, *_) = tmp_path.glob("runs/s/*/claim.json")
@@ -173,7 +174,7 @@ def test_fail_fast_stops_the_others_and_keeps_what_they_have(folder):
 @pytest.mark.slow(60)
 def test_a_search_runs_its_trials_side_by_side(tmp_path):
     """With Ray, which is started by the first trials; tests/sweep/launchers keeps joblib's pool."""
-    words = ["train", "-m", "hydra/sweeper=optuna", "model=mlp", "trainer.epochs=2"]
+    words = ["train", "-m", "hydra/sweeper=optuna", "model=mlp", "data=digits", "trainer.epochs=2"]
     words += ["optim.lr=tag(log, interval(1e-3, 1e-1))", "hydra.sweeper.n_jobs=2", "sweep.name=s"]
     words += ["hydra.sweeper.n_trials=6", "hydra.sweeper.pruner=median"]
     code, said = Command(tmp_path, *words, "hydra/launcher=ray").end()

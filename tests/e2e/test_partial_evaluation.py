@@ -21,7 +21,7 @@ def result(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_scores_of_a_sample_are_marked_everywhere(cnnlab, tmp_path):
-    words = ("data.size=8", *SMALL)
+    words = ("data=digits", "data.size=8", *SMALL)
     part = cnnlab("train", *words, "trainer.max_eval_steps=3", "runs_dir=part")
     assert "(30 images)" in part.out
     said = " ".join(part.out.split())

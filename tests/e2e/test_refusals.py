@@ -29,11 +29,11 @@ REFUSED = [
     (["model._target_=os.getcwd"], "model=lenet5 has no option '_target_'"),
     (["+model._target_=os.getcwd"], "model=lenet5 has no option '_target_'"),
     (
-        ["model=conv_stack", "model.layers=[conv 8 9,maxpool 4,conv 8 9]"],
+        ["model=conv_stack", "data=digits", "model.layers=[conv 8 9,maxpool 4,conv 8 9]"],
         "line 3 'conv 8 9': kernel 9 does not fit the 6x6 map from line 2",
     ),
     (["model=conv_stack"], "model=conv_stack needs model.layers="),
-    (["batch_size=2000"], "batch_size=2000 is larger than the training set: digits has 1197"),
+    (["batch_size=4000"], "batch_size=4000 is larger than the training set: mnist5k has 3500"),
     (["seed=1.5"], "seed=1.5 must be a whole number"),
     (["seed=abc"], "seed=abc must be a whole number"),
     (["seed=-1"], "seed=-1 must be at least 0"),
@@ -62,13 +62,13 @@ def test_refused(cnnlab, tmp_path, words, message):
 
 
 def test_a_sweep_lists_every_wrong_job_and_starts_none(cnnlab, tmp_path):
-    answer = cnnlab("train", "-m", "model=mlp,lenet,resnet20", "batch_size=128,2000", "seed=0")
+    answer = cnnlab("train", "-m", "model=mlp,lenet,resnet20", "batch_size=128,4000", "seed=0")
     assert answer.code == 2
     lines = answer.err.strip().splitlines()
     assert lines[0] == "cnnlab: 4 of 6 jobs refused; nothing was started"
     assert [line.split(": ")[0].strip() for line in lines[1:]] == [
-        "model=mlp batch_size=2000 seed=0, model=resnet20 batch_size=2000 seed=0",
-        "model=lenet batch_size=128 seed=0, model=lenet batch_size=2000 seed=0",
+        "model=mlp batch_size=4000 seed=0, model=resnet20 batch_size=4000 seed=0",
+        "model=lenet batch_size=128 seed=0, model=lenet batch_size=4000 seed=0",
     ]
     assert list(tmp_path.iterdir()) == []
 

@@ -19,7 +19,7 @@ Source = random.Random
 
 LIGHT = {  # a list is checked in a moment: a network of 200 layers takes seconds to check
     "model": ("mlp", "lenet5", "lenet5_1998", "resnet20", "conv_stack", "autoencoder", "alexnet"),
-    "data": ("digits", "mnist", "cifar10", "synthetic", "folder"),
+    "data": ("mnist5k", "digits", "mnist", "cifar10", "synthetic", "folder"),
 }
 RUN_LEVEL_GROUPS = ("trainer", "experiment", "debug")
 HYDRAS = (

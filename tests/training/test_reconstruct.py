@@ -105,7 +105,7 @@ def test_the_default_run_works(cnnlab):
     answer = cnnlab("train", "model=conv_autoencoder", "trainer=smoke")
     assert answer.code == 0
     row = json.loads(RunDir(answer.out.splitlines()[-1]).result_file.read_text())
-    assert row["data"] == "digits"
+    assert row["data"] == "mnist5k"
     assert 0 < row["test_loss"] < 1
 
 

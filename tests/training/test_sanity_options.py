@@ -93,7 +93,7 @@ def test_overfit_repeats_the_same_batches_and_evaluates_them(run) -> None:
 @pytest.mark.usefixtures("cnnlab")
 def test_what_cannot_be_is_refused_in_one_line() -> None:
     for words, said in {
-        "trainer.overfit=10": "trainer.overfit=10: the 1,197 training images are 9 batches of",
+        "trainer.overfit=28": "trainer.overfit=28: the 3,500 training images are 27 batches of",
         "trainer.profile=true trainer.max_steps=7": "trainer.profile=true takes 8 optimiser steps",
         "debug=overfitt": "no debug 'overfitt'; did you mean 'overfit'?",
     }.items():

@@ -92,7 +92,7 @@ def not_downloaded(
     if len(missing) == len(wanted.files) and not archives:
         return CnnlabError(
             f"{wanted.name}: no files in {_content(wanted)}, download failed ({reason(error)})\n"
-            f"expected in data.root: {wanted.folder}/{wanted.layout}; data=digits needs no files"
+            f"expected in data.root: {wanted.folder}/{wanted.layout}; data=mnist5k needs no files"
         )
     return CnnlabError(
         f"{wanted.name} is incomplete: {'; '.join([*archives, describe(found)])}\n"

@@ -170,7 +170,7 @@ class ImageNet(ImageDataset):
             raise CnnlabError(
                 f"data=imagenet is missing or incomplete in {self.root}: {part} has {lacks[0]}\n"
                 f"expected: {EXPECTED}; ROOT is data.root or $CNNLAB_DATA/imagenet; "
-                "data=digits needs no files"
+                "data=mnist5k needs no files"
             )
         return [(path, label) for label, files in enumerate(found.values()) for path in files]
 

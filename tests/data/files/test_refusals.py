@@ -153,7 +153,7 @@ FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (
         something_else,
         "no files in ROOT (it has photos), download failed",
-        "data=digits needs no files",
+        "data=mnist5k needs no files",
     ),
     (
         a_file,

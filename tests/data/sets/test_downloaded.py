@@ -128,7 +128,7 @@ def test_absent_and_no_network(tmp_path: Path, name: str) -> None:
     assert str(tmp_path / "new" / "root") in first
     assert "no network in tests" in first
     assert f"{dataset.folder}/{dataset.layout}" in second
-    assert "data=digits" in second
+    assert "data=mnist5k" in second
     assert list(tmp_path.iterdir()) == []  # no half-made folder stays
 
 

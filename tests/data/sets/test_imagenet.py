@@ -85,7 +85,7 @@ def test_missing_folders_are_named_with_what_is_expected(tmp_path: Path, root: s
             f"data=imagenet is missing or incomplete in {tmp_path / root}: "
             "train has 0 of 1000 class folders\n"
             "expected: ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG; ROOT is data.root "
-            "or $CNNLAB_DATA/imagenet; data=digits needs no files"
+            "or $CNNLAB_DATA/imagenet; data=mnist5k needs no files"
         )
 
 
