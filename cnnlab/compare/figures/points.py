@@ -72,11 +72,10 @@ def draw_front(axes: Axes, panel: Panel) -> list[tuple[float, float]]:
     left, right = axes.get_xlim()
     if panel.cost.higher_is_better:
         xs, ys = xs[::-1], ys[::-1]
-    xs.append(left if panel.cost.higher_is_better else right)
-    ys.append(ys[-1])
     corners = [(xs[0], ys[0])]
     for i in range(1, len(xs)):
         corners += [(xs[i], ys[i - 1]), (xs[i], ys[i])]
+    corners.append((left if panel.cost.higher_is_better else right, ys[-1]))
     axes.plot(*zip(*corners, strict=True), color=GREY, lw=1, zorder=1.5)
     return corners
 
