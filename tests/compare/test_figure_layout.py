@@ -1,9 +1,8 @@
 """Whatever is drawn: no text covers another, and all of it is inside the figure."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from cnnlab.compare.compare import compare
@@ -27,28 +26,29 @@ def covering(figure, monkeypatch):
     def record(text, renderer):
         if text.get_visible() and text.get_text().strip():
             # Text's own extent: an annotation's would include the line that leads to its point.
-            drawn[text] = Text.get_window_extent(text, renderer)
+            drawn[text] = Text.get_window_extent(text, renderer).extents
         draw(text, renderer)
 
     with monkeypatch.context() as patch:
         patch.setattr(Text, "draw", record)
         figure.draw_without_rendering()
-    boxes = {text: np.array(box.extents) for text, box in drawn.items()}
-    pairs = [
-        (a.get_text(), b.get_text())
-        for a, b in combinations(boxes, 2)
-        if (
-            np.minimum(boxes[a][2:], boxes[b][2:]) - np.maximum(boxes[a][:2], boxes[b][:2]) > 1
-        ).all()
+    texts, boxes = [text.get_text() for text in drawn], np.array(list(drawn.values()))
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    pairs = np.argwhere(np.triu((high - low > 1).all(axis=2), k=1))
+    width, height = figure.bbox.size
+    is_outside = (boxes[:, :2] < -1).any(axis=1) | (boxes[:, 2] > width + 1)
+    is_outside |= boxes[:, 3] > height + 1
+    return [(texts[i], texts[j]) for i, j in pairs] + [
+        text for text, outside in zip(texts, is_outside, strict=True) if outside
     ]
-    low, high = np.array(figure.bbox.extents).reshape(2, 2)
-    outside = [
-        text.get_text()
-        for text, box in boxes.items()
-        if (box[:2] < low - 1).any() or (box[2:] > high + 1).any()
-    ]
-    assert len(boxes) > 5
-    return pairs + outside
+
+
+def test_planted_faults_are_found(monkeypatch):
+    figure = Figure()
+    for x, text in ((0.2, "first"), (0.21, "second"), (0.6, "apart"), (0.98, "outside")):
+        figure.text(x, 0.5, text)
+    assert covering(figure, monkeypatch) == [("first", "second"), "outside"]
 
 
 def write_logits(run, accuracy, classes):

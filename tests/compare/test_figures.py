@@ -6,6 +6,7 @@ from matplotlib.text import Text
 
 from cnnlab.compare.compare import compare
 from cnnlab.compare.figures import cost_figure, curves_figure
+from cnnlab.compare.figures.style import PALE
 
 
 def test_curves_are_means_with_a_band_of_one_sd(make_run, tmp_path):
@@ -26,7 +27,12 @@ def test_curves_are_means_with_a_band_of_one_sd(make_run, tmp_path):
     spread = 100 * np.std([0.4, 0.6], ddof=1)
     assert heights.max() == pytest.approx(80)
     assert heights.min() == pytest.approx(50 - spread)
-    assert list(loss.lines[0].get_ydata()) == pytest.approx([3, 1])
+    # On the log axis: geometric mean of 2 and 4, times and divided by exp(SD of their logarithms).
+    assert list(loss.lines[0].get_ydata()) == pytest.approx([8**0.5, 1])
+    heights = loss.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(np.sqrt(8) * np.exp(np.log(2) / np.sqrt(2)))
+    assert heights.min() == pytest.approx(1)
+    assert "on the log axis geometric mean and SD" in figure.texts[-1].get_text()
 
 
 def test_curves_end_where_the_first_seed_stopped(make_run, tmp_path):
@@ -41,6 +47,19 @@ def test_one_seed_has_no_band_and_one_epoch_is_a_dot(make_run, tmp_path):
     axes = curves_figure(compare([tmp_path])).axes[0]
     assert len(axes.collections) == 0
     assert axes.lines[0].get_marker() == "o"
+
+
+def test_of_many_configurations_the_best_twelve_are_named(make_run, tmp_path):
+    for i in range(15):
+        make_run(val_acc=1 - i / 100, **{"optim.lr": (i + 1) / 100})
+    comparison = compare([tmp_path])
+    figure = curves_figure(comparison)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == comparison.labels[:12]
+    assert {line.get_color() for line in figure.axes[0].lines[12:]} == {PALE}
+    assert "the best 12 of 15 configurations by validation, the other 3 in grey" in (
+        figure.texts[-1].get_text()
+    )
 
 
 def test_legend_names_every_configuration_and_line_styles_differ(make_run, tmp_path):
@@ -95,17 +114,22 @@ def test_twelve_labels_do_not_overlap_and_stay_inside_the_axes(make_run, tmp_pat
         assert all(axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 for box in boxes)
 
 
-def test_long_names_stand_in_a_legend_and_not_beside_their_points(make_run, tmp_path):
+def test_long_names_are_in_a_legend_and_numbers_beside_their_points(make_run, tmp_path):
     for i in range(3):
         make_run(val_acc=1 - i / 100, **{"model.name": f"a_model_with_a_rather_long_name_{i}"})
     comparison = compare([tmp_path])
-    for figure in (cost_figure(comparison), curves_figure(comparison)):
+    curves, cost = curves_figure(comparison), cost_figure(comparison)
+    assert not [text for axes in curves.axes for text in axes.texts]
+    for axes in cost.axes:
+        assert sorted(text.get_text() for text in axes.texts) == ["1", "2", "3"]
+    for figure in (curves, cost):
         (legend,) = figure.legends
         assert [text.get_text() for text in legend.get_texts()] == comparison.labels
-        assert not [text for axes in figure.axes for text in axes.texts]
         figure.draw_without_rendering()
         below = min(axes.bbox.y0 for axes in figure.axes)
         assert legend.get_window_extent().y1 <= below
+    marks = [handle.get_marker() for handle in cost.legends[0].legend_handles]
+    assert marks == ["$1$", "$2$", "$3$"]
 
 
 def test_initial_weights_are_named_as_in_folders(make_run, tmp_path):
@@ -128,5 +152,5 @@ def test_a_diverged_seed_and_a_spread_wider_than_the_mean_are_drawn(make_run, tm
     figure = curves_figure(compare([tmp_path]))
     figure.draw_without_rendering()
     loss = figure.axes[1]
-    assert list(loss.lines[0].get_ydata()) == pytest.approx([2.505])
+    assert list(loss.lines[0].get_ydata()) == pytest.approx([0.05**0.5])
     assert loss.get_ylim()[0] > 1e-4

@@ -44,9 +44,10 @@ def draw_cells(
         return image
     luminance = colormap(norm(np.nan_to_num(values)))[..., :3] @ (0.299, 0.587, 0.114)
     for row, column in np.argwhere(~np.isnan(values)):
-        color = "white" if luminance[row, column] < DARK else "black"
-        text = texts[row][column]
-        axes.text(column, row, text, ha="center", va="center", color=color, size=SMALL)
+        if text := texts[row][column]:
+            color = "white" if luminance[row, column] < DARK else "black"
+            cell = axes.text(column, row, text, ha="center", va="center", color=color, size=SMALL)
+            cell.set_in_layout(False)  # it is inside the axes: the layout need not measure it
     return image
 
 

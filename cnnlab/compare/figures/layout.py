@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
@@ -19,7 +20,9 @@ HANDLE = 0.75  # of a legend's entry, beside its text
 
 def new_figure(width: float, height: float) -> Figure:
     """A figure with panels of ``height`` inches; title, legend below and caption are added."""
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)  # with a renderer that measures text
+    return figure
 
 
 def text_width(figure: Figure, text: str, size: float) -> float:
@@ -101,8 +104,9 @@ def arrange(
     for artist in outside:
         artist.set_in_layout(False)
     rect = (MARGIN / width, below / height, inner / width, panels / height)
-    figure.set_layout_engine(ConstrainedLayoutEngine(rect=rect, w_pad=0.05, h_pad=0.05))
-    figure.draw_without_rendering()
+    engine = ConstrainedLayoutEngine(rect=rect, w_pad=0.05, h_pad=0.05)
+    figure.set_layout_engine(engine)
+    engine.execute(figure)
     figure.set_layout_engine("none")
     for artist in outside:  # a notebook cuts off what is in no layout
         artist.set_in_layout(True)

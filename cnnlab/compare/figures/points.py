@@ -72,11 +72,10 @@ def draw_front(axes: Axes, panel: Panel) -> list[tuple[float, float]]:
     left, right = axes.get_xlim()
     if panel.cost.higher_is_better:
         xs, ys = xs[::-1], ys[::-1]
-    xs.append(left if panel.cost.higher_is_better else right)
-    ys.append(ys[-1])
     corners = [(xs[0], ys[0])]
     for i in range(1, len(xs)):
         corners += [(xs[i], ys[i - 1]), (xs[i], ys[i])]
+    corners.append((left if panel.cost.higher_is_better else right, ys[-1]))
     axes.plot(*zip(*corners, strict=True), color=GREY, lw=1, zorder=1.5)
     return corners
 
@@ -85,20 +84,35 @@ def draw_points(
     axes: Axes, panel: Panel, rows: Sequence[Configuration], colors: Sequence[str]
 ) -> None:
     """A point with its error bar for each row; those behind the front grey, without a name pale."""
-    for i, x, y, low, high, is_front, is_named in panel.points.itertuples(name=None):
-        row = rows[i]
-        color = colors[i] if is_front else GREY if is_named else PALE
-        axes.errorbar(
-            x,
-            y,
-            [[y - low], [high - y]] if high > low else None,
-            fmt="D" if row.members else "o",
-            markerfacecolor="white" if row.source else color,
-            color=color,
-            capsize=3,
-            elinewidth=1,
-            zorder=3 if is_front else 2,
-        )
+    has_look = panel.points["is_front"] | panel.points["is_named"]
+    for i, point in panel.points[has_look].iterrows():
+        assert isinstance(i, int)
+        color = colors[i] if point["is_front"] else GREY
+        _draw(axes, panel.points.loc[[i]], rows[i], color, zorder=3 if point["is_front"] else 2)
+    pale: dict[tuple[bool, bool], list[int]] = {}  # all at once: there may be hundreds
+    for i in panel.points.index[~has_look]:
+        pale.setdefault((rows[i].members > 0, rows[i].source != ""), []).append(i)
+    for group in pale.values():
+        _draw(axes, panel.points.loc[group], rows[group[0]], PALE, zorder=1.8)
+
+
+def _draw(
+    axes: Axes, points: pd.DataFrame, row: Configuration, color: str, *, zorder: float
+) -> None:
+    """Points of the same kind as ``row``."""
+    ends = abs(points[["low", "high"]].to_numpy() - points[["y"]].to_numpy())
+    ends[ends.sum(axis=1) == 0] = np.nan  # no bar, and no caps at the point
+    axes.errorbar(
+        points["x"],
+        points["y"],
+        None if np.isnan(ends).all() else ends.T,
+        fmt="D" if row.members else "o",
+        markerfacecolor="white" if row.source else color,
+        color=color,
+        capsize=3,
+        elinewidth=1,
+        zorder=zorder,
+    )
 
 
 def cost_axis(comparison: Comparison, cost: Metric, *, is_log: bool) -> str:
