@@ -2,7 +2,7 @@
 
 Read ``compare.py`` first, then ``configurations.py`` (the columns that distinguish rows),
 ``statistics.py`` and ``verdict.py`` (which differences are significant), ``report.py`` (columns and
-files), ``terminal_table.py``, ``figures.py`` and ``label_placement.py``.
+files), ``terminal_table.py``, ``per_class.py`` (confusion matrices over seeds) and ``figures/``.
 """
 
 import os
