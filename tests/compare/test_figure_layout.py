@@ -58,7 +58,10 @@ def write_logits(run, accuracy, classes):
     np.savez(run.outputs_file("logits"), logits=logits, labels=labels)
 
 
-@pytest.mark.parametrize(("count", "name"), [(1, "m"), (4, LONG), (12, "m"), (60, "m"), (60, LONG)])
+@pytest.mark.parametrize(
+    ("count", "name"),
+    [(1, "m"), (4, LONG), (12, "m"), pytest.param(60, "m", marks=pytest.mark.slow), (60, LONG)],
+)
 def test_texts_are_apart_and_inside(make_run, tmp_path, monkeypatch, count, name):
     rng = np.random.default_rng(count)
     for i in range(count):

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from cnnlab.compare.compare import compare
-from cnnlab.compare.figures import cost_figure, pareto_figure
+from cnnlab.compare.figures import cost_figure, curves_figure, pareto_figure
 from cnnlab.compare.figures.style import COLORS, GREY
 from cnnlab.registry import CnnlabError
 
@@ -85,7 +85,7 @@ def test_times_of_other_devices_are_not_drawn_but_their_parameters_are(make_mode
 
 
 def test_an_ensemble_has_a_marker_of_its_own_at_its_cost(make_model, tmp_path):
-    make_model("lenet5", 0.95, 3000)
+    other = make_model("lenet5", 0.95, 3000)
     run = make_model("lenet5", 0.97, 9000, ensemble=3, metric="accuracy")
     config = run.config()
     run.write_config(config | {"batch_size": 64})
@@ -96,6 +96,9 @@ def test_an_ensemble_has_a_marker_of_its_own_at_its_cost(make_model, tmp_path):
     figure = pareto_figure(compare([tmp_path]), "parameters")
     assert points(figure.axes[0])[9000, 97] == (COLORS[1], False, "D")
     assert "Diamonds: ensembles." in caption(figure)
+    (other.path / "status.json").write_text('{"state": "failed"}')
+    curves = curves_figure(compare([tmp_path]))  # of the ensemble alone
+    assert caption(curves) == "No configuration has learning curves."
 
 
 def test_costs_that_are_not_known(make_model, tmp_path):

@@ -33,6 +33,14 @@ def test_one_number_gives_a_line_per_model_on_a_log_axis(make_run, tmp_path):
     assert "n = 2 at each point" in figure.texts[-1].get_text()
 
 
+def test_zero_has_a_place_beside_a_log_scale(make_run, tmp_path):
+    for lr in (0.0, 0.0001, 0.001, 0.01):
+        make_run(**{"optim.lr": lr})
+    (axes,) = sweep_figure(compare([tmp_path])).axes
+    assert (axes.get_xscale(), axes.get_xlabel()) == ("symlog", "optim.lr (log scale and 0)")
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "0.0001", "0.001", "0.01"]
+
+
 def test_two_numbers_give_a_heat_map_per_model_with_missing_cells_hatched(make_run, tmp_path):
     for model in ("mlp", "lenet5"):
         for lr in (0.01, 0.1):

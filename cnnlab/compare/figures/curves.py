@@ -15,6 +15,7 @@ from cnnlab.compare.figures.style import MOST_NAMED, PALE, drawable, looks
 from cnnlab.compare.figures.ticks import log_ticks
 from cnnlab.metrics import METRICS, Metric
 
+CURVE = ("epoch", "label", "run")  # columns that say which line a value belongs to
 LONGEST_BESIDE = 28  # characters of a name in a legend beside the panels
 
 
@@ -47,6 +48,7 @@ def curves_figure(comparison: Comparison) -> Figure:
 
 def _draw(axes: Axes, curves: pd.DataFrame, labels: list[str], metric: Metric) -> bool:
     """Draw a line for each label; whether one ends before its longest run does."""
+    curves = curves.reindex(columns=[*CURVE, f"val_{metric.column}"])  # ensembles have no epochs
     wide = curves.pivot(index="epoch", columns=["label", "run"], values=f"val_{metric.column}")
     owners = wide.columns.get_level_values("label").to_numpy()
     values, epochs = wide.to_numpy(dtype=float), wide.index.to_numpy()

@@ -20,7 +20,10 @@ GAP = 8  # points between a point and a name beside it
 LONG_GAP = 18  # the same for a name so far up or down that it needs a line to its point
 LEADER_FROM = 15  # points up or down
 MARKER = 5  # points, half of a marker's width
+PADDING = 2  # points beside a name
 FONT_SIZE = 9
+UNREADABLE = 100  # how much worse it is to cover a name than a point
+FAR = 3  # square pixels that a name may cover to be one pixel nearer to its point
 
 
 def place_labels(
@@ -43,10 +46,9 @@ def place_labels(
     figure = axes.get_figure(root=True)
     assert figure is not None
     pixels = figure.dpi / 72  # in one point
-    taken = [_bar(axes, p, b, MARKER * pixels) for p, b in zip(points, bars, strict=True)]
-    taken += _steps(axes, front, pixels)
-    marks = len(taken)
-    inside = np.array(axes.bbox.extents)
+    shown = [_bar(axes, p, b, MARKER * pixels) for p, b in zip(points, bars, strict=True)]
+    marks = np.array(shown + _steps(axes, front, pixels))
+    texts = [np.array(axes.bbox.extents) + PADDING * pixels * np.array([1, 0, -1, 0])]
     all_placed = True
     # From the top down, so that the lines of crowded names do not cross.
     for i in sorted((i for i, name in enumerate(names) if name), key=lambda i: -points[i][1]):
@@ -56,13 +58,12 @@ def place_labels(
         x, y = axes.transData.transform(points[i])
         places = list(product(LIFTS, SIDES))
         boxes = np.array([_box(x, y, side, lift, pixels, size) for lift, side in places])
-        costs = _costs(boxes, np.array(taken), inside)
-        best = int(costs.argmin())
-        texts = np.array([inside, *taken[marks:]])
-        if costs[best] > 0 and not _is_free(boxes[best], texts):
+        lifts = pixels * np.array([lift for lift, _ in places])
+        best = int(_costs(boxes, marks, np.array(texts), lifts).argmin())
+        if not _is_free(boxes[best], np.array(texts)):
             all_placed = False
             continue
-        taken.append(boxes[best])
+        texts.append(boxes[best] + PADDING * pixels * np.array([-1, 0, 1, 0]))
         lift, side = places[best]
         anchor = 0.0 if side == "right" else 1.0
         leader = {"arrowstyle": "-", "color": colors[i], "lw": 0.8, "relpos": (anchor, 0.5)}
@@ -115,11 +116,18 @@ def _is_free(box: Box, texts: Box) -> bool:
     return bool(shared[0] >= area - 1 and (shared[1:] < 1).all())
 
 
-def _costs(boxes: Box, taken: Box, inside: Box) -> Box:
-    """Square pixels that each box would cover, plus ten times those outside the axes."""
+def _costs(boxes: Box, taken: Box, texts: Box, lifts: Box) -> Box:
+    """Square pixels that each box would cover, those of other names and outside the axes far more.
+
+    Args:
+        texts: first the axes, which a box should be inside, then the names placed before.
+        lifts: how far up or down each box is, in pixels: a distant name is hard to assign.
+    """
     covered = _overlaps(boxes, taken).sum(axis=1)
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    costs: Box = covered + 10 * (area - _overlaps(boxes, inside[None])[:, 0])
+    shared = _overlaps(boxes, texts)
+    unreadable = shared[:, 1:].sum(axis=1) + area - shared[:, 0]
+    costs: Box = covered + UNREADABLE * unreadable.round() + FAR * np.abs(lifts)
     return costs.round()
 
 

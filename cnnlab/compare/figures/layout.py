@@ -14,6 +14,7 @@ from cnnlab.terminal import middle_cut
 TITLE_SIZE, LEGEND_SIZE, CAPTION_SIZE = 12, 9, 8.5  # points
 MARGIN = 0.12  # inches, as all lengths here
 GAP = 0.1
+HINTING = 0.95  # at fewer dots per inch than this figure's the same text is up to 5% wider
 LONGEST_TITLE = 300  # characters
 HANDLE = 0.75  # of a legend's entry, beside its text
 
@@ -35,6 +36,7 @@ def text_width(figure: Figure, text: str, size: float) -> float:
 
 def wrapped(figure: Figure, text: str, size: float, width: float) -> str:
     """The text in lines of at most ``width`` inches; line breaks in it are kept."""
+    width *= HINTING
     lines = []
     for paragraph in text.split("\n"):
         line = ""

@@ -119,8 +119,8 @@ def _drawn(
     figure = new_figure(8.5 if len(panels) == 1 else 5.5 * len(panels), 4.6)
     columns = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     colors = [look.color for look in looks(len(names))]
-    key = _key(panels)
-    shown = [str(i + 1) if with_key and i in key else name for i, name in enumerate(names)]
+    key = _key(panels) if with_key else []
+    shown = [str(i + 1) if i in key else name for i, name in enumerate(names)]
     fronts = []
     for axes, panel in zip(columns, panels, strict=True):
         if len(panels) > 1:
@@ -141,7 +141,7 @@ def _drawn(
         title,
         caption=_caption(panels, comparison.rows, shown),
         handles=[_number(i + 1, colors[i] if i in best else TEXT_GREY) for i in key],
-        labels=[names[i] for i in key] if with_key else [],
+        labels=[names[i] for i in key],
         legend_below=True,
     )
     placed = [

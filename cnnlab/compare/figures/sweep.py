@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from cnnlab.compare.axes import LOG_RANGE
 from cnnlab.compare.comparison import Axis, Comparison, Configuration
 from cnnlab.compare.configurations import label
 from cnnlab.compare.figures.band import band
@@ -92,13 +93,19 @@ def _line_figure(
 
 
 def _set_x_scale(axes: Axes, axis: Axis) -> None:
+    """As it was swept; zero before a geometric series has its place left of a log scale."""
     values = [float(value) for value in axis.values]
-    axes.set_xlabel(f"{drawable(axis.key)}{' (log scale)' if axis.is_log else ''}")
+    is_log_with_zero = values[0] == 0 and len(values) > 2 and values[-1] / values[1] >= LOG_RANGE
+    note = " (log scale)" if axis.is_log else " (log scale and 0)" if is_log_with_zero else ""
+    axes.set_xlabel(drawable(axis.key) + note)
     if axis.is_log:
         axes.set_xscale("log")
         log_ticks(axes.xaxis)
         ratio = (values[-1] / values[0]) ** 0.05
         axes.set_xlim(values[0] / ratio, values[-1] * ratio)
+    elif is_log_with_zero:
+        axes.set_xscale("symlog", linthresh=values[1])
+        axes.set_xlim(-0.2 * values[1], 1.4 * values[-1])
     else:
         margin = 0.05 * (values[-1] - values[0])
         axes.set_xlim(values[0] - margin, values[-1] + margin)
