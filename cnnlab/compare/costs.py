@@ -62,11 +62,9 @@ def seconds_to(target: float | None, run: FinishedRun, metric: Metric) -> float:
     column = f"val_{metric.column}"
     if target is None or column not in run.metrics or "seconds" not in run.metrics:
         return math.nan
-    values = run.metrics[column]
+    values, seconds = (run.metrics[name].to_numpy() for name in (column, "seconds"))
     reached = values >= target if metric.higher_is_better else values <= target
-    if not reached.any():
-        return math.nan
-    return float(run.metrics["seconds"].cumsum()[reached].iloc[0])
+    return float(seconds[: reached.argmax() + 1].sum()) if reached.any() else math.nan
 
 
 def non_dominated(

@@ -90,12 +90,12 @@ def make_runs(rows: Sequence[Configuration]) -> pd.DataFrame:
 
 def make_curves(rows: Sequence[Configuration]) -> pd.DataFrame:
     """One row per run and epoch: label, seed, run and the columns of metrics.csv."""
-    frames = [
-        run.metrics.assign(label=row.label, seed=run.seed, run=str(run.folder))
-        for row in rows
-        for run in row.runs
-        if not run.is_ensemble
-    ]
-    if not frames:
+    named = [(row, run) for row in rows for run in row.runs if not run.is_ensemble]
+    if not named:
         return pd.DataFrame({"epoch": [], "label": [], "seed": [], "run": []})
-    return pd.concat(frames, ignore_index=True)
+    epochs = [len(run.metrics) for _, run in named]
+    return pd.concat([run.metrics for _, run in named], ignore_index=True).assign(
+        label=np.repeat([row.label for row, _ in named], epochs),
+        seed=np.repeat([run.seed for _, run in named], epochs),
+        run=np.repeat([str(run.folder) for _, run in named], epochs),
+    )
