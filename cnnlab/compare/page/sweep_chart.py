@@ -1,0 +1,198 @@
+"""A swept number: the test metric against it, a line for each of the rest; of two a heat map."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnlab.compare.comparison import Axis, Comparison, Configuration
+from cnnlab.compare.configurations import label
+from cnnlab.compare.page.chart import (
+    INK,
+    Spec,
+    Style,
+    axis,
+    chart,
+    color_scale,
+    dash_scale,
+    mean_and_sd,
+    number,
+    styles,
+    test_axis,
+)
+from cnnlab.text import as_typed
+
+LINE_HEIGHT, CELL_HEIGHT = 320, 34
+MOST_MAPS = 6
+OPACITY = (0.06, 0.6)  # of the cells of a heat map: its numbers stay legible, in the dark too
+
+
+@dataclass(frozen=True)
+class SweepChart:
+    """Attributes:
+    lines: how the lines of a line chart are drawn; empty for heat maps.
+    """
+
+    title: str
+    spec: Spec
+    lines: list[Style]
+
+
+def sweep_charts(comparison: Comparison) -> list[SweepChart]:
+    """One line chart for one swept number; for two or more, heat maps of the two longest."""
+    numeric = [axis for axis in comparison.axes if axis.is_number and len(axis.values) > 1]
+    numeric = [each for each in numeric if each.key.split(".")[0] != "seed"]
+    rows = [
+        (i, row)
+        for i, row in enumerate(comparison.rows)
+        if row.runs and not row.members and all(each.key in row.shown for each in numeric)
+    ]
+    if not numeric or len(rows) < 2:
+        return []
+    chosen = sorted(numeric, key=lambda each: -len(each.values))[:2]
+    others = [each.key for each in comparison.axes if each not in chosen]
+    groups: dict[str, list[tuple[int, Configuration]]] = {}
+    for i, row in rows:
+        groups.setdefault(label(row.shown, others), []).append((i, row))
+    if len(chosen) == 1:
+        return [_lines(comparison, chosen[0], groups)]
+    return [
+        _heat_map(comparison, chosen, name, found)
+        for name, found in list(groups.items())[:MOST_MAPS]
+        if len(found) > 1
+    ]
+
+
+def _value(comparison: Comparison, index: int) -> dict[str, Any]:
+    metric, row = comparison.metric, comparison.table.iloc[index]
+    mean, sd = (float(row[f"test_{metric.column}{part}"]) for part in ("", "_sd"))
+    spread = 0.0 if np.isnan(sd) else sd
+    low, high = np.clip([mean - spread, mean + spread], *metric.bounds)
+    return {
+        "m": number(metric.scale * mean),
+        "l": number(metric.scale * (mean if metric.log_axis and low <= 0 else low)),
+        "h": number(metric.scale * high),
+        "t": mean_and_sd(metric, mean, sd),
+        "n": int(row["n"]),
+    }
+
+
+def _lines(
+    comparison: Comparison, swept: Axis, groups: dict[str, list[tuple[int, Configuration]]]
+) -> SweepChart:
+    metric = comparison.metric
+    shown = styles(groups)
+    points = [
+        {"s": style.id, "x": row.shown[swept.key], "name": style.label} | _value(comparison, i)
+        for style in shown
+        for i, row in groups[style.label]
+    ]
+    notes = f"{swept.key} (log scale)" if swept.is_log else swept.key
+    values = [number(float(value)) for value in swept.values]
+    x = axis("x", notes, log=swept.is_log, values=values, format="~g", tickCount=None)
+    y = test_axis(comparison, "m")
+    tooltip = [
+        {"field": "x", "title": swept.key, "type": "quantitative"},
+        {"field": "t", "title": metric.axis("test"), "type": "nominal"},
+        {"field": "n", "title": "n", "type": "quantitative"},
+    ]
+    if len(shown) > 1:
+        tooltip.insert(0, {"field": "name", "title": "configuration", "type": "nominal"})
+    color, dash = color_scale(shown), dash_scale(shown)
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "area", "opacity": 0.16},
+            "encoding": {"x": x, "y": y | {"field": "l"}, "y2": {"field": "h"}, "color": color},
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2},
+            "encoding": {"x": x, "y": y, "color": color, "strokeDash": dash},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": color, "tooltip": tooltip},
+        },
+    ]
+    title = f"{metric.title('test')} against {swept.key}"
+    return SweepChart(
+        title, chart(LINE_HEIGHT, layers, data={"values": points}), shown if len(shown) > 1 else []
+    )
+
+
+def _heat_map(
+    comparison: Comparison,
+    swept: Sequence[Axis],
+    name: str,
+    rows: Sequence[tuple[int, Configuration]],
+) -> SweepChart:
+    metric = comparison.metric
+    across, down = swept
+    cells = [
+        {"x": as_typed(row.shown[across.key], 6), "y": as_typed(row.shown[down.key], 6)}
+        | _value(comparison, i)
+        for i, row in rows
+    ]
+    for cell in cells:
+        cell["c"] = metric.cell(float(cell["m"]) / metric.scale)
+    orders = [[as_typed(value, 6) for value in each.values] for each in (across, down)]
+    spec = heat_map(
+        cells,
+        x=("x", across.key, orders[0]),
+        y=("y", down.key, orders[1][::-1]),
+        titles={"t": metric.axis("test"), "n": "n"},
+    )
+    where = f": {name}" if name else ""
+    title = f"{metric.title('test')} by {across.key} and {down.key}{where}"
+    return SweepChart(title, spec, [])
+
+
+def heat_map(
+    cells: Sequence[dict[str, Any]],
+    *,
+    x: tuple[str, str, list[str]],
+    y: tuple[str, str, list[str]],
+    titles: dict[str, str],
+    color: str = "var(--s0)",
+    with_numbers: bool = True,
+) -> Spec:
+    """Cells with a colour by field ``m`` and the text of field ``c``.
+
+    Args:
+        x, y: field, title and values in their order.
+        titles: of the tooltip's other fields.
+    """
+    channels = {
+        channel: {
+            "field": field,
+            "type": "ordinal",
+            "sort": order,
+            "scale": {"domain": order},
+            "axis": {"title": title, "grid": False, "labelAngle": 0, "labelOverlap": True,
+                     "ticks": False, "domain": False, "labelLimit": 150},
+        }
+        for channel, (field, title, order) in {"x": x, "y": y}.items()
+    }  # fmt: skip
+    named = {field: title for field, title, _ in (x, y)} | titles
+    tooltip = [{"field": field, "title": title, "type": "nominal"} for field, title in
+               named.items()]  # fmt: skip
+    opacity = {
+        "field": "m",
+        "type": "quantitative",
+        "scale": {"range": list(OPACITY), "zero": False},
+        "legend": None,
+    }
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rect", "color": color, "cornerRadius": 2},
+            "encoding": {**channels, "fillOpacity": opacity, "tooltip": tooltip},
+        }
+    ]
+    if with_numbers:
+        layers.append(
+            {
+                "mark": {"type": "text", "color": INK, "fontSize": 11.5, "tooltip": None},
+                "encoding": {**channels, "text": {"field": "c", "type": "nominal"}},
+            }
+        )
+    return chart(CELL_HEIGHT * max(2, len(y[2])), layers, data={"values": list(cells)})
