@@ -37,8 +37,9 @@ class Column:
 def configuration_columns(comparison: Comparison) -> list[Column]:
     """The options that tell rows apart, n, the test, validation, and costs that any row has."""
     table, metric = comparison.table, comparison.metric
-    keys = [] if comparison.keys == ["model"] else comparison.keys
-    columns = [_options(key, list(table[key])) for key in keys]
+    options = [_options(key, list(table[key])) for key in comparison.keys]
+    # What is the row's whole name already needs no column.
+    columns = [c for c in options if [cell.text for cell in c.cells] != comparison.labels]
     columns.append(Column("n", [Cell(str(n), float(n)) for n in table["n"]], note="seeds"))
     test, val = f"test_{metric.column}", f"val_{metric.column}"
     columns += [

@@ -16,8 +16,10 @@ from cnnlab.metrics import Metric
 Spec = dict[str, Any]
 
 HIGHLIGHTED = 12  # rows with a colour of their own; the others are grey
-DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3))
+DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3), (14, 4))
+DARK = {"#0072B2": "#3a94d4", "#000000": "#ffffff"}  # what is too dark on a dark page
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+MOST_TICKS = 8
 DIGITS = 5  # significant ones of a number in a chart
 INK, MUTED, GRID, GREY = "var(--ink)", "var(--muted)", "var(--grid)", "var(--grey)"
 
@@ -70,9 +72,9 @@ def styles(labels: Iterable[str]) -> list[Style]:
 
 
 def css_colors() -> str:
-    """The variables ``--s0`` and so on; black is the ink of the page, which the dark one inverts."""
-    colors = ("var(--ink)" if color == "#000000" else color for color in COLORS)
-    return " ".join(f"--s{i}: {color};" for i, color in enumerate(colors))
+    """The variables ``--s0`` and so on, each for a light and a dark page."""
+    pairs = ((color, DARK.get(color, color)) for color in COLORS)
+    return " ".join(f"--s{i}: light-dark({a}, {b});" for i, (a, b) in enumerate(pairs))
 
 
 def color_scale(shown: Sequence[Style]) -> Spec:
@@ -92,17 +94,43 @@ def number(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
-def axis(field: str, title: str, *, log: bool = False, **others: Any) -> Spec:
-    """The encoding of a number on an axis that need not begin at 0."""
-    scale: Spec = {"type": "log"} if log else {"zero": False}
-    shown = {"title": title, "labelOverlap": True, "tickCount": 6} | others
-    return {"field": field, "type": "quantitative", "scale": scale, "axis": shown}
+def axis(
+    field: str, title: str, drawn: Iterable[float | None] = (), *, log: bool = False, **others: Any
+) -> Spec:
+    """The encoding of a number on an axis that need not begin at 0.
+
+    Args:
+        drawn: all numbers on it, for the ends and ticks of a log axis.
+        others: options of the axis.
+    """
+    scale: Spec = {"zero": False}
+    shown: Spec = {"title": title, "labelOverlap": True, "tickCount": 6}
+    positive = [value for value in drawn if value is not None and value > 0]
+    if log and positive:
+        low, high = min(positive), max(positive)
+        margin = max((high / low) ** 0.06, 1.1)
+        domain = [low / margin, high * margin]
+        scale = {"type": "log", "domain": domain, "nice": False}
+        shown["values"] = ticks(*domain)
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": shown | others}
 
 
-def test_axis(comparison: Comparison, field: str) -> Spec:
-    """The primary metric on the test set."""
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers for a log axis, fewer in each decade where there are many decades."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        found = [step * 10.0**decade for decade in decades for step in steps]
+        found = [float(f"{value:.3g}") for value in found if low <= value <= high]
+        if len(found) <= MOST_TICKS:
+            break
+    return found
+
+
+def test_axis(comparison: Comparison, field: str, points: Sequence[Spec]) -> Spec:
+    """The primary metric on the test set, as in the fields l to h of points."""
     metric = comparison.metric
-    return axis(field, metric.axis("test", log=metric.log_axis), log=metric.log_axis)
+    values = [point[end] for point in points for end in "lh"]
+    return axis(field, metric.axis("test", log=metric.log_axis), values, log=metric.log_axis)
 
 
 def chart(height: int, layers: Sequence[Spec], **others: Any) -> Spec:

@@ -122,8 +122,9 @@ def _spec(comparison: Comparison, cost: Metric, points: Sequence[dict[str, Any]]
     metric = comparison.metric
     is_log = cost.log_axis and all(point["x"] > 0 for point in points)
     tick_format = "~s" if cost.name in COUNTED else "~g"
-    x = axis("x", cost.axis(log=is_log), log=is_log, format=tick_format)
-    y = test_axis(comparison, "y")
+    values = [point["x"] for point in points]
+    x = axis("x", cost.axis(log=is_log), values, log=is_log, format=tick_format)
+    y = test_axis(comparison, "y", points)
     shown = styles(comparison.labels)
     on_front = "datum.front === 'on the front'"
     color: Spec = {
@@ -157,6 +158,7 @@ def _spec(comparison: Comparison, cost: Metric, points: Sequence[dict[str, Any]]
             "encoding": {"x": x, "y": y},
         },
         {
+            "name": "bars",
             "mark": {"type": "rule", "strokeWidth": 1.6},
             "encoding": {"x": x, "y": y | {"field": "l"}, "y2": {"field": "h"}, "color": color},
         },

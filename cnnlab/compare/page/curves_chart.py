@@ -63,7 +63,8 @@ def _chart(comparison: Comparison, metric: Metric, bands: pd.DataFrame) -> Spec:
     trained = [row.label for row in comparison.rows if row.runs and not row.members]
     shown = styles(trained)
     x: Spec = axis("e", "Epoch", tickMinStep=1, format="d", grid=False)
-    y_axis = axis("m", metric.axis("val", log=metric.log_axis), log=metric.log_axis)
+    ends = metric.scale * bands[["low", "high"]].to_numpy().ravel()
+    y_axis = axis("m", metric.axis("val", log=metric.log_axis), ends, log=metric.log_axis)
     others = _points(bands, metric, {name: "-" for name in trained[len(shown) :]} , with_id=True)
     points = _points(bands, metric, {style.label: style.id for style in shown}, with_id=False)
     is_line = bands["epoch"].nunique() > 1

@@ -13,7 +13,7 @@ from cnnlab.runs.mistakes import Mistakes, read_mistakes
 from cnnlab.runs.read_file import DamagedFileError
 
 MOST_ROWS = 4
-MOST_PICTURES = 24  # of one row
+MOST_PICTURES, MOST_OF_OTHERS = 24, 12  # of the first row; of each other one
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ def mistake_pictures(comparison: Comparison) -> list[tuple[str, list[Picture]]]:
     for row in comparison.rows:
         if len(found) == MOST_ROWS:
             break
-        if pictures := _of_row(row):
+        if pictures := _of_row(row, MOST_OF_OTHERS if found else MOST_PICTURES):
             found.append((row.label, pictures))
     return found
 
 
-def _of_row(row: Configuration) -> list[Picture]:
+def _of_row(row: Configuration, most: int) -> list[Picture]:
     """The mistakes of all its seeds; one that several make is shown once."""
     # by image and answer: confidence, seed, and the file it is in
     seen: dict[tuple[int, int], list[tuple[float, int, Mistakes, int]]] = {}
@@ -63,7 +63,7 @@ def _of_row(row: Configuration) -> list[Picture]:
             seen.setdefault(key, []).append((float(mistakes.confidence[i]), run.seed, mistakes, i))
     ranked = sorted(seen.items(), key=lambda item: -max(made[0] for made in item[1]))
     pictures = []
-    for (index, predicted), made in ranked[:MOST_PICTURES]:
+    for (index, predicted), made in ranked[:most]:
         confidence, _, mistakes, i = max(made, key=lambda each: each[0])
         seeds = sorted(seed for _, seed, _, _ in made)
         pixels = mistakes.pixels[i]

@@ -10,6 +10,7 @@ from cnnlab.compare.comparison import Axis, Comparison, Configuration
 from cnnlab.compare.configurations import label
 from cnnlab.compare.page.chart import (
     INK,
+    MOST_TICKS,
     Spec,
     Style,
     axis,
@@ -25,6 +26,7 @@ from cnnlab.text import as_typed
 
 LINE_HEIGHT, CELL_HEIGHT = 320, 34
 MOST_MAPS = 6
+NARROWEST = 32  # pixels of a cell with a number in it
 OPACITY = (0.06, 0.6)  # of the cells of a heat map: its numbers stay legible, in the dark too
 
 
@@ -89,9 +91,9 @@ def _lines(
         for i, row in groups[style.label]
     ]
     notes = f"{swept.key} (log scale)" if swept.is_log else swept.key
-    values = [number(float(value)) for value in swept.values]
-    x = axis("x", notes, log=swept.is_log, values=values, format="~g", tickCount=None)
-    y = test_axis(comparison, "m")
+    own_ticks = {"values": list(swept.values)} if len(swept.values) <= MOST_TICKS else {}
+    x = axis("x", notes, swept.values, log=swept.is_log, format="~g", **own_ticks)
+    y = test_axis(comparison, "m", points)
     tooltip = [
         {"field": "x", "title": swept.key, "type": "quantitative"},
         {"field": "t", "title": metric.axis("test"), "type": "nominal"},
@@ -184,15 +186,20 @@ def heat_map(
     }
     layers: list[Spec] = [
         {
-            "mark": {"type": "rect", "color": color, "cornerRadius": 2},
+            "mark": {"type": "rect", "color": color, "stroke": "var(--paper)", "strokeWidth": 1.5},
             "encoding": {**channels, "fillOpacity": opacity, "tooltip": tooltip},
         }
     ]
+    too_narrow = f"width < {NARROWEST * len(x[2])}"
     if with_numbers:
         layers.append(
             {
-                "mark": {"type": "text", "color": INK, "fontSize": 11.5, "tooltip": None},
-                "encoding": {**channels, "text": {"field": "c", "type": "nominal"}},
+                "mark": {"type": "text", "color": INK, "fontSize": 11.5},
+                "encoding": {
+                    **channels,
+                    "text": {"field": "c", "type": "nominal"},
+                    "opacity": {"condition": {"test": too_narrow, "value": 0}, "value": 1},
+                },
             }
         )
     return chart(CELL_HEIGHT * max(2, len(y[2])), layers, data={"values": list(cells)})
