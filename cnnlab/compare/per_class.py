@@ -21,7 +21,9 @@ def confusion(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Matrix:
     pairs = labels * classes + logits.argmax(axis=1)
     counts = np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(float)
     images = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, images, out=np.full_like(counts, np.nan), where=images > 0)
+    fractions: Matrix = np.full_like(counts, np.nan)
+    np.divide(counts, images, out=fractions, where=images > 0)
+    return fractions
 
 
 def mean_confusion(row: Configuration) -> Matrix | None:

@@ -12,7 +12,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from cnnlab.compare.figures import COLORS, DPI
+from cnnlab.compare.figures.style import COLORS, DPI
 from cnnlab.metrics import Metric, describe_column, metric_of_column, split_of
 from cnnlab.text import si
 
