@@ -110,6 +110,7 @@ LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
         ("train sweep.name=s", ["sweep.name=single", "sweep.name=sweep_1"]),
         ("train runs_dir=e", ["runs_dir=elsewhere/"]),
         ("compare runs --out=r", ["--out=runs/"]),
+        ("report runs/", ["runs/single/", "runs/sweep_1/"]),
     ],
 )
 def test_candidates(found, line, expected):

@@ -5,6 +5,7 @@ kept in the user's cache folder.
 """
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import vl_convert
@@ -16,7 +17,7 @@ SMALLEST = 100_000  # characters; a shorter file was cut
 
 def javascript() -> str:
     """The bundle for an inline ``<script type="module">``; it sets ``window.vegaEmbed``."""
-    versions = vl_convert.__version__, vl_convert.get_vegalite_versions()[-1]
+    versions = version("vl-convert-python"), vl_convert.get_vegalite_versions()[-1]
     file = cache_folder() / f"vega-{'-'.join(versions)}.js"
     try:
         text = file.read_text(encoding="utf-8")
@@ -24,11 +25,11 @@ def javascript() -> str:
         text = ""
     if len(text) >= SMALLEST:
         return text
-    text = vl_convert.javascript_bundle(vl_version=versions[1])
+    text = vl_convert.javascript_bundle(None, versions[1])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, text, sync_file=False)
-    except OSError:  # it is made again the next time
+    except OSError:  # it is regenerated the next time
         pass
     return text
 

@@ -39,7 +39,12 @@ def configuration_columns(comparison: Comparison) -> list[Column]:
     table, metric = comparison.table, comparison.metric
     options = [_options(key, list(table[key])) for key in comparison.keys]
     # What is the row's whole name already needs no column.
-    columns = [c for c in options if [cell.text for cell in c.cells] != comparison.labels]
+    columns = [
+        column
+        for column in options
+        if [cell.text for cell in column.cells] != comparison.labels
+        and len({cell.text for cell in column.cells} - {ABSENT}) > 1
+    ]
     columns.append(Column("n", [Cell(str(n), float(n)) for n in table["n"]], note="seeds"))
     test, val = f"test_{metric.column}", f"val_{metric.column}"
     columns += [

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.compare.comparison import Comparison
-from cnnlab.compare.figures import COLORS
+from cnnlab.compare.figures.style import COLORS, MOST_NAMED, looks
 from cnnlab.metrics import Metric
 
 Spec = dict[str, Any]
 
-HIGHLIGHTED = 12  # rows with a colour of their own; the others are grey
-DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3), (14, 4))
-DARK = {"#0072B2": "#3a94d4", "#000000": "#ffffff"}  # what is too dark on a dark page
+DASHES = {"-": (1, 0), "--": (7, 3), "-.": (9, 3, 2, 3), ":": (2, 2)}
+# What is too dark on a dark page, and what would then look the same.
+DARK = {"#0072B2": "#1f87d0", "#56B4E9": "#8fd2f7", "#000000": "#ffffff"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 MOST_TICKS = 8
 DIGITS = 5  # significant ones of a number in a chart
@@ -64,10 +64,10 @@ class Style:
 
 
 def styles(labels: Iterable[str]) -> list[Style]:
-    """One for each of the first rows, which are highlighted; colour and dash differ together."""
+    """One for each of the first rows; the others are grey. As in the figures."""
     return [
-        Style(f"s{i}", name, f"var(--s{i % len(COLORS)})", DASHES[i % len(DASHES)])
-        for i, name in zip(range(HIGHLIGHTED), labels, strict=False)
+        Style(f"s{i}", name, f"var(--s{COLORS.index(look.color)})", DASHES[look.line])
+        for i, (name, look) in enumerate(zip(labels, looks(MOST_NAMED), strict=False))
     ]
 
 

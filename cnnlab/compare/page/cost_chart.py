@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnlab.compare.comparison import Comparison, Configuration
 from cnnlab.compare.costs import COSTS, TIMES, non_dominated, on_main_device
+from cnnlab.compare.figures.points import cost_axis
 from cnnlab.compare.page.chart import (
     GREY,
     INK,
@@ -24,6 +26,7 @@ from cnnlab.compare.page.chart import (
 from cnnlab.metrics import METRICS, Metric
 
 HEIGHT = 380
+MOST_NAMED = 14  # points with their names; of more, those on the front
 KINDS = {"runs": "circle", "ensemble": "diamond", "made elsewhere": "cross"}
 COUNTED = ("parameters", "MACs", "throughput")  # shown as 1.2M
 
@@ -58,6 +61,11 @@ def cost_charts(comparison: Comparison) -> list[CostChart]:
     return [c for c in found if c is not None and len(c.front) + len(c.dominated) >= least]
 
 
+def _tells(costs: NDArray[np.float64]) -> bool:
+    """Whether rows differ in a cost, or there is one row alone."""
+    return len(costs) == 1 or len(np.unique(costs)) > 1
+
+
 def kind_of(row: Configuration) -> str:
     """Which mark a row has."""
     return "made elsewhere" if row.source else "ensemble" if row.members else "runs"
@@ -73,19 +81,21 @@ def _cost_chart(comparison: Comparison, name: str) -> CostChart | None:
     same_device = np.ones(len(table), dtype=bool)
     if name in TIMES:
         same_device = on_main_device(table).to_numpy(dtype=bool)
-    drawn = np.flatnonzero(known & same_device)
-    front = non_dominated(costs[drawn], scores[drawn], cost, metric)
+    drawn = np.flatnonzero(known & same_device).tolist()
+    if not _tells(costs[drawn]):
+        return None
+    front = non_dominated(costs[drawn].tolist(), scores[drawn].tolist(), cost, metric).tolist()
     labels = comparison.labels
     points = [
-        _point(comparison, i, costs[i], cost, is_front)
+        _point(comparison, i, float(costs[i]), cost, is_front)
         for i, is_front in zip(drawn, front, strict=True)
     ]
     devices = [str(table["device"].iloc[i]) for i in drawn] if name in TIMES else []
     return CostChart(
         name=name,
         spec=_spec(comparison, cost, points),
-        front=[labels[i] for i in drawn[front]],
-        dominated=[labels[i] for i in drawn[~front]],
+        front=[labels[i] for i, is_front in zip(drawn, front, strict=True) if is_front],
+        dominated=[labels[i] for i, is_front in zip(drawn, front, strict=True) if not is_front],
         unknown=[labels[i] for i in np.flatnonzero(~known)],
         elsewhere=[labels[i] for i in np.flatnonzero(known & ~same_device)],
         device=devices[0] if devices else "",
@@ -123,7 +133,9 @@ def _spec(comparison: Comparison, cost: Metric, points: Sequence[dict[str, Any]]
     is_log = cost.log_axis and all(point["x"] > 0 for point in points)
     tick_format = "~s" if cost.name in COUNTED else "~g"
     values = [point["x"] for point in points]
-    x = axis("x", cost.axis(log=is_log), values, log=is_log, format=tick_format)
+    x = axis(
+        "x", cost_axis(comparison, cost, is_log=is_log), values, log=is_log, format=tick_format
+    )
     y = test_axis(comparison, "y", points)
     shown = styles(comparison.labels)
     on_front = "datum.front === 'on the front'"
@@ -146,12 +158,13 @@ def _spec(comparison: Comparison, cost: Metric, points: Sequence[dict[str, Any]]
         {"field": field, "title": title, "type": "nominal"}
         for field, title in (
             *(("name", "configuration"), ("score", metric.axis("test")), ("n", "n")),
-            *(("cost", cost.label), ("kind", "made by"), ("front", "Pareto front")),
+            *(("cost", cost.label), ("kind", "kind"), ("front", "Pareto front")),
         )
     ]
     step = "step-before" if cost.higher_is_better else "step-after"
     layers: list[Spec] = [
         {
+            "name": "front",
             "transform": [{"filter": on_front}],
             "mark": {"type": "line", "interpolate": step, "color": MUTED, "strokeWidth": 1.2,
                      "strokeDash": [4, 3]},
@@ -169,6 +182,7 @@ def _spec(comparison: Comparison, cost: Metric, points: Sequence[dict[str, Any]]
         },
         {
             "name": "names",  # report.js has Vega place them where they overlap nothing
+            "transform": [{"filter": on_front if len(points) > MOST_NAMED else "true"}],
             "mark": {"type": "text", "fontSize": 12.5},
             "encoding": {
                 "x": x,

@@ -1,11 +1,13 @@
 """Learning curves: mean over seeds and a band, for each epoch that every run of a row reached."""
 
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cnnlab.compare.comparison import Comparison
+from cnnlab.compare.figures.band import band
 from cnnlab.compare.page.chart import (
     GREY,
     MUTED,
@@ -15,7 +17,6 @@ from cnnlab.compare.page.chart import (
     chart,
     color_scale,
     dash_scale,
-    mean_and_sd,
     number,
     styles,
 )
@@ -28,7 +29,7 @@ def curves_charts(comparison: Comparison) -> list[tuple[str, Spec]]:
     """Title and chart of the primary metric and of the loss on validation, where they are known."""
     charts = []
     for metric in dict.fromkeys((comparison.metric, METRICS[comparison.metric.loss])):
-        if f"val_{metric.column}" in comparison.curves:
+        if f"val_{metric.column}" in comparison.curves and len(comparison.curves):
             bands = curve_bands(comparison.curves, metric)
             if not bands.empty:
                 charts.append((metric.title("val"), _chart(comparison, metric, bands)))
@@ -36,37 +37,28 @@ def curves_charts(comparison: Comparison) -> list[tuple[str, Spec]]:
 
 
 def curve_bands(curves: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Columns label, epoch, mean, sd, low and high, as in the files; one row per row and epoch.
+    """Columns label, epoch, mean, low and high, as shown; for epochs that every run reached.
 
-    On a log axis the mean is the geometric one and the band a factor, so that it is never below 0;
-    sd is then NaN.
+    On a log axis the mean is the geometric one, and the band a factor: it is never below 0.
     """
-    values = curves[f"val_{metric.column}"].astype(float)
-    if metric.log_axis:
-        values = np.log(values.where(values > 0))
-    frame = curves[["label", "epoch"]].assign(value=values)
-    grouped = frame.groupby(["label", "epoch"], sort=True)["value"]
-    found = grouped.agg(["mean", "std", "count"]).reset_index()
-    runs = curves.groupby("label")["run"].nunique()
-    found = found[found["count"] == found["label"].map(runs)]
-    mean, sd = found["mean"], found["std"]
-    low, high = mean - sd.fillna(0), mean + sd.fillna(0)
-    if metric.log_axis:
-        mean, low, high, sd = np.exp(mean), np.exp(low), np.exp(high), sd * np.nan
-    else:
-        low, high = low.clip(lower=metric.bounds[0]), high.clip(upper=metric.bounds[1])
-    shown = {"mean": mean, "sd": sd, "low": low, "high": high}
-    return found[["label", "epoch"]].assign(**shown).reset_index(drop=True)
+    frames = []
+    for label, rows in curves.groupby("label", sort=False):
+        values = rows.pivot(index="epoch", columns="run", values=f"val_{metric.column}").dropna()
+        ends = zip(("mean", "low", "high"), band(values, metric, log=metric.log_axis), strict=True)
+        frames.append(pd.DataFrame({"label": label, "epoch": values.index} | dict(ends)))
+    return pd.concat(frames, ignore_index=True).dropna(subset="mean")
 
 
 def _chart(comparison: Comparison, metric: Metric, bands: pd.DataFrame) -> Spec:
     trained = [row.label for row in comparison.rows if row.runs and not row.members]
     shown = styles(trained)
     x: Spec = axis("e", "Epoch", tickMinStep=1, format="d", grid=False)
-    ends = metric.scale * bands[["low", "high"]].to_numpy().ravel()
+    first, last = int(bands["epoch"].min()), int(bands["epoch"].max())
+    x["scale"]["domain"] = [first, last] if first < last else [first - 1, first + 1]
+    ends = bands[["mean", "low", "high"]].to_numpy().ravel()
     y_axis = axis("m", metric.axis("val", log=metric.log_axis), ends, log=metric.log_axis)
-    others = _points(bands, metric, {name: "-" for name in trained[len(shown) :]} , with_id=True)
-    points = _points(bands, metric, {style.label: style.id for style in shown}, with_id=False)
+    others = _grey_points(bands, trained[len(shown) :])
+    points = _points(bands, {style.label: style.id for style in shown})
     is_line = bands["epoch"].nunique() > 1
     mark: Spec = {"type": "line", "strokeWidth": 2} if is_line else {"type": "point", "size": 70}
     dash = {"strokeDash": dash_scale(shown)} if is_line else {}
@@ -100,46 +92,66 @@ def _chart(comparison: Comparison, metric: Metric, bands: pd.DataFrame) -> Spec:
     return chart(HEIGHT, layers, data={"values": points})
 
 
-def _points(
-    bands: pd.DataFrame, metric: Metric, ids: dict[str, str], *, with_id: bool
-) -> list[dict[str, Any]]:
-    """The bands of some rows, as shown; with a field that keeps grey lines apart."""
-    chosen = bands[bands["label"].isin(ids)]
-    keys = {label: i for i, label in enumerate(ids)}
-    points = []
-    for row in chosen.itertuples():
-        point = {
-            "s": ids[str(row.label)],
-            "e": row.epoch,
-            "m": number(metric.scale * float(row.mean)),
+def _points(bands: pd.DataFrame, ids: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The bands of highlighted rows."""
+    return [
+        {
+            "s": ids[row["label"]],
+            "e": int(row["epoch"]),
+            "m": number(row["mean"]),
+            "l": number(row["low"]),
+            "h": number(row["high"]),
         }
-        if with_id:
-            point = {"k": keys[str(row.label)], "e": point["e"], "m": point["m"]}
-        else:
-            point |= {"l": number(metric.scale * row.low), "h": number(metric.scale * row.high)}
-        points.append(point)
-    return points
+        for row in _records(bands, ids)
+    ]
+
+
+def _grey_points(bands: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The means of the other rows, with a field ``k`` that keeps their lines apart."""
+    keys = {label: i for i, label in enumerate(labels)}
+    return [
+        {"k": keys[row["label"]], "e": int(row["epoch"]), "m": number(row["mean"])}
+        for row in _records(bands, keys)
+    ]
+
+
+def _records(bands: pd.DataFrame, labels: Iterable[str]) -> list[dict[Any, Any]]:
+    return bands[bands["label"].isin(list(labels))].to_dict("records")
 
 
 def _hover(bands: pd.DataFrame, metric: Metric, shown: list[Style], x: Spec) -> Spec:
-    """A rule at the epoch nearest to the pointer, whose tooltip has the value of every row."""
+    """A strip for each epoch; below the pointer it has a rule and the values of all rows."""
     ids = {style.label: style.id for style in shown}
     texts: dict[int, dict[str, Any]] = {}
-    for row in bands[bands["label"].isin(ids)].itertuples():
-        text = mean_and_sd(metric, row.mean, row.sd)
-        if metric.log_axis and row.high > row.low:
-            text = f"{metric.cell(row.mean)} [{metric.cell(row.low)}, {metric.cell(row.high)}]"
-        texts.setdefault(int(row.epoch), {"e": int(row.epoch)})[ids[str(row.label)]] = text
+    for row in _records(bands, ids):
+        mean, low, high = (metric.cell(row[end] / metric.scale) for end in ("mean", "low", "high"))
+        epoch = int(row["epoch"])
+        found = texts.setdefault(epoch, {"e": epoch} | dict.fromkeys(ids.values(), ""))
+        found[ids[row["label"]]] = f"{mean} [{low}, {high}]" if math.isfinite(row["low"]) else mean
     tooltip = [{"field": "e", "title": "epoch", "type": "quantitative"}]
     tooltip += [{"field": s.id, "title": s.label, "type": "nominal"} for s in shown]
-    near = {"type": "point", "fields": ["e"], "nearest": True, "on": "pointermove"}
+    select = {"type": "point", "fields": ["e"], "on": "pointerover", "clear": "pointerout"}
     return {
         "data": {"values": [texts[epoch] for epoch in sorted(texts)]},
-        "mark": {"type": "rule", "color": MUTED, "strokeWidth": 1},
-        "params": [{"name": "near", "select": near | {"clear": "pointerout"}}],
-        "encoding": {
-            "x": x,
-            "opacity": {"condition": {"param": "near", "empty": False, "value": 0.6}, "value": 0},
-            "tooltip": tooltip,
-        },
+        "transform": [
+            {"calculate": "datum.e - 0.5", "as": "a"},
+            {"calculate": "datum.e + 0.5", "as": "b"},
+        ],
+        "layer": [
+            {
+                "mark": {"type": "rect", "opacity": 0, "clip": True},
+                "params": [{"name": "near", "select": select}],
+                "encoding": {"x": x | {"field": "a"}, "x2": {"field": "b"}, "tooltip": tooltip},
+            },
+            {
+                "mark": {"type": "rule", "color": MUTED, "strokeWidth": 1, "tooltip": None},
+                "encoding": {
+                    "x": x,
+                    "opacity": {
+                        "condition": {"param": "near", "empty": False, "value": 0.6},
+                        "value": 0,
+                    },
+                },
+            },
+        ],
     }

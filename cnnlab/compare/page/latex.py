@@ -1,4 +1,4 @@
-"""The table as LaTeX for a paper: booktabs, mean ± SD, the best in bold where a test supports it."""
+"""The table as LaTeX: booktabs, mean ± SD, the best in bold where the tests support it."""
 
 import math
 import re
@@ -76,7 +76,11 @@ def best_row(comparison: Comparison) -> str | None:
 def _note(comparison: Comparison, best: str | None) -> str:
     counts: Sequence[int] = sorted(set(comparison.table["n"]))
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n from {counts[0]} to {counts[-1]}"
-    bold = "Bold: better than every other row (5%, Holm)" if best else "No row is the best one (5%, Holm)"
+    bold = (
+        "Bold: better than every other row (5%, Holm)"
+        if best
+        else "No row is the best one (5%, Holm)"
+    )
     return f"Mean ± SD over {n} seeds on the test set. {bold}."
 
 

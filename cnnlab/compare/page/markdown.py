@@ -13,9 +13,11 @@ from cnnlab.compare.page.overview import overview
 from cnnlab.compare.page.provenance import Provenance
 
 # Name of the file, text, and the function that draws it.
-FIGURES: tuple[tuple[str, str, Callable[[Comparison], Figure]], ...] = (
+FIGURES: tuple[tuple[str, str, Callable[[Comparison], Figure | None]], ...] = (
     ("curves", "Learning curves", figures.curves_figure),
+    ("sweep", "The swept number", figures.sweep_figure),
     ("cost", "Accuracy against cost", figures.cost_figure),
+    ("classes", "Accuracy by class", figures.per_class_figure),
 )
 
 
@@ -29,8 +31,9 @@ def write_figures(comparison: Comparison, folder: Path) -> list[tuple[str, Path]
     written = []
     for name, text, draw in FIGURES:
         file = folder / f"{name}.png"
-        draw(comparison).savefig(file)
-        written.append((text, file))
+        if (figure := draw(comparison)) is not None:
+            figure.savefig(file)
+            written.append((text, file))
     return written
 
 

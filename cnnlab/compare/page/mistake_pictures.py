@@ -37,7 +37,7 @@ class Picture:
 
 def mistake_pictures(comparison: Comparison) -> list[tuple[str, list[Picture]]]:
     """Label and pictures of the first rows that have any, the most confident mistake first."""
-    found = []
+    found: list[tuple[str, list[Picture]]] = []
     for row in comparison.rows:
         if len(found) == MOST_ROWS:
             break

@@ -57,7 +57,7 @@ def overview(comparison: Comparison) -> Overview:
     for key in comparison.keys:
         values = list(dict.fromkeys(run.shown[key] for run in runs if key in run.shown))
         if key not in swept and len(values) > 1:
-            varied.append((key, _values(values)))
+            varied.append((f"{key} (not swept)", _values(values)))
     varied.append(("seed", _values(sorted({run.seed for run in runs}))))
     same = _equal_options(runs)
     equal = [(name, as_typed(same[key])) for key, name in WELL_KNOWN.items()
@@ -133,7 +133,7 @@ def _recorded(runs: Sequence[FinishedRun]) -> list[tuple[str, str]]:
         return " / ".join(f"{run.result[name]:,}" for name in names)
 
     aspects: list[tuple[str, Callable[[FinishedRun], str | None]]] = [
-        ("images for training / validation / test", counts),
+        ("images (train / val / test)", counts),
         ("split", lambda run: run.training_images),
         ("precision", lambda run: precision_option(str(run.result.get("precision", ""))) or None),
         ("device", lambda run: run.device),

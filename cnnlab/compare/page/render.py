@@ -14,9 +14,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cnnlab.compare.comparison import Comparison
+from cnnlab.compare.configurations import label
+from cnnlab.compare.figures.style import MOST_NAMED
 from cnnlab.compare.page.bundle import javascript
 from cnnlab.compare.page.cells import configuration_columns, pair_columns, run_columns
-from cnnlab.compare.page.chart import HIGHLIGHTED, THEME, css_colors, styles
+from cnnlab.compare.page.chart import THEME, css_colors, styles
 from cnnlab.compare.page.class_charts import ClassCharts
 from cnnlab.compare.page.cost_chart import KINDS, cost_charts, kind_of
 from cnnlab.compare.page.curves_chart import curves_charts
@@ -25,6 +27,7 @@ from cnnlab.compare.page.overview import overview
 from cnnlab.compare.page.provenance import Provenance
 from cnnlab.compare.page.references import references
 from cnnlab.compare.page.sweep_chart import sweep_charts
+from cnnlab.compare.unfinished import UnfinishedRun
 from cnnlab.metrics import METRICS
 
 FOLDER = Path(__file__).parent
@@ -92,7 +95,7 @@ def _sections(comparison: Comparison, charts: Charts) -> dict[str, Any]:
         "runs_left_out": runs_left_out,
         "curves": curves,
         "curve_styles": styles(trained),
-        "others": max(0, len(trained) - HIGHLIGHTED),
+        "others": max(0, len(trained) - MOST_NAMED),
         "sweeps": [(s.title, charts.add(s.spec), s.lines) for s in sweep_charts(comparison)],
         "costs": [
             (cost, METRICS[cost.name].label, charts.add(cost.spec))
@@ -106,9 +109,15 @@ def _sections(comparison: Comparison, charts: Charts) -> dict[str, Any]:
         "failures": comparison.unfinished[:MOST_FAILURES],
         "failures_left_out": max(0, len(comparison.unfinished) - MOST_FAILURES),
         "failure_names": [
-            run.describe(comparison.keys) for run in comparison.unfinished[:MOST_FAILURES]
+            _failure_name(comparison, run) for run in comparison.unfinished[:MOST_FAILURES]
         ],
     }
+
+
+def _failure_name(comparison: Comparison, run: UnfinishedRun) -> str:
+    keys = [axis.key for axis in comparison.axes] or ["model"]
+    seed = f", seed {run.shown['seed']}" if "seed" in run.shown else ""
+    return f"{label(run.shown, keys)}{seed}" if run.shown else run.folder.name
 
 
 def captions(comparison: Comparison) -> Sequence[str]:

@@ -71,7 +71,7 @@ function placeNames(spec) {
       size: { signal: "[width + 10, height]" },
       anchor: ["top", "bottom", "right", "left", "top-right", "top-left", "bottom-right", "bottom-left"],
       offset: [8],
-      avoidMarks: ["points_marks", "bars_marks"],
+      avoidMarks: ["points_marks", "bars_marks", "front_marks"],
     }];
   }
   return spec;

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnlab.compare.comparison import Axis, Comparison, Configuration
-from cnnlab.compare.configurations import label
+from cnnlab.compare.figures.sweep import group_rows
 from cnnlab.compare.page.chart import (
     INK,
     MOST_TICKS,
@@ -26,6 +26,7 @@ from cnnlab.text import as_typed
 
 LINE_HEIGHT, CELL_HEIGHT = 320, 34
 MOST_MAPS = 6
+MOST_LETTERS = 40  # of the names below the cells of a heat map, on one line
 NARROWEST = 32  # pixels of a cell with a number in it
 OPACITY = (0.06, 0.6)  # of the cells of a heat map: its numbers stay legible, in the dark too
 
@@ -45,18 +46,12 @@ def sweep_charts(comparison: Comparison) -> list[SweepChart]:
     """One line chart for one swept number; for two or more, heat maps of the two longest."""
     numeric = [axis for axis in comparison.axes if axis.is_number and len(axis.values) > 1]
     numeric = [each for each in numeric if each.key.split(".")[0] != "seed"]
-    rows = [
-        (i, row)
-        for i, row in enumerate(comparison.rows)
-        if row.runs and not row.members and all(each.key in row.shown for each in numeric)
-    ]
+    trained = [row for row in comparison.rows if row.runs and not row.members]
+    rows = [row for row in trained if all(each.key in row.shown for each in numeric)]
     if not numeric or len(rows) < 2:
         return []
     chosen = sorted(numeric, key=lambda each: -len(each.values))[:2]
-    others = [each.key for each in comparison.axes if each not in chosen]
-    groups: dict[str, list[tuple[int, Configuration]]] = {}
-    for i, row in rows:
-        groups.setdefault(label(row.shown, others), []).append((i, row))
+    groups = group_rows(rows, comparison, chosen)
     if len(chosen) == 1:
         return [_lines(comparison, chosen[0], groups)]
     return [
@@ -66,8 +61,9 @@ def sweep_charts(comparison: Comparison) -> list[SweepChart]:
     ]
 
 
-def _value(comparison: Comparison, index: int) -> dict[str, Any]:
-    metric, row = comparison.metric, comparison.table.iloc[index]
+def _value(comparison: Comparison, of: Configuration) -> dict[str, Any]:
+    metric = comparison.metric
+    row = comparison.table.iloc[comparison.labels.index(of.label)]
     mean, sd = (float(row[f"test_{metric.column}{part}"]) for part in ("", "_sd"))
     spread = 0.0 if np.isnan(sd) else sd
     low, high = np.clip([mean - spread, mean + spread], *metric.bounds)
@@ -76,19 +72,20 @@ def _value(comparison: Comparison, index: int) -> dict[str, Any]:
         "l": number(metric.scale * (mean if metric.log_axis and low <= 0 else low)),
         "h": number(metric.scale * high),
         "t": mean_and_sd(metric, mean, sd),
+        "v": number(metric.scale * float(row[f"val_{metric.column}"])),
         "n": int(row["n"]),
     }
 
 
 def _lines(
-    comparison: Comparison, swept: Axis, groups: dict[str, list[tuple[int, Configuration]]]
+    comparison: Comparison, swept: Axis, groups: dict[str, list[Configuration]]
 ) -> SweepChart:
     metric = comparison.metric
     shown = styles(groups)
     points = [
-        {"s": style.id, "x": row.shown[swept.key], "name": style.label} | _value(comparison, i)
+        {"s": style.id, "x": row.shown[swept.key], "name": style.label} | _value(comparison, row)
         for style in shown
-        for i, row in groups[style.label]
+        for row in groups[style.label]
     ]
     notes = f"{swept.key} (log scale)" if swept.is_log else swept.key
     own_ticks = {"values": list(swept.values)} if len(swept.values) <= MOST_TICKS else {}
@@ -97,6 +94,7 @@ def _lines(
     tooltip = [
         {"field": "x", "title": swept.key, "type": "quantitative"},
         {"field": "t", "title": metric.axis("test"), "type": "nominal"},
+        {"field": "v", "title": metric.axis("val"), "type": "quantitative"},
         {"field": "n", "title": "n", "type": "quantitative"},
     ]
     if len(shown) > 1:
@@ -106,6 +104,10 @@ def _lines(
         {
             "mark": {"type": "area", "opacity": 0.16},
             "encoding": {"x": x, "y": y | {"field": "l"}, "y2": {"field": "h"}, "color": color},
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.6},
+            "encoding": {"x": x, "y": y | {"field": "v"}, "color": color, "strokeDash": dash},
         },
         {
             "mark": {"type": "line", "strokeWidth": 2},
@@ -126,14 +128,14 @@ def _heat_map(
     comparison: Comparison,
     swept: Sequence[Axis],
     name: str,
-    rows: Sequence[tuple[int, Configuration]],
+    rows: Sequence[Configuration],
 ) -> SweepChart:
     metric = comparison.metric
     across, down = swept
     cells = [
         {"x": as_typed(row.shown[across.key], 6), "y": as_typed(row.shown[down.key], 6)}
-        | _value(comparison, i)
-        for i, row in rows
+        | _value(comparison, row)
+        for row in rows
     ]
     for cell in cells:
         cell["c"] = metric.cell(float(cell["m"]) / metric.scale)
@@ -170,12 +172,12 @@ def heat_map(
             "type": "ordinal",
             "sort": order,
             "scale": {"domain": order},
-            "axis": {"title": title, "grid": False, "labelAngle": 0, "labelOverlap": True,
-                     "ticks": False, "domain": False, "labelLimit": 150},
+            "axis": {"title": title, "grid": False, "labelOverlap": True,
+                     "ticks": False, "domain": False, "labelLimit": 120} | _slant(channel, order),
         }
         for channel, (field, title, order) in {"x": x, "y": y}.items()
     }  # fmt: skip
-    named = {field: title for field, title, _ in (x, y)} | titles
+    named: dict[str, str] = {field: title for field, title, _ in (x, y)} | titles
     tooltip = [{"field": field, "title": title, "type": "nominal"} for field, title in
                named.items()]  # fmt: skip
     opacity = {
@@ -203,3 +205,10 @@ def heat_map(
             }
         )
     return chart(CELL_HEIGHT * max(2, len(y[2])), layers, data={"values": list(cells)})
+
+
+def _slant(channel: str, names: Sequence[str]) -> Spec:
+    """Names below the cells are slanted where they would not fit beside each other."""
+    if channel == "y" or len(names) * max(map(len, names), default=0) <= MOST_LETTERS:
+        return {"labelAngle": 0}
+    return {"labelAngle": -40, "labelAlign": "right", "labelBaseline": "top", "labelOverlap": False}
