@@ -13,8 +13,9 @@ from cnnlab.app.report import read_target
 from cnnlab.compare.compare import compare
 from cnnlab.compare.page import render as page
 from cnnlab.compare.page.cells import configuration_columns, pair_columns
+from cnnlab.compare.page.chart import ticks
 from cnnlab.compare.page.cost_chart import cost_charts
-from cnnlab.compare.page.curves_chart import curve_bands
+from cnnlab.compare.page.curves_chart import curve_bands, curves_charts
 from cnnlab.compare.page.latex import best_row, latex_table
 from cnnlab.compare.page.mistake_pictures import mistake_pictures
 from cnnlab.compare.page.overview import overview
@@ -144,6 +145,31 @@ def test_bands_on_a_log_axis_are_geometric():
     assert bands["mean"][0] == pytest.approx(0.1)
     assert bands["low"][0] == pytest.approx(0.1 / factor)
     assert bands["high"][0] == pytest.approx(0.1 * factor)
+
+
+def test_single_runs_have_no_band(make_run, tmp_path):
+    make_run(**{"model.name": "resnet"})
+    make_run()
+    kinds = [
+        [layer["mark"]["type"] for layer in spec["layer"] if "mark" in layer]
+        for _, spec in curves_charts(compare([tmp_path]))
+    ]
+    assert kinds == [["line"], ["line"]]
+    make_run(seed=1)
+    (_, spec), _ = curves_charts(compare([tmp_path]))
+    assert [layer["mark"]["type"] for layer in spec["layer"][:2]] == ["area", "line"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.023, 0.056, [0.03, 0.04, 0.05]),
+        (0.05, 6, [0.05, 0.1, 0.2, 0.5, 1, 2, 5]),
+        (1, 1e9, [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9]),
+    ],
+)
+def test_a_log_axis_has_some_round_numbers(low, high, expected):
+    assert ticks(low, high) == expected
 
 
 def test_times_are_of_one_device_and_dominated_rows_are_listed(make_run, tmp_path):

@@ -104,7 +104,7 @@ def axis(
         others: options of the axis.
     """
     scale: Spec = {"zero": False}
-    shown: Spec = {"title": title, "labelOverlap": True, "tickCount": 6}
+    shown: Spec = {"title": title, "labelOverlap": "greedy", "tickCount": 6}
     positive = [value for value in drawn if value is not None and value > 0]
     if log and positive:
         low, high = min(positive), max(positive)
@@ -118,7 +118,7 @@ def axis(
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers for a log axis, fewer in each decade where there are many decades."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
+    for steps in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         found = [step * 10.0**decade for decade in decades for step in steps]
         found = [float(f"{value:.3g}") for value in found if low <= value <= high]
         if len(found) <= MOST_TICKS:

@@ -10,6 +10,7 @@ from cnnlab.compare.comparison import Comparison
 from cnnlab.compare.figures.band import band
 from cnnlab.compare.page.chart import (
     GREY,
+    MOST_TICKS,
     MUTED,
     Spec,
     Style,
@@ -54,6 +55,8 @@ def _chart(comparison: Comparison, metric: Metric, bands: pd.DataFrame) -> Spec:
     shown = styles(trained)
     x: Spec = axis("e", "Epoch", tickMinStep=1, format="d", grid=False)
     first, last = int(bands["epoch"].min()), int(bands["epoch"].max())
+    if last - first < MOST_TICKS:
+        x["axis"]["values"] = list(range(first, last + 1))
     x["scale"]["domain"] = [first, last] if first < last else [first - 1, first + 1]
     ends = bands[["mean", "low", "high"]].to_numpy().ravel()
     y_axis = axis("m", metric.axis("val", log=metric.log_axis), ends, log=metric.log_axis)
@@ -72,17 +75,15 @@ def _chart(comparison: Comparison, metric: Metric, bands: pd.DataFrame) -> Spec:
                 "encoding": {"x": x, "y": y_axis, "detail": detail},
             }
         )
-    band = {"type": "area", "opacity": 0.16} if is_line else {"type": "rule", "strokeWidth": 2}
+    mark_of_band = (
+        {"type": "area", "opacity": 0.16} if is_line else {"type": "rule", "strokeWidth": 2}
+    )
+    if any(point["l"] is not None for point in points):
+        y_ends = {"y": y_axis | {"field": "l"}, "y2": {"field": "h"}}
+        layers.append(
+            {"mark": mark_of_band, "encoding": {"x": x, "color": color_scale(shown)} | y_ends}
+        )
     layers += [
-        {
-            "mark": band,
-            "encoding": {
-                "x": x,
-                "y": y_axis | {"field": "l"},
-                "y2": {"field": "h"},
-                "color": color_scale(shown),
-            },
-        },
         {
             "mark": mark,
             "encoding": {"x": x, "y": y_axis, "color": color_scale(shown), **dash},

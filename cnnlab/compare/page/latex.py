@@ -76,12 +76,8 @@ def best_row(comparison: Comparison) -> str | None:
 def _note(comparison: Comparison, best: str | None) -> str:
     counts: Sequence[int] = sorted(set(comparison.table["n"]))
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n from {counts[0]} to {counts[-1]}"
-    bold = (
-        "Bold: better than every other row (5%, Holm)"
-        if best
-        else "No row is the best one (5%, Holm)"
-    )
-    return f"Mean ± SD over {n} seeds on the test set. {bold}."
+    bold = "Bold: better than every other row" if best else "No row is better than every other one"
+    return f"Mean ± SD over {n} seeds on the test set. {bold} (5%, Holm)."
 
 
 def escape(text: str) -> str:
