@@ -258,12 +258,13 @@ def test_all_files_are_written_and_markdown_is_escaped(make_run, tmp_path, monke
     make_run(**{"model.name": "a|b<i>"})
     comparison = compare([tmp_path])
     files = report_files(str(tmp_path / "out" / "my.html"), [tmp_path])
-    paths = write_page(comparison, files, title="T", words=["cnnlab", "report", "a b"], latex=True)
+    words = ["cnnlab", "report", "a b", "\n````\n<b>"]
+    paths = write_page(comparison, files, title="T", words=words, latex=True)
     assert [path.name for path in paths] == ["my.html", "my.md", "my_table.tex"]
     assert all(path.is_file() for path in paths)
     text = files.markdown.read_text()
     assert r"a\|b&lt;i&gt;" in text
-    assert "cnnlab report 'a b'" in text
+    assert "\n`````sh\ncnnlab report 'a b'" in text
     assert "![Learning curves](my_files/curves.png)" in text
     assert (files.figures / "curves.png").is_file()
     assert not list(tmp_path.rglob("*.part"))

@@ -12,6 +12,7 @@ import vl_convert
 
 from cnnlab.runs.durable import write_text
 
+SNIPPET = "window.vegaEmbed = vegaEmbed;"
 SMALLEST = 100_000  # characters; a shorter file was cut
 
 
@@ -25,7 +26,7 @@ def javascript() -> str:
         text = ""
     if len(text) >= SMALLEST:
         return text
-    text = vl_convert.javascript_bundle(None, versions[1])
+    text = vl_convert.javascript_bundle(SNIPPET, versions[1])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, text, sync_file=False)

@@ -104,7 +104,7 @@ def axis(
         others: options of the axis.
     """
     scale: Spec = {"zero": False}
-    shown: Spec = {"title": title, "labelOverlap": "greedy", "tickCount": 6}
+    shown: Spec = {"title": title, "labelOverlap": "greedy"}
     positive = [value for value in drawn if value is not None and value > 0]
     if log and positive:
         low, high = min(positive), max(positive)
@@ -112,7 +112,10 @@ def axis(
         domain = [low / margin, high * margin]
         scale = {"type": "log", "domain": domain, "nice": False}
         shown["values"] = ticks(*domain)
-    return {"field": field, "type": "quantitative", "scale": scale, "axis": shown | others}
+    shown |= others
+    if "values" not in shown:  # of which Vega would leave some out
+        shown["tickCount"] = 6
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": shown}
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -53,10 +53,9 @@ def curve_bands(curves: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 def _chart(comparison: Comparison, metric: Metric, bands: pd.DataFrame) -> Spec:
     trained = [row.label for row in comparison.rows if row.runs and not row.members]
     shown = styles(trained)
-    x: Spec = axis("e", "Epoch", tickMinStep=1, format="d", grid=False)
     first, last = int(bands["epoch"].min()), int(bands["epoch"].max())
-    if last - first < MOST_TICKS:
-        x["axis"]["values"] = list(range(first, last + 1))
+    few: Spec = {"values": list(range(first, last + 1))} if last - first < MOST_TICKS else {}
+    x: Spec = axis("e", "Epoch", format="d", grid=False, **few)
     x["scale"]["domain"] = [first, last] if first < last else [first - 1, first + 1]
     ends = bands[["mean", "low", "high"]].to_numpy().ravel()
     y_axis = axis("m", metric.axis("val", log=metric.log_axis), ends, log=metric.log_axis)

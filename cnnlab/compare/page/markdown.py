@@ -1,5 +1,6 @@
 """report.md: the page for a repository, with its figures as PNG files beside it."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -73,7 +74,9 @@ def markdown(
         blocks += ["## Notes", "\n".join(f"- {_escape(note)}." for note in comparison.notes)]
     blocks += ["## Environment", "\n".join(_items(provenance.environment))]
     commands = "\n".join([*provenance.commands, command])
-    blocks += ["## Commands", f"````sh\n{commands}\n````"]
+    # Longer than what could end it.
+    fence = "`" * (1 + max(map(len, re.findall("`+", commands)), default=2))
+    blocks += ["## Commands", f"{fence}sh\n{commands}\n{fence}"]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 

@@ -5,9 +5,11 @@ page's own two scripts run, and nothing be loaded from anywhere.
 """
 
 import base64
+import datetime
 import hashlib
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,8 @@ def render(comparison: Comparison, title: str, command: str) -> str:
         "provenance": Provenance(comparison),
         "references": references(comparison),
         "command": command,
+        "today": datetime.date.today().isoformat(),
+        "version": version("cnnlab"),
         "series_colors": css_colors(),
         "style": (FOLDER / "report.css").read_text(encoding="utf-8"),
         "bundle": javascript(),
