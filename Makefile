@@ -44,6 +44,8 @@ docs: $(READY)  ## build docs/ into site/; a broken link is an error
 check: $(READY)  ## run what CI runs
 	$(MAKE) --no-print-directory --jobs=2 lint types docs
 	$(MAKE) --no-print-directory test-all
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
+	  echo "make check: no chromium here: the test that opens the report in a browser was left out"
 
 clean:  ## remove the environment and caches; runs/ stays
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -181,6 +181,36 @@ app.command()(ensemble)
 
 
 @app.command()
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, folders that hold them, or CSV files.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="FILE.html or a folder [default: beside the runs]."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="ROW", help="Test all others against it: model=lenet5."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="For the time to it: 95%.")
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Write table.tex too.")] = False,
+    imports: Imports = None,
+) -> None:
+    """Write a comparison of runs as a page: report.html.
+
+    One file with tables, verdicts and charts that opens offline; and report.md with pictures.
+    """
+    discover_named(imports)
+    from cnnlab.app.report import write_report
+
+    write_report(runs, out=out, title=title, reference=reference, target=target, latex=latex)
+
+
+@app.command()
 def bench(
     words: Annotated[
         list[str] | None,

@@ -5,7 +5,8 @@ Read ``compare.py`` first, which returns what ``comparison.py`` describes. On th
 tells rows apart), ``axes.py`` (what was swept), ``rows.py`` and ``costs.py`` (the table),
 ``statistics/`` (tests and verdicts), ``fairness.py`` and ``test_set.py`` (what spoils them). Of it:
 ``columns.py``, ``terminal_table.py``, ``report.py``, ``per_class.py`` (confusion matrices over
-seeds), ``figures/`` and ``ensemble_figure.py``. ``dataframe.py`` is ``cnnlab.load_runs``.
+seeds), ``figures/``, ``ensemble_figure.py`` and ``page/`` (the HTML report). ``dataframe.py`` is
+``cnnlab.load_runs``.
 """
 
 import os

@@ -111,6 +111,7 @@ LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
         ("train runs_dir=e", ["runs_dir=elsewhere/"]),
         ("compare runs --out=r", ["--out=runs/"]),
         ("ensemble runs/", ["runs/single/", "runs/sweep_1/"]),
+        ("report runs/", ["runs/single/", "runs/sweep_1/"]),
     ],
 )
 def test_candidates(found, line, expected):
