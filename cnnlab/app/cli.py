@@ -12,17 +12,17 @@ import typer
 
 from cnnlab.app.cli_listing import (
     Imports,
-    check_folder,
     completion,
     components,
     data_sets,
-    discover_named,
     layers,
     list_runs,
     models,
     tensorboard,
 )
+from cnnlab.app.compare import compare
 from cnnlab.app.ensemble import ensemble
+from cnnlab.app.report import report
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -132,85 +132,6 @@ def evaluate_runs(
 
 
 @app.command()
-def compare(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Run folders, or folders that hold them; CSV files with results made elsewhere."
-        ),
-    ],
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY=VALUE", help="The row that the others are tested against: model=lenet5."
-        ),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="VALUE", help="Validation to give the training time to: 95%."),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH", help="Folder for the table and figures [default: beside the runs]."
-        ),
-    ] = None,
-    imports: Imports = None,
-) -> None:
-    """Compare runs in a table and figures.
-
-    Configurations are tested in pairs, or each against --reference, and p values corrected for the
-    number of tests. Writes results.csv, pairs.csv, results.md, curves.png and cost.png, and where a
-    number was swept sweep.png.
-    """
-    discover_named(imports)
-    chosen = check_folder("--out", out)
-    from cnnlab.compare.compare import compare as compare_runs
-    from cnnlab.compare.report import report_folder, write_report
-    from cnnlab.compare.terminal_table import print_report
-    from cnnlab.terminal import console
-
-    comparison = compare_runs(runs, reference=reference, target=target)
-    print_report(comparison, console())
-    folder = chosen or report_folder(runs)
-    write_report(comparison, folder)
-    print(folder)
-
-
-app.command()(ensemble)
-
-
-@app.command()
-def report(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, folders that hold them, or CSV files.")
-    ],
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="FILE.html or a folder [default: beside the runs]."),
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(metavar="ROW", help="Test all others against it: model=lenet5."),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="VALUE", help="For the time to it: 95%.")
-    ] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="Write table.tex too.")] = False,
-    imports: Imports = None,
-) -> None:
-    """Write a comparison of runs as a page: report.html.
-
-    One file with tables, verdicts and charts that opens offline; and report.md with pictures.
-    """
-    discover_named(imports)
-    from cnnlab.app.report import write_report
-
-    write_report(runs, out=out, title=title, reference=reference, target=target, latex=latex)
-
-
-@app.command()
 def bench(
     words: Annotated[
         list[str] | None,
@@ -244,6 +165,9 @@ def bench(
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
+app.command()(compare)
+app.command()(report)
+app.command()(ensemble)
 app.command("runs")(list_runs)
 app.command()(tensorboard)
 app.command()(models)

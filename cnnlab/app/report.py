@@ -1,45 +1,46 @@
-"""``cnnlab report``: the page of a comparison."""
+"""``cnnlab report``: the page of a comparison.
+
+Nothing heavy is imported up here, as in ``cli.py``, which registers the command.
+"""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from cnnlab.compare.compare import compare
-from cnnlab.compare.page.write import report_files, write_page
-from cnnlab.registry import CnnlabError
+import typer
+
+from cnnlab.app.cli_listing import Imports, discover_named
 
 
-def write_report(
-    runs: Sequence[Path],
-    *,
-    out: str | None,
-    title: str | None,
-    reference: str | None,
-    target: str | None,
-    latex: bool,
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, folders that hold them, or CSV files.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="FILE.html or a folder [default: beside the runs]."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="ROW", help="Test all others against it: model=lenet5."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="For the time to it: 95%.")
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Write table.tex too.")] = False,
+    imports: Imports = None,
 ) -> None:
-    """Write the page and print the paths of its files.
+    """Write a comparison of runs as a page: report.html.
 
-    Raises:
-        CnnlabError: nothing can be compared, or nothing can be written there.
+    One file with tables, verdicts and charts that opens offline; and report.md with pictures.
     """
-    files = report_files(out, runs)
-    wanted = None if target is None else read_target(target)
-    comparison = compare(runs, reference=reference, target=wanted)
+    discover_named(imports)
+    from cnnlab.compare.compare import compare
+    from cnnlab.compare.page.write import report_files, write_page
+
+    files = report_files(out, runs)  # refuses before anything is read
+    comparison = compare(runs, reference=reference, target=target)
     words = ["cnnlab", *sys.argv[1:]]
     for path in write_page(comparison, files, title=title, words=words, latex=latex):
         print(path)
-
-
-def read_target(text: str) -> float:
-    """``95%`` or ``0.95`` -> 0.95.
-
-    Raises:
-        CnnlabError: it is not a number.
-    """
-    is_percent = text.strip().endswith("%")
-    try:
-        value = float(text.strip().removesuffix("%"))
-    except ValueError as error:
-        raise CnnlabError(f"--target {text}: is not a number; give 95% or 0.95") from error
-    return value / 100 if is_percent else value

@@ -71,7 +71,7 @@ def test_figures_show_errors(comparison, tmp_path):
     params, _ = cost_figure(comparison).axes
     assert params.get_title() == "Test error against parameters"
     assert params.containers[0].lines[0].get_xydata()[0] == pytest.approx([1000, 0.010])
-    assert len(write_report(comparison, tmp_path / "report")) == 5
+    assert len(write_report(comparison, tmp_path / "report")) == 6  # model.code was swept
 
 
 def test_classifiers_and_autoencoders_are_not_ranked_together(make_run, make_autoencoder, tmp_path):

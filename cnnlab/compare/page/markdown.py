@@ -50,11 +50,7 @@ def markdown(
     about, provenance = overview(comparison), Provenance(comparison)
     pairs, left_out = pair_columns(comparison)
     blocks = [f"# {_escape(title)}", _escape(f"{about.question}.")]
-    marked = [
-        f"- **{finding.mark}:** {_escape(finding.text)}." if finding.mark
-        else f"- {_escape(finding.text)}."
-        for finding in comparison.findings
-    ]  # fmt: skip
+    marked = [f"- **{finding.mark}:** {_escape(finding.text)}." for finding in comparison.findings]
     blocks += ["\n".join(marked)] if marked else []
     blocks += [_escape(" ".join(comparison.verdicts))]
     blocks += ["## What varied, what was equal", "\n".join(_items([*about.varied]))]
