@@ -16,7 +16,8 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)  ## train four architectures x three seeds on images of MNIST and report on them
-	$(BIN)/cnnlab train -m model=mlp,lenet5,alexnet,resnet8 seed=0,1,2 trainer.epochs=4 batch_size=32 sweep.name=demo
+	$(BIN)/cnnlab train -m model=alexnet,resnet8,lenet5,mlp seed=0,1,2 trainer.epochs=5 batch_size=32 \
+	  sweep.name=demo hydra/launcher=joblib hydra.launcher.n_jobs=2
 	$(BIN)/cnnlab compare runs/demo
 	$(BIN)/cnnlab ensemble runs/demo
 	$(BIN)/cnnlab report runs/demo
