@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cnnlab.compare.columns import warnings_on_n
 from cnnlab.compare.comparison import Comparison
 from cnnlab.compare.configurations import label
 from cnnlab.compare.figures.style import MOST_NAMED
@@ -136,6 +137,7 @@ def captions(comparison: Comparison) -> Sequence[str]:
         said.append(
             "95% interval: the t interval of the mean over seeds; it shrinks with more seeds."
         )
+    said += [f"{text[0].upper()}{text[1:]}." for text in warnings_on_n(comparison)]
     if table[f"test_{metric.column}_binomial"].notna().any():
         said.append(
             "Binomial ±: the test set's own sampling error, the standard error of one accuracy on "
