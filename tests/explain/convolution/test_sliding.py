@@ -63,6 +63,7 @@ def test_steps_equal_torch_for_any_shape():
         assert torch.allclose(sums, expected.flatten(), rtol=0, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 def test_same_with_an_even_kernel_is_torch_s():
     image, kernel = torch.randn(5, 6).double(), torch.randn(2, 4).double()
     expected = F.conv2d(image[None, None], kernel[None, None], padding="same")[0, 0]
