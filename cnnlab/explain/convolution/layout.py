@@ -98,6 +98,8 @@ class Matrix:
     ) -> None:
         """Colour the cells (H, W) and their numbers, and write other numbers."""
         self._mesh.set_facecolor(to_rgba_array(list(faces.flatten())))
+        if not self._texts:
+            return
         colors = ["black"] * len(self._texts) if inks is None else inks.flatten().tolist()
         for i, (text, color) in enumerate(zip(self._texts, colors, strict=True)):
             text.set_color(color)

@@ -51,11 +51,14 @@ def _border(size: int, window: int, stride: int, padding: Padding) -> tuple[int,
 
 def size_arithmetic(window: Window) -> str:
     """``(W - F + 2P)/S + 1 = (5 - 3 + 2*0)/1 + 1 = 3``; where they differ, of H and of W."""
-    height, width = window_formula(window, 0), window_formula(window, 1)
-    twice = "2P" if all(a == b for a, b in window.border) else "P"
-    if height == width:
-        return f"(W - F + {twice})/S + 1 = {width}"
-    return f"(H - F + {twice})/S + 1 = {height}, (W - F + {twice})/S + 1 = {width}"
+    height, width = (_side_arithmetic(window, side) for side in (0, 1))
+    return width if height.replace("H", "W", 1) == width else f"{height}, {width}"
+
+
+def _side_arithmetic(window: Window, side: int) -> str:
+    before, after = window.border[side]
+    twice = "2P" if before == after else "P"
+    return f"({'HW'[side]} - F + {twice})/S + 1 = {window_formula(window, side)}"
 
 
 def kept_share(window: Window) -> str:

@@ -5,27 +5,30 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from cnnlab.explain.convolution.animation import shown_steps
-from cnnlab.explain.convolution.layout import GREY, Matrix, new_figure, write
-from cnnlab.explain.convolution.matrix import number
-from cnnlab.explain.convolution.placement import size_arithmetic
-from cnnlab.explain.convolution.slide import (
+from cnnlab.explain.convolution.cells import (
     draw_window,
     middle_faces,
+    middle_of,
     numbers,
     output_cells,
     paint_input,
     title_of,
+    widest_middle,
 )
+from cnnlab.explain.convolution.layout import GREY, Matrix, font_size, new_figure, write
+from cnnlab.explain.convolution.matrix import number
+from cnnlab.explain.convolution.placement import size_arithmetic
 from cnnlab.explain.convolution.sliding import Sliding, Step
 from cnnlab.explain.layers.formulas import by
 
 MOST_STEPS = 18
 MOST_COLUMNS = 9
 DPI = 150
+READABLE = 7  # points
 # Inches.
 COLUMN, GAP = 1.5, 0.22
 KEY = 1.75  # the first column: names and the kernel
-CELL = 0.3  # at most
+CELL = 0.3  # at most, unless numbers are long
 TOP, FOOT = 0.85, 0.6
 STEP, SUM, BAND_GAP = 0.32, 0.36, 0.3
 
@@ -36,7 +39,8 @@ class _Band:
     def __init__(self, sliding: Sliding) -> None:
         padded, placement = sliding.padded.shape, sliding.placement
         self.cell = min(CELL, COLUMN / padded[1])
-        self.middle_cell = min(CELL, COLUMN / placement.kernel[1])
+        fits = font_size(widest_middle(sliding), CELL) >= READABLE
+        self.middle_cell = min(CELL if fits else COLUMN, COLUMN / placement.kernel[1])
         self.inputs = STEP
         self.middles = self.inputs + padded[0] * self.cell + 0.15
         self.sums = self.middles + placement.kernel[0] * self.middle_cell + 0.06
@@ -96,8 +100,7 @@ def _draw_step(
     shown = place(numbers(sliding.padded), band.inputs, band.cell)
     paint_input(sliding, shown)
     draw_window(sliding, shown).set_xy((step.left, step.top))
-    values = step.values if step.products is None else step.products
-    products = place(numbers(values), band.middles, band.middle_cell)
+    products = place(numbers(middle_of(step)), band.middles, band.middle_cell)
     products.paint(*middle_faces(sliding, step))
     name = "sum" if sliding.pool is None else {"avg": "mean"}.get(sliding.pool, sliding.pool)
     write(figure, center, top + band.sums, f"{name} {number(step.result)}", **middle)
