@@ -23,6 +23,8 @@ from cnnlab.app.cli_listing import (
     tensorboard,
 )
 from cnnlab.app.ensemble import ensemble
+from cnnlab.app.export import export
+from cnnlab.app.predict import predict
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -178,6 +180,8 @@ def compare(
 
 
 app.command()(ensemble)
+app.command()(predict)
+app.command()(export)
 
 
 @app.command()
