@@ -22,8 +22,10 @@ from cnnlab.app.cli_listing import (
     models,
     tensorboard,
 )
+from cnnlab.app.convolve import convolve
 from cnnlab.app.ensemble import ensemble
 from cnnlab.app.export import export
+from cnnlab.app.kernels import kernels
 from cnnlab.app.predict import predict
 from cnnlab.registry import CnnlabError
 
@@ -222,6 +224,8 @@ app.command("runs")(list_runs)
 app.command()(tensorboard)
 app.command()(models)
 app.command()(layers)
+app.command()(kernels)
+app.command()(convolve)
 app.command("data")(data_sets)
 app.command()(components)
 app.command()(completion)

@@ -13,6 +13,7 @@ from cnnlab.explain.convolution.sliding import Sliding, Step
 MOST_FRAMES = 64
 COLORS = 64  # of the palette: few flat colours and smooth letters
 LONGEST = 30_000  # milliseconds in total, before the last frame
+NEARLY_WHITE = 248  # of 255, to which Pillow's palette averages white and the palest edges
 FASTEST, SLOWEST = 300, 1200  # milliseconds of a frame
 LAST = 3000  # milliseconds
 
@@ -50,6 +51,9 @@ def frames(sliding: Sliding, steps: Sequence[Step] | None = None) -> list[Image.
 def write_gif(pictures: Sequence[Image.Image], file: BinaryIO) -> None:
     """Write an endless animation; the last frame stays longest."""
     palette = pictures[-1].quantize(COLORS)
+    colors = np.array(palette.getpalette()).reshape(-1, 3)
+    colors[colors.min(axis=1) >= NEARLY_WHITE] = 255
+    palette.putpalette(colors.flatten().tolist())
     indexed = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     each = min(SLOWEST, max(FASTEST, LONGEST // len(pictures)))
     durations = [each] * (len(pictures) - 1) + [LAST]

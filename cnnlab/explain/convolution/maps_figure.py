@@ -87,8 +87,8 @@ def _draw(
     norm = Normalize(*panel.limits)
     axes.imshow(panel.image, cmap=colors, norm=norm, aspect="auto", extent=(0, width, height, 0))
     axes.tick_params(labelsize=9, length=2.5, color=GREY, labelcolor=GREY)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=(1, 2, 5, 10)))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, steps=(1, 2, 5, 10)))
     write(figure, left, top - 0.28, panel.name, va="bottom", fontsize=15)
     about = "  ".join(filter(None, (panel.size, panel.channels)))
     write(figure, left, top - 0.06, about, va="bottom", fontsize=11, color=GREY)
@@ -116,12 +116,11 @@ def _draw_kernel(figure: Figure, kernel: Kernel, left: float, top: float) -> flo
 def _caption(panels: Sequence[MapPanel], note: str) -> list[str]:
     """Output sizes, each arithmetic once; then what the numbers and colours are."""
     lines = list(dict.fromkeys(f"{p.sizes}: {p.arithmetic}" for p in panels if p.arithmetic))
-    kinds = {panel.kind for panel in panels}
-    said = "Sizes are height x width x channels."
-    if kinds != {"picture"}:
-        said += " Responses are to pixels from 0 (black) to 1"
-        summed = any(panel.channels == "R + G + B" for panel in panels)
-        said += ", added over red, green and blue." if summed else "."
-        said += " The strongest 0.5% may have the last colour."
+    said = "Sizes: height x width x channels."
+    if any(panel.kind != "picture" for panel in panels):
+        said += " Pixels are 0 (black) to 1"
+        if any(panel.channels == "R + G + B" for panel in panels):
+            said += "; responses are added over red, green and blue"
+        said += "; colours end at the strongest 0.5%."
     lines.append(said)
     return [*lines, note] if note else lines

@@ -11,7 +11,7 @@ from torch import Tensor
 from cnnlab.registry import CnnlabError
 
 EXAMPLE = "[[1,0,1],[0,1,0],[1,0,1]]"
-LONGEST_TEXT = 50_000  # characters
+LONGEST_TEXT = 10_000  # characters
 LARGEST = 1e9  # sums of products of such numbers are exact, or nearly, in float64
 FRACTION = re.compile(r"([+-]?\d{1,9})/(\d{1,9})")
 
@@ -28,6 +28,8 @@ def parse_matrix(text: str, name: str, *, most: int) -> Tensor:
     """
     if len(text) > LONGEST_TEXT:
         raise CnnlabError(f"{name}: {len(text):,} characters are too many for a matrix")
+    if text.count("[") > 2 * most + 2:  # YAML takes long for deep nesting
+        raise CnnlabError(f"{name} has more than {most} rows; at most {most}x{most} is allowed")
     try:
         # Every scalar stays text: YAML's own numbers know octals and base 60.
         rows = yaml.load(text, Loader=yaml.BaseLoader)  # a safe loader: it calls nothing
