@@ -106,7 +106,7 @@ def _slide(
     from cnnlab.explain.convolution.kernels import find_kernel
     from cnnlab.explain.convolution.matrix import parse_matrix
     from cnnlab.explain.convolution.placement import parse_padding
-    from cnnlab.explain.convolution.sliding import cross_correlate, slide_pool
+    from cnnlab.explain.convolution.sliding import cross_correlate, pool_kind, slide_pool
     from cnnlab.registry import CnnlabError
 
     refuse_together({"--kernel": kernel, "--pool": pool})
@@ -117,7 +117,7 @@ def _slide(
     if pool is not None:
         if stride != 1 or padding != "valid":
             raise CnnlabError(FOR_POOLING)
-        return slide_pool(image, *pool)  # type: ignore[arg-type]  # it checks the kind
+        return slide_pool(image, pool_kind(pool[0]), pool[1])
     weights = find_kernel(str(kernel)).weights
     sliding = cross_correlate(image, weights, stride=stride, padding=parse_padding(padding))
     rows, columns = sliding.padded.shape

@@ -98,6 +98,7 @@ def _panels(
     """
     from cnnlab.explain.convolution.maps import map_panel, picture_panel, pool_panel
     from cnnlab.explain.convolution.placement import parse_padding
+    from cnnlab.explain.convolution.sliding import pool_kind
     from cnnlab.registry import CnnlabError
 
     border = parse_padding(padding)
@@ -107,7 +108,7 @@ def _panels(
     panels = [map_panel(picture, kernel, stride=stride, padding=border) for kernel in chosen]
     if pool is None:
         return [first, *panels]
-    pooled = [pool_panel(panel, *pool) for panel in panels or [first]]
+    pooled = [pool_panel(panel, pool_kind(pool[0]), pool[1]) for panel in panels or [first]]
     return [first, *pooled] if len(panels) > 1 else [first, *panels, *pooled]
 
 
@@ -158,8 +159,9 @@ def _print(panels: "list[MapPanel]", note: str) -> None:
 
     screen = console()
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for heading, justify in (("map", "left"), ("H x W x C", "left"), ("from", "right")):
-        table.add_column(heading, justify=justify, no_wrap=heading != "map")  # type: ignore[arg-type]
+    table.add_column("map", overflow="fold")
+    table.add_column("H x W x C", no_wrap=True)
+    table.add_column("from", justify="right", no_wrap=True)
     table.add_column("to", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     for panel in panels:
@@ -170,6 +172,6 @@ def _print(panels: "list[MapPanel]", note: str) -> None:
             about.append(f" ({kernel.reference})", style="dim")
         table.add_row(panel.name, panel.size, *ends, about)
     screen.print(table)
-    for line in dict.fromkeys(f"{p.sizes}: {p.arithmetic}" for p in panels if p.arithmetic):
+    for line in dict.fromkeys(line for panel in panels for line in panel.arithmetic):
         screen.print(Text(line))
     screen.print(Text(note))

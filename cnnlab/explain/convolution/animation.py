@@ -1,10 +1,9 @@
 """The slides of a sliding window as an animated GIF."""
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from cnnlab.explain.convolution.slide import Slide
@@ -32,8 +31,7 @@ def frames(sliding: Sliding, steps: Sequence[Step] | None = None) -> list[Image.
         steps: None are those of ``shown_steps``.
     """
     slide = Slide(sliding)
-    canvas = slide.figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
+    canvas: Any = slide.figure.canvas  # matplotlib types none of its methods
     for artist in slide.artists:
         artist.set_animated(True)  # the rest is drawn once
     canvas.draw()

@@ -88,8 +88,8 @@ def middle_faces(sliding: Sliding, step: Step) -> tuple[Faces, Faces]:
 def draw_window(sliding: Sliding, drawn: Matrix) -> Rectangle:
     """The window over the input, at the first position; its tint lets the numbers through."""
     rows, columns = sliding.placement.kernel
-    look = {"fc": to_rgba(ORANGE, 0.18), "ec": ORANGE, "lw": 2.5, "zorder": 5}
-    window = Rectangle((0, 0), columns, rows, clip_on=False, **look)
+    tint = to_rgba(ORANGE, 0.18)
+    window = Rectangle((0, 0), columns, rows, fc=tint, ec=ORANGE, lw=2.5, zorder=5, clip_on=False)
     drawn.axes.add_patch(window)
     return window
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgba_array
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class Matrix:
         texts: Cells | None = None,
     ) -> None:
         """Colour the cells (H, W) and their numbers, and write other numbers."""
-        self._mesh.set_facecolor(to_rgba_array(list(faces.flatten())))
+        self._mesh.set_facecolor([to_rgba(face) for face in faces.flatten()])
         if not self._texts:
             return
         colors = ["black"] * len(self._texts) if inks is None else inks.flatten().tolist()
@@ -108,7 +108,7 @@ class Matrix:
 
 
 def font_size(texts: Cells, cell: float) -> float:
-    """Points of numbers that fit into cells of so many inches; 0 where they would be too small."""
+    """Points of numbers that fit into a cell of that side in inches; 0 where too small."""
     longest = max((len(text) for row in texts for text in row), default=1)
     points = 72 * cell
     size = min(LARGEST_FONT, 0.52 * points, 0.9 * points / (DIGIT * max(longest, 1)))

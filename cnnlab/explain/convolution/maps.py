@@ -1,6 +1,6 @@
 """Kernels and pooling on a picture: what a convolution layer with that one kernel would give."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch.nn.functional as F
@@ -25,8 +25,7 @@ class MapPanel:
         limits: values of the first and the last colour.
         kind: a picture from black to white, signed responses, or responses that are never negative.
         channels: how the channels of a colour picture were treated; empty for a grey one.
-        arithmetic: of the output's size, with its formula.
-        sizes: the same in short, of window, stride and padding.
+        arithmetic: of the output's size, a line for each operation.
     """
 
     name: str
@@ -35,8 +34,7 @@ class MapPanel:
     kind: str = "picture"
     kernel: Kernel | None = None
     channels: str = ""
-    arithmetic: str = ""
-    sizes: str = ""
+    arithmetic: tuple[str, ...] = ()
 
     @property
     def size(self) -> str:
@@ -94,10 +92,8 @@ def map_panel(
     if not kernel.keeps_brightness:
         kind = "signed" if min(map(min, kernel.rows)) < 0 else "positive"
     sizes = f"{by(kernel.size)} kernel, stride {stride}, padding {padding}"
-    arithmetic = size_arithmetic(placement)
-    return MapPanel(
-        kernel.name, maps, _limits(maps, kind), kind, kernel, channels, arithmetic, sizes
-    )
+    lines = (f"{sizes}: {size_arithmetic(placement)}",)
+    return MapPanel(kernel.name, maps, _limits(maps, kind), kind, kernel, channels, lines)
 
 
 def pool_panel(panel: MapPanel, kind: PoolKind, size: int) -> MapPanel:
@@ -108,11 +104,13 @@ def pool_panel(panel: MapPanel, kind: PoolKind, size: int) -> MapPanel:
     """
     height, width = panel.pixels.shape[-2:]
     placement = pool_placement((height, width), kind, size)
-    sizes = f"{kind} pooling {size}x{size}"
-    name = sizes if panel.kernel is None else f"{panel.name}, {sizes}"
-    pixels = pool(panel.pixels, kind, size)
-    arithmetic = size_arithmetic(placement)
-    return MapPanel(name, pixels, panel.limits, panel.kind, None, "", arithmetic, sizes)
+    pooling = f"{kind} pooling {size}x{size}"
+    return replace(
+        panel,
+        name=pooling if panel.kernel is None else f"{panel.name}, {pooling}",
+        pixels=pool(panel.pixels, kind, size),
+        arithmetic=(*panel.arithmetic, f"{pooling}: {size_arithmetic(placement)}"),
+    )
 
 
 def _limits(maps: Tensor, kind: str) -> tuple[float, float]:

@@ -115,7 +115,7 @@ def _draw_kernel(figure: Figure, kernel: Kernel, left: float, top: float) -> flo
 
 def _caption(panels: Sequence[MapPanel], note: str) -> list[str]:
     """Output sizes, each arithmetic once; then what the numbers and colours are."""
-    lines = list(dict.fromkeys(f"{p.sizes}: {p.arithmetic}" for p in panels if p.arithmetic))
+    lines = list(dict.fromkeys(line for panel in panels for line in panel.arithmetic))
     said = "Sizes: height x width x channels."
     if any(panel.kind != "picture" for panel in panels):
         said += " Pixels are 0 (black) to 1"

@@ -76,8 +76,10 @@ def parse_padding(text: str) -> Padding:
     Raises:
         CnnlabError: it is none of them.
     """
-    if text == "valid" or text == "same":
-        return text
+    if text == "valid":
+        return "valid"
+    if text == "same":
+        return "same"
     if not text.isascii() or not text.isdigit() or len(text) > 3:
         raise CnnlabError(f"--padding '{text}' must be valid, same, or a number from 0 to 999")
     return int(text)

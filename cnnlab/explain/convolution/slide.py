@@ -65,9 +65,9 @@ class Slide:
         write(self.figure, WIDTH / 2, 0.28, title_of(sliding), fontsize=18, ha="center")
         position = write(self.figure, WIDTH / 2, 0.68, "", ha="center", color=GREY, fontsize=14)
         foot = TOP + highest
-        size = f"Output size: {size_arithmetic(sliding.placement)}"
+        arithmetic_of_size = f"Output size: {size_arithmetic(sliding.placement)}"
         small = {"fontsize": 14, "ha": "center", "va": "bottom", "color": GREY}
-        write(self.figure, WIDTH / 2, foot + FOOT - 0.2, size, **small)
+        write(self.figure, WIDTH / 2, foot + FOOT - 0.2, arithmetic_of_size, **small)
         paint_input(sliding, self._drawn["input"])
         self._window = draw_window(sliding, self._drawn["input"])
         big = {"fontsize": 17, "ha": "center", "color": "black"}

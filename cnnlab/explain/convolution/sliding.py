@@ -123,11 +123,22 @@ def pool_placement(in_size: tuple[int, int], kind: str, size: int) -> Window:
     Raises:
         CnnlabError: the window does not fit, or there is no such pooling.
     """
-    if kind not in POOL_KINDS:
-        raise CnnlabError(f"no pooling '{kind}'{nearest(kind, POOL_KINDS)}")
+    pool_kind(kind)
     if size < 1:
         raise CnnlabError(f"pooling of size {size}: it must be at least 1")
     return place_windows(in_size, (size, size), stride=size)
+
+
+def pool_kind(text: str) -> PoolKind:
+    """The pooling of that name.
+
+    Raises:
+        CnnlabError: there is none.
+    """
+    for kind in POOL_KINDS:
+        if kind == text:
+            return kind
+    raise CnnlabError(f"no pooling '{text}'{nearest(text, POOL_KINDS)}")
 
 
 def pad(image: Tensor, placement: Window) -> Tensor:

@@ -1,5 +1,6 @@
 """All steps of a sliding window on one picture: input, products and output, step by step."""
 
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
@@ -28,7 +29,8 @@ READABLE = 7  # points
 # Inches.
 COLUMN, GAP = 1.5, 0.22
 KEY = 1.75  # the first column: names and the kernel
-CELL = 0.3  # at most, unless numbers are long
+CELL, LARGE_CELL = 0.3, 0.45  # at most, and where numbers are long
+LETTER, TITLE_LETTER, LINE = 0.1, 0.14, 0.27  # of caption and title
 TOP, FOOT = 0.85, 0.6
 STEP, SUM, BAND_GAP = 0.32, 0.36, 0.3
 
@@ -45,7 +47,11 @@ class _Band:
         self.middles = self.inputs + padded[0] * self.cell + 0.15
         self.sums = self.middles + placement.kernel[0] * self.middle_cell + 0.06
         self.outputs = self.sums + SUM
-        self.height = self.outputs + placement.out_size[0] * self.cell
+        outputs, most = numbers(sliding.output), COLUMN / placement.out_size[1]
+        self.out_cell = min(self.cell, most)
+        if font_size(outputs, most) > 0 and not font_size(outputs, self.out_cell):
+            self.out_cell = min(most, LARGE_CELL)
+        self.height = self.outputs + placement.out_size[0] * self.out_cell
 
 
 def strip_figure(sliding: Sliding) -> Figure:
@@ -57,18 +63,18 @@ def strip_figure(sliding: Sliding) -> Figure:
     num_bands = -(-len(steps) // MOST_COLUMNS)
     columns = -(-len(steps) // num_bands)
     band = _Band(sliding)
-    width = max(0.3 + KEY + columns * (COLUMN + GAP), 8.5)
-    height = TOP + num_bands * (band.height + BAND_GAP) + FOOT
+    title = title_of(sliding)
+    width = max(0.3 + KEY + columns * (COLUMN + GAP), 8.5, 0.6 + TITLE_LETTER * len(title))
+    caption = textwrap.wrap(_caption(sliding, steps), int((width - 0.6) / LETTER))
+    height = TOP + num_bands * (band.height + BAND_GAP) + FOOT + LINE * (len(caption) - 1)
     figure = new_figure(width, height, DPI)
-    write(figure, 0.3, 0.25, title_of(sliding), fontsize=17)
+    write(figure, 0.3, 0.25, title, fontsize=17)
     for i in range(num_bands):
         top = TOP + i * (band.height + BAND_GAP)
         _draw_key(figure, sliding, band, top)
         for j, step in enumerate(steps[i * columns : (i + 1) * columns]):
             _draw_step(figure, sliding, step, band, 0.3 + KEY + j * (COLUMN + GAP), top)
-    write(
-        figure, 0.3, height - 0.25, _caption(sliding, steps), va="bottom", color=GREY, fontsize=13
-    )
+    write(figure, 0.3, height - 0.25, "\n".join(caption), va="bottom", color=GREY, fontsize=13)
     return figure
 
 
@@ -104,7 +110,7 @@ def _draw_step(
     products.paint(*middle_faces(sliding, step))
     name = "sum" if sliding.pool is None else {"avg": "mean"}.get(sliding.pool, sliding.pool)
     write(figure, center, top + band.sums, f"{name} {number(step.result)}", **middle)
-    result = place(numbers(sliding.output), band.outputs, band.cell)
+    result = place(numbers(sliding.output), band.outputs, band.out_cell)
     result.paint(*output_cells(sliding, step, result))
 
 
