@@ -65,7 +65,8 @@ def strip_figure(sliding: Sliding) -> Figure:
     band = _Band(sliding)
     title = title_of(sliding)
     width = max(0.3 + KEY + columns * (COLUMN + GAP), 8.5, 0.6 + TITLE_LETTER * len(title))
-    caption = textwrap.wrap(_caption(sliding, steps), int((width - 0.6) / LETTER))
+    letters = int((width - 0.6) / LETTER)
+    caption = [line for text in _caption(sliding, steps) for line in textwrap.wrap(text, letters)]
     height = TOP + num_bands * (band.height + BAND_GAP) + FOOT + LINE * (len(caption) - 1)
     figure = new_figure(width, height, DPI)
     write(figure, 0.3, 0.25, title, fontsize=17)
@@ -114,12 +115,9 @@ def _draw_step(
     result.paint(*output_cells(sliding, step, result))
 
 
-def _caption(sliding: Sliding, steps: Sequence[Step]) -> str:
+def _caption(sliding: Sliding, steps: Sequence[Step]) -> list[str]:
     said = f"Output size: {size_arithmetic(sliding.placement)}"
+    about = [f"{len(steps)} of {len(sliding)} steps."] if len(steps) < len(sliding) else []
     if sliding.pool is None:
-        said = (
-            f"Window times kernel gives the products; their sum is a number of the output. {said}"
-        )
-    if len(steps) < len(sliding):
-        said = f"{len(steps)} of {len(sliding)} steps. {said}"
-    return said
+        about.append("Window times kernel gives the products; their sum is a number of the output.")
+    return [" ".join(about), said] if about else [said]
