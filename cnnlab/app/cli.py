@@ -21,7 +21,11 @@ from cnnlab.app.cli_listing import (
     tensorboard,
 )
 from cnnlab.app.compare import compare
+from cnnlab.app.convolve import convolve
 from cnnlab.app.ensemble import ensemble
+from cnnlab.app.export import export
+from cnnlab.app.kernels import kernels
+from cnnlab.app.predict import predict
 from cnnlab.app.report import report
 from cnnlab.registry import CnnlabError
 
@@ -165,13 +169,12 @@ def bench(
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
-app.command()(compare)
-app.command()(report)
-app.command()(ensemble)
+# In the order of `cnnlab --help`.
+for command in (compare, report, ensemble, predict, export):
+    app.command()(command)
 app.command("runs")(list_runs)
-app.command()(tensorboard)
-app.command()(models)
-app.command()(layers)
+for command in (tensorboard, models, layers):
+    app.command()(command)
 app.command("data")(data_sets)
-app.command()(components)
-app.command()(completion)
+for command in (components, kernels, convolve, completion):
+    app.command()(command)

@@ -17,6 +17,8 @@ from cnnlab.app.overrides import CONF, default_choices
 from cnnlab.config.check import option_name
 from cnnlab.config.options import GROUPS, LISTS, RunConfig
 from cnnlab.config.schema import options
+from cnnlab.explain.convolution.kernels import KERNELS
+from cnnlab.explain.convolution.sliding import POOL_KINDS
 from cnnlab.metrics import ACCURACY, LOSS
 from cnnlab.registry import DATASETS
 from cnnlab.runs.state import RunState
@@ -93,6 +95,9 @@ def _kind_of_flag(flag: str) -> Kind:
         "--out": "folder",
         "--data": [entry.name for entry in DATASETS],
         "--status": [str(state) for state in RunState if " " not in state],
+        "--kernel": [*KERNELS, "all"],
+        "--padding": ["same", "valid"],
+        "--pool": list(POOL_KINDS),
         "--sort": [*ORDERS, *(f"val_{metric.column}" for metric in (ACCURACY, LOSS))],
     }
     return known.get(flag, "")

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -56,10 +56,30 @@ class Splits:
     num_broken: int | None = None
 
 
+@dataclass(frozen=True)
+class Ink:
+    """How white drawings on black were made from dark ink on paper, for predicting others.
+
+    Attributes:
+        fill: share of the image's side that the longer side of the drawing takes; None where
+            drawings are not cropped.
+        centre: what is in the middle of the image: the drawing's centre of mass, or its box.
+        stroke: width of the thinnest strokes, as a share of the side.
+        detail: H and W from which images were enlarged; None where they were not.
+    """
+
+    fill: float | None = None
+    centre: Literal["mass", "box"] = "box"
+    stroke: float = 0.0
+    detail: int | None = None
+
+
 class ImageDataset(ABC):
     """A named set of images for classification. Constructing one reads no image.
 
     Attributes:
+        licence: of the images, as their publishers state it; empty where it is not known.
+        ink: how drawings became these images, if they are white on black; None of other images.
         fixed_images: whether everybody's originals are the same, told by their indices.
         own_files: whether they may be the user's own files, known by their contents.
         load_copies: how many copies of the images ``load`` holds in memory at a time.
@@ -75,6 +95,8 @@ class ImageDataset(ABC):
     fixed_images: ClassVar[bool] = False
     own_files: ClassVar[bool] = False
     load_copies: ClassVar[int] = 2
+    licence: ClassVar[str] = ""
+    ink: ClassVar[Ink | None] = None
     spec: ImageSpec
     num_train: int
     num_val: int

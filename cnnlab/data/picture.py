@@ -66,7 +66,8 @@ def read_picture(path: Path, size: int, channels: Literal[1, 3], fit: Fit = "squ
 def _decode(path: Path, size: int, channels: Literal[1, 3], fit: Fit) -> Tensor:
     with Image.open(path) as image:
         image.draft("RGB", (2 * size, 2 * size))  # decodes large JPEGs in part
-        return _to_tensor(ImageOps.exif_transpose(image), size, channels, fit, image.format)
+        upright = to_8_bits(ImageOps.exif_transpose(image), image.format)
+        return fit_picture(upright, (size, size), channels, fit)
 
 
 def _reason(path: Path, error: BaseException) -> str:
@@ -75,9 +76,16 @@ def _reason(path: Path, error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".replace(f" {str(path)!r}", "")
 
 
-def _to_tensor(
-    image: Image.Image, size: int, channels: Literal[1, 3], fit: Fit, kind: str | None
-) -> Tensor:
+def to_8_bits(image: Image.Image, kind: str | None, ground: str = "white") -> Image.Image:
+    """An opaque image of 8 bits in each channel.
+
+    Args:
+        kind: the format of its file, such as ``PNG``.
+        ground: the colour that transparent pixels become.
+
+    Raises:
+        ValueError: it has 32 bits or floats, whose range no file states.
+    """
     # Converting would clip at 255 what goes to 65535 or has no stated range. Of PNG and PPM, mode
     # I holds 16 bits; of other formats 32.
     if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):
@@ -86,14 +94,32 @@ def _to_tensor(
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
+    return image
+
+
+def fit_picture(
+    image: Image.Image, size: tuple[int, int], channels: Literal[1, 3], fit: Fit
+) -> Tensor:
+    """Resize an image of 8 bits to (H, W), with antialiasing: uint8 (C, H, W)."""
     image = image.convert("L" if channels == 1 else "RGB")
-    if fit == "squeeze":
-        box = None
-    else:
-        width, height = image.size
-        side = SHARES[fit] * min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-    image = image.resize((size, size), Image.Resampling.BILINEAR, box)  # with antialiasing
-    return torch.from_numpy(np.array(image)).view(size, size, channels).permute(2, 0, 1)
+    box = None if fit == "squeeze" else middle(image.size, size, SHARES[fit])
+    image = image.resize(size[::-1], Image.Resampling.BILINEAR, box)
+    return torch.from_numpy(np.array(image)).view(*size, channels).permute(2, 0, 1)
+
+
+def middle(
+    image: tuple[int, int], size: tuple[int, int], share: float
+) -> tuple[float, float, float, float]:
+    """The rectangle (left, top, right, bottom) with the proportions of ``size``, in the centre.
+
+    Args:
+        image: (W, H) of the picture that it is cut from.
+        size: (H, W).
+        share: of the longest sides with these proportions that fit in.
+    """
+    width, height = image
+    across = share * min(width, height * size[1] / size[0])
+    down = across * size[0] / size[1]
+    left, top = (width - across) / 2, (height - down) / 2
+    return left, top, left + across, top + down

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from cnnlab.data.dataset import ImageDataset
 from cnnlab.discovery import discover
 from cnnlab.inference.data import find_dataset, recorded_spec, require_same_images
 from cnnlab.inference.ensemble.network import Ensemble
+from cnnlab.inference.predict import Prediction, predict
+from cnnlab.inference.preprocess.opening import Picture
+from cnnlab.inference.preprocess.preprocess import Preprocess
 from cnnlab.registry import DATASETS, EXTRA_METRICS, LOSSES, MODELS, CnnlabError
 from cnnlab.runs.ensemble_record import member_runs
 from cnnlab.runs.read_file import DamagedFileError, reason
@@ -51,6 +54,36 @@ class Run:
         """
         with naming(self.folder.config_file):
             return find_dataset(self.folder, self.config)
+
+    @functools.cached_property
+    def preprocess(self) -> Preprocess:
+        """From a picture of any size to the input of the model: float32 (1, C, H, W), normalised.
+
+        ``preprocess.prepare(picture).notes`` says what is done to a picture.
+        """
+        return Preprocess.of(
+            next(iter(member_runs(self.folder)), self.folder), self.config, self.spec
+        )
+
+    def predict(
+        self,
+        pictures: Picture | Iterable[Picture],
+        *,
+        top: int | None = None,
+        skip_broken: bool = False,
+    ) -> list[Prediction]:
+        """The classes of pictures, the most probable first, in the order of the pictures.
+
+        Args:
+            pictures: paths of files or folders, arrays or tensors of pixels (uint8, or floats in
+                0..1), or Pillow images; one, or several in a list.
+            top: number of classes in each answer; None is all.
+            skip_broken: leave out what cannot be read instead of refusing it.
+
+        Raises:
+            CnnlabError: the model is no classifier, or a picture cannot be read.
+        """
+        return predict(self, pictures, top=top, skip_broken=skip_broken)
 
 
 def load_run(path: str | Path | RunDir) -> Run:

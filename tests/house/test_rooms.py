@@ -66,6 +66,7 @@ FOLDERS: dict[str, set[str]] = {
     "explain": set(),
     "explain/trace": {"explain"},
     "explain/layers": {"explain", "explain/trace"},
+    "explain/convolution": {"explain/layers", "explain/trace"},
     "models": set(),
     "models/stack": {"models"},
     "sweep": set(),

@@ -49,6 +49,7 @@ class CIFAR10(DownloadedDataset):
         mean=(0.4914, 0.4822, 0.4465),
         std=(0.2470, 0.2435, 0.2616),
     )
+    licence = "no formal licence"
     folder = "cifar-10-batches-py"
     layout = "{batches.meta,data_batch_{1..5},test_batch}"
     files: ClassVar[Mapping[str, Published]] = {

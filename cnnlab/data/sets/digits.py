@@ -6,7 +6,7 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 
-from cnnlab.data.dataset import ImageDataset, Images, Splits, split, subset_size
+from cnnlab.data.dataset import ImageDataset, Images, Ink, Splits, split, subset_size
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import DATASETS, Range
 from cnnlab.spec import ImageSpec
@@ -29,6 +29,8 @@ class Digits(ImageDataset):
 
     fixed_images = True
     num_loaded = NUM_TRAIN + NUM_VAL + NUM_TEST
+    licence = "CC BY 4.0"
+    ink = Ink(fill=1, stroke=3 / 32, detail=8)
     # Mean and std of the training images at 32x32; from 12x12 on they differ by less than 2%.
     spec = ImageSpec(1, 32, 32, 10, tuple("0123456789"), mean=(0.3055,), std=(0.3245,))
 

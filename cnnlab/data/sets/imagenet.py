@@ -65,6 +65,7 @@ class ImageNet(ImageDataset):
     """
 
     spec = ImageSpec(3, 224, 224, 1000, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    licence = "for non-commercial research"
     num_images: ClassVar[int] = 1_281_167  # official training images, validation included
     num_val: int = 10_000
     num_test: int = 50_000

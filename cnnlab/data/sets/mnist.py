@@ -1,5 +1,6 @@
 """The MNIST family: 28x28 grey images of 10 classes."""
 
+from cnnlab.data.dataset import Ink
 from cnnlab.data.files.published import Published
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.registry import DATASETS
@@ -21,6 +22,9 @@ class MNIST(DownloadedDataset):
     """
 
     spec = ImageSpec(1, 28, 28, 10, tuple("0123456789"), mean=(0.1307,), std=(0.3081,))
+    licence = "CC BY-SA 3.0"
+    # LeCun et al. 1998: into 20x20 pixels, the centre of mass in the middle of 28x28.
+    ink = Ink(fill=20 / 28, centre="mass", stroke=2 / 28)
     folder = "MNIST/raw"
     layout = "{train,t10k}-{images-idx3,labels-idx1}-ubyte"
     files = published(
@@ -54,6 +58,8 @@ class FashionMNIST(MNIST):
     """
 
     spec = ImageSpec(1, 28, 28, 10, FASHION, mean=(0.2860,), std=(0.3530,))
+    licence = "MIT"
+    ink = Ink()
     folder = "FashionMNIST/raw"
     files = published(
         "f4a8712d7a061bf5bd6d2ca38dc4d50a",
@@ -75,6 +81,8 @@ class KMNIST(MNIST):
     """
 
     spec = ImageSpec(1, 28, 28, 10, KUZUSHIJI, mean=(0.1918,), std=(0.3483,))
+    licence = "CC BY-SA 4.0"
+    ink = Ink(fill=1, stroke=2 / 28)
     folder = "KMNIST/raw"
     # Nothing corroborates an md5 of its unpacked images, and a wrong one would refuse everybody's
     # files: of those two the size alone is checked.

@@ -11,6 +11,7 @@ import torch
 
 from cnnlab.data.dataset import ImageDataset, Images, Splits, split, subset_size
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
+from cnnlab.data.sets.mnist import MNIST
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.spec import ImageSpec
 
@@ -36,6 +37,7 @@ class MNIST5K(ImageDataset):
     fixed_images = True
     num_loaded = NUM_TRAIN + NUM_VAL + NUM_TEST
     num_val, num_test = NUM_VAL, NUM_TEST
+    licence, ink = MNIST.licence, MNIST.ink
     # Mean and std of the training images.
     spec = ImageSpec(1, 28, 28, 10, tuple("0123456789"), mean=(0.1311,), std=(0.3083,))
 
