@@ -5,6 +5,7 @@ Nothing heavy is imported up here: ``cnnlab --help`` must answer at once.
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -169,12 +170,21 @@ def bench(
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
-# In the order of `cnnlab --help`.
-for command in (compare, report, ensemble, predict, export):
-    app.command()(command)
-app.command("runs")(list_runs)
-for command in (tensorboard, models, layers):
-    app.command()(command)
-app.command("data")(data_sets)
-for command in (components, kernels, convolve, completion):
-    app.command()(command)
+COMMANDS: dict[str, Callable[..., None]] = {  # in the order of `cnnlab --help`
+    "compare": compare,
+    "report": report,
+    "ensemble": ensemble,
+    "predict": predict,
+    "export": export,
+    "runs": list_runs,
+    "tensorboard": tensorboard,
+    "models": models,
+    "layers": layers,
+    "data": data_sets,
+    "components": components,
+    "kernels": kernels,
+    "convolve": convolve,
+    "completion": completion,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
