@@ -32,13 +32,15 @@ class Comparison:
     Attributes:
         images: which they were: ``1,000 test images``.
         count: their number.
-        difference: the largest one of an output.
+        difference: the largest one of an output; NaN where one is not finite.
+        largest: the largest output of the original, without its sign.
         agreement: the share of images with the same most probable class; None without classes.
     """
 
     images: str
     count: int
     difference: float
+    largest: float
     agreement: float | None
 
 
@@ -48,7 +50,8 @@ def compare(run: "Run", exported: Callable[[Tensor], Tensor]) -> Comparison:
     The first batch has one image alone, so that batches of several sizes are tried.
     """
     pixels, images = check_images(run)
-    normalise, largest, same = Normalise(run.spec), 0.0, 0
+    normalise, same = Normalise(run.spec), 0
+    differences, outputs = list[Tensor](), list[Tensor]()
     sizes = [1, *(len(part) for part in pixels[1:].split(BATCH))]
     for part in pixels.split(sizes):
         inputs = normalise(part)
@@ -56,11 +59,12 @@ def compare(run: "Run", exported: Callable[[Tensor], Tensor]) -> Comparison:
             expected, found = run.model(inputs).float(), exported(inputs).float()
         if expected.shape != found.shape:
             raise CnnlabError(f"its outputs are {tuple(found.shape)}, not {tuple(expected.shape)}")
-        difference = (expected - found).abs().max().item()
-        largest = max(largest, difference) if difference == difference else float("inf")
+        differences.append((expected - found).abs().max())
+        outputs.append(expected.abs().max())
         same += int((expected.argmax(1) == found.argmax(1)).sum()) if expected.ndim == 2 else 0
     agreement = same / len(pixels) if run.config.task.name == "classify" else None
-    return Comparison(images, len(pixels), largest, agreement)
+    difference, largest = (torch.stack(each).max().item() for each in (differences, outputs))
+    return Comparison(images, len(pixels), difference, largest, agreement)
 
 
 def check_images(run: "Run") -> tuple[Tensor, str]:

@@ -19,6 +19,7 @@ from cnnlab.data.dataset import Ink
 WORKING = 640  # pixels of the longer side at which ink is looked for
 COARSE = 96  # of the same for the paper's brightness
 WINDOW = 1 / 3  # of the shorter side: strokes are narrower, shadows are wider
+FRAME = 0.1  # of the sides: where there is hardly any ink
 FAINT = 0.08  # contrast below which there is no ink
 THRESHOLD = 0.4  # of the darkest ink
 SMALLEST = 0.05  # of the largest piece of ink; smaller ones are dirt
@@ -27,14 +28,26 @@ Floats = NDArray[np.float32]
 
 
 def is_on_light(grey: NDArray[Any]) -> bool:
-    """Whether the corners of a picture (H, W) are nearer to its lightest than its darkest grey."""
-    side = max(1, min(grey.shape) // 10)
-    ends = slice(None, side), slice(-side, None)
-    corners = float(np.median([grey[rows, columns] for rows in ends for columns in ends]))
-    darkest, lightest = np.percentile(grey, (0.2, 99.8))
-    if lightest - darkest < 255 * FAINT:
-        return corners > 127
-    return corners > (darkest + lightest) / 2
+    """Whether what stands out most from the ground of a picture (H, W) is darker than it.
+
+    The ground is a quadratic surface through the greys of its frame: paper is seldom lit evenly.
+    """
+    plane = grey.astype(np.float64)
+    y, x = (np.linspace(-1, 1, side) for side in plane.shape)
+    x, y = np.meshgrid(x, y)
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)
+    frame = np.maximum(np.abs(x), np.abs(y)) >= 1 - 2 * FRAME
+    step = max(1, int(frame.sum()) // 10_000)
+    known, greys = terms[frame][::step], plane[frame][::step]
+    near = np.ones(len(greys), dtype=bool)
+    for _ in range(3):  # again without the ink that reaches into the frame
+        surface = np.linalg.lstsq(known[near], greys[near])[0]
+        off = np.abs(greys - known @ surface)
+        near = off <= max(4.0, 3 * float(np.median(off)))
+    darkest, lightest = np.percentile(plane - terms @ surface, (0.05, 99.95))
+    if max(-darkest, lightest) < 255 * FAINT:  # nothing does
+        return float(np.median(greys)) > 127
+    return bool(-darkest > lightest)
 
 
 def draw_ink(
