@@ -19,6 +19,7 @@ from cnnlab.data.dataset import Ink
 WORKING = 640  # pixels of the longer side at which ink is looked for
 COARSE = 96  # of the same for the paper's brightness
 WINDOW = 1 / 3  # of the shorter side: strokes are narrower, shadows are wider
+SIMILAR, MUCH = 0.1, 0.25  # greys, by their range, and the share of the pixels that have them
 FRAME = 0.1  # of the sides: where there is hardly any ink
 FAINT = 0.08  # contrast below which there is no ink
 THRESHOLD = 0.4  # of the darkest ink
@@ -28,11 +29,20 @@ Floats = NDArray[np.float32]
 
 
 def is_on_light(grey: NDArray[Any]) -> bool:
-    """Whether what stands out most from the ground of a picture (H, W) is darker than it.
+    """Whether a picture (H, W) is of dark ink on light ground.
 
-    The ground is a quadratic surface through the greys of its frame: paper is seldom lit evenly.
+    Where much of it has the grey of its corners, that is the ground. Else the ground is a
+    quadratic surface through the greys of its frame, as paper is seldom lit evenly, and what
+    stands out most from it is the ink.
     """
     plane = grey.astype(np.float64)
+    side = max(1, min(plane.shape) // 10)
+    ends = slice(None, side), slice(-side, None)
+    corners = float(np.median([plane[rows, columns] for rows in ends for columns in ends]))
+    darkest, lightest = np.percentile(plane, (0.05, 99.95))
+    similar = np.abs(plane - corners) <= SIMILAR * (lightest - darkest)
+    if similar.mean() > MUCH:
+        return corners > (darkest + lightest) / 2 if lightest > darkest else corners > 127
     y, x = (np.linspace(-1, 1, side) for side in plane.shape)
     x, y = np.meshgrid(x, y)
     terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)
