@@ -17,7 +17,7 @@ from cnnlab.inference.export.export import export
 from cnnlab.inference.export.facts import facts
 from cnnlab.inference.export.formats import FORMATS
 from cnnlab.inference.load import Run, load_run
-from cnnlab.registry import MODELS, CnnlabError
+from cnnlab.registry import DATASETS, MODELS, CnnlabError
 from cnnlab.runs.weights import read_weights
 from cnnlab.spec import ImageSpec
 
@@ -117,6 +117,17 @@ def test_architectures_in_onnx(two_runs, tmp_path: Path, config, spec: ImageSpec
     images = torch.randn(3, *spec.shape)
     with torch.no_grad():
         torch.testing.assert_close(network(images), model(images), atol=1e-4, rtol=0)
+
+
+def test_licences_are_those_that_the_listing_shows() -> None:
+    licences = {entry.name: getattr(entry.component, "licence", "") for entry in DATASETS}
+    for name, licence in licences.items():
+        assert licence.lower() in (DATASETS[name].component.__doc__ or "").lower()
+    assert {name for name, licence in licences.items() if licence} >= {
+        "mnist",
+        "cifar100",
+        "digits",
+    }
 
 
 def test_one_that_differs_is_not_written(cnnlab, two_runs, tmp_path: Path, monkeypatch) -> None:

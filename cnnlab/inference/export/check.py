@@ -10,7 +10,7 @@ from torch import Tensor
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.normalise import Normalise
-from cnnlab.data.picture import read_pictures
+from cnnlab.data.picture import Fit, read_pictures
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.explain.eval_mode import eval_mode
 from cnnlab.registry import CnnlabError
@@ -52,8 +52,8 @@ def compare(run: "Run", exported: Callable[[Tensor], Tensor]) -> Comparison:
     pixels, images = check_images(run)
     normalise, same = Normalise(run.spec), 0
     differences, outputs = list[Tensor](), list[Tensor]()
-    sizes = [1, *(len(part) for part in pixels[1:].split(BATCH))]
-    for part in pixels.split(sizes):
+    sizes = [1, *(len(part) for part in torch.split(pixels[1:], BATCH) if len(part))]
+    for part in torch.split(pixels, sizes):
         inputs = normalise(part)
         with eval_mode(run.model):
             expected, found = run.model(inputs).float(), exported(inputs).float()
@@ -96,7 +96,8 @@ def _test_images(dataset: ImageDataset, count: int) -> Tensor:
         return load_images(dataset).test.pixels[:count]
     files = [path for path, _ in parts["test"]]
     step = max(1, len(files) // count)
-    spec, fit = dataset.spec, getattr(dataset, "proportions", "crop")
+    spec = dataset.spec
+    fit: Fit = getattr(dataset, "proportions", "crop")
     pixels, broken = read_pictures(
         files[::step][:count], spec.height, 1 if spec.channels == 1 else 3, fit
     )
