@@ -102,7 +102,7 @@ def test_a_folder_on_the_command_line(cnnlab, two_runs, monkeypatch) -> None:
     assert len([line for line in table if "%" in line]) == 8
     assert written == "seen/predictions.png"
     with Image.open(written) as sheet:
-        assert sheet.size == (4 * 405, 405)
+        assert sheet.size == (4 * 405, 385)
     assert opened == [Path(written).absolute().as_uri()]
 
 

@@ -112,10 +112,13 @@ def _contrast(grey: Floats, on_light: bool) -> Floats:
     paper = -_largest(-_largest(small, window), window)
     for _ in range(2):
         paper = F.avg_pool2d(paper, 5, 1, 2, count_include_pad=False)
-    ground = F.interpolate(paper, (height, width), mode="bilinear")[0, 0].numpy()
+    spread = F.interpolate(paper, (height, width), mode="bilinear")
+    ground: Floats = spread[0, 0].numpy()
     if on_light:  # light falls on ink and paper alike
-        return np.clip(1 - grey / np.maximum(ground, 1), 0, 1)
-    return np.clip((grey - (255 - ground)) / 255, 0, 1)
+        darker: Floats = np.clip(1 - grey / np.maximum(ground, 1), 0, 1)
+        return darker
+    lighter: Floats = np.clip((grey - (255 - ground)) / 255, 0, 1)
+    return lighter
 
 
 def _pieces(ink: Floats) -> NDArray[np.bool_] | None:
