@@ -136,6 +136,7 @@ def test_refusals(cnnlab, two_runs, tmp_path: Path) -> None:
         ((run, "empty"), "empty: no pictures in it"),
         (("nowhere", "own"), "nowhere: no such folder"),
         ((run, "own", "--csv", "--json"), "--csv and --json cannot be combined"),
+        ((run, "own", "--out", "a.jpg"), "--out a.jpg: what is written is a .png file, not .jpg"),
     ):
         answer = cnnlab("predict", *words)
         assert (answer.code, answer.out) == (2, "")
