@@ -26,6 +26,12 @@ def weights(beginning: str) -> Iterator[str]:
             yield typed
 
 
+def files(beginning: str) -> Iterator[str]:
+    """Runs, folders and files of any kind."""
+    yield from runs(beginning)
+    yield from (typed for typed, entry in _entries(beginning) if entry.is_file())
+
+
 def modules(beginning: str) -> Iterator[str]:
     """Modules and packages in the working directory."""
     for typed, entry in _entries(beginning):

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cnnlab.app.candidate_overrides import Overrides
-from cnnlab.app.candidate_paths import folders, modules, runs
+from cnnlab.app.candidate_paths import files, folders, modules, runs
 
 CONFIG_DIR = ("--config-dir", "-cd")
 TOP_LEVEL = ("--help", "--version")
 
 # Names is what names.collect() makes. A kind says what can stand in a place: a list of words, or
-# one of module, run, folder, weights, sweep and overrides; "" is a value of which nothing is known.
+# one of module, run, file, folder, weights, sweep and overrides; "" is a value of which nothing is
+# known.
 Names = Mapping[str, Any]
 Kind = str | list[str]
 
@@ -72,6 +73,8 @@ def _values(kind: Kind | None, last: str, known: Overrides) -> Iterator[str]:
         yield from modules(last)
     elif kind == "run":
         yield from runs(last)
+    elif kind == "file":
+        yield from files(last)
     elif kind == "folder":
         yield from folders(last)
 

@@ -80,6 +80,7 @@ def _commands() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _kind_of_argument(name: str, annotation: Any) -> Kind:
     known: dict[str, Kind] = {"words": "overrides", "kind": list(component_groups())}
+    known["pictures"] = "file"  # behind a run
     return known.get(name) or _choices(annotation) or ("run" if _is_path(annotation) else "")
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+OTHER_FILES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".gif", ".onnx", ".pt", ".pth", ".pt2")
+
 
 def output_file(out: str | None, default: Path, suffix: str) -> Path:
     """The file that ``--out`` names, or ``default``; in a folder, the default's name.
@@ -14,9 +16,10 @@ def output_file(out: str | None, default: Path, suffix: str) -> Path:
         suffix: that of files of this kind, ``.png``; a path with another is a folder.
 
     Raises:
-        CnnlabError: ``--out`` names nothing, or something below a file.
+        CnnlabError: ``--out`` names nothing, something below a file, or another kind of file.
     """
     from cnnlab.app.cli_listing import check_folder
+    from cnnlab.registry import CnnlabError
 
     if out is None:
         return default
@@ -24,6 +27,8 @@ def output_file(out: str | None, default: Path, suffix: str) -> Path:
     if out and path.suffix.lower() == suffix and not path.is_dir():
         check_folder("--out", str(path.parent))
         return path
+    if path.suffix.lower() in OTHER_FILES and not path.is_dir():
+        raise CnnlabError(f"--out {out}: what is written is a {suffix} file, not {path.suffix}")
     folder = check_folder("--out", out)
     assert folder is not None
     return folder / default.name

@@ -1,6 +1,7 @@
 """A trained run put to use.
 
 Read ``load.py`` first (a run folder becomes config, result and model), then ``data.py`` (its data
-set found again), ``evaluate.py`` (models on the test set again) and ``ensemble/`` (several models
-as one).
+set found again), ``evaluate.py`` (models on the test set again), ``ensemble/`` (several models as
+one), ``preprocess/`` and ``predict.py`` (anybody's pictures, their classes; drawn in
+``contact_sheet.py``) and ``export/`` (files for other programs).
 """

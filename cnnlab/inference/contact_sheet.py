@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from cnnlab.text import plural
 
 MOST_SHOWN = 48
 MOST_COLUMNS = 4
-CELL = (2.7, 1.95)  # inches of a pair of pictures with its lines of text
+CELL = (2.7, 1.82)  # inches of a pair of pictures with its lines of text
 HEAD = 0.75  # inches above them
 LONGEST = 28  # letters of a file's name
 LONGEST_CLASS = 20
@@ -67,7 +68,7 @@ def _text(
     figure: Figure, down: float, text: str, size: float, across: float = 0.5, weight: str = "normal"
 ) -> None:
     """A line centred in the figure, ``down`` and ``across`` as shares of it from the top left."""
-    style = {"ha": "center", "va": "center", "size": size, "weight": weight}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "size": size, "weight": weight}
     figure.text(across, 1 - down, text, parse_math=False, **style)
 
 

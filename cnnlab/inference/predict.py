@@ -5,26 +5,41 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from cnnlab.config.options import RunConfig
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.scan import list_pictures
 from cnnlab.explain.eval_mode import eval_mode
 from cnnlab.inference.preprocess.opening import Picture, name_of, strict_decoding
 from cnnlab.inference.preprocess.preprocess import Prepared, Preprocess
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.spec import ImageSpec
 from cnnlab.text import plural, shortened
 
-if TYPE_CHECKING:
-    from cnnlab.inference.load import Run
-
 MOST_AT_ONCE = 256  # pictures that are decoded before the network sees them
+
+
+class Classifier(Protocol):
+    """What is needed of a loaded run."""
+
+    @property
+    def folder(self) -> RunDir: ...
+    @property
+    def config(self) -> RunConfig: ...
+    @property
+    def spec(self) -> ImageSpec: ...
+    @property
+    def model(self) -> nn.Module: ...
+    @property
+    def preprocess(self) -> Preprocess: ...
 
 
 @dataclass(frozen=True)
@@ -54,11 +69,8 @@ def find_pictures(pictures: Picture | Iterable[Picture]) -> tuple[list[Picture],
     Raises:
         CnnlabError: there is no such file or folder, or no picture.
     """
-    single = isinstance(pictures, str | os.PathLike | Image.Image | np.ndarray | Tensor)
-    if single and getattr(pictures, "ndim", 0) == 4:  # a batch (N, C, H, W)
-        single = False
     found, notes = list[Picture](), list[str]()
-    for picture in [pictures] if single else pictures:  # type: ignore[union-attr,list-item]
+    for picture in _each(pictures):
         if not isinstance(picture, str | os.PathLike):
             found.append(picture)
             continue
@@ -77,28 +89,24 @@ def find_pictures(pictures: Picture | Iterable[Picture]) -> tuple[list[Picture],
 
 
 def predict(
-    run: "Run",
+    run: Classifier,
     pictures: Picture | Iterable[Picture],
     *,
     top: int | None = None,
     skip_broken: bool = False,
 ) -> list[Prediction]:
-    """The classes of pictures by their probability, as `Run.predict` describes it."""
+    """The classes of pictures, the most probable first: `predict` of a loaded run."""
     found, _ = find_pictures(pictures)
-    broken: list[str] = []
-    predictions = [
-        answer
-        for answer in predictions_of(run, found, top=top)
-        if isinstance(answer, Prediction) or broken.append(answer)
-    ]
+    answers = list(predictions_of(run, found, top=top))
+    broken = [answer for answer in answers if isinstance(answer, str)]
     if broken and not skip_broken:
         more = f" (and {len(broken) - 1:,} more)" if len(broken) > 1 else ""
         raise CnnlabError(f"{broken[0]}{more}; skip_broken=True leaves out what cannot be read")
-    return predictions
+    return [answer for answer in answers if isinstance(answer, Prediction)]
 
 
 def predictions_of(
-    run: "Run", pictures: Sequence[Picture], *, top: int | None = None
+    run: Classifier, pictures: Sequence[Picture], *, top: int | None = None
 ) -> Iterator[Prediction | str]:
     """The prediction for each picture, in their order, or in words why it cannot be read.
 
@@ -114,7 +122,7 @@ def predictions_of(
         part = pictures[first : first + step]
         prepared = _prepare(preprocess, part)
         good = [each for each in prepared if isinstance(each, Prepared)]
-        answers = iter(())
+        answers: Iterator[tuple[list[float], list[int]]] = iter(())
         if good:
             inputs = preprocess.normalise(torch.stack([each.pixels for each in good]))
             with eval_mode(run.model):
@@ -136,7 +144,7 @@ def predictions_of(
             )
 
 
-def require_classifier(run: "Run") -> None:
+def require_classifier(run: Classifier) -> None:
     """Refuse a network without classes.
 
     Raises:
@@ -145,6 +153,14 @@ def require_classifier(run: "Run") -> None:
     if run.config.task.name != "classify":
         name = run.config.model["name"]
         raise CnnlabError(f"{run.folder}: model={name} is no classifier: it predicts no classes")
+
+
+def _each(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
+    """One picture or several, as several; an array (N, C, H, W) is N."""
+    single = isinstance(pictures, str | os.PathLike | Image.Image | np.ndarray | Tensor)
+    if single and getattr(pictures, "ndim", 0) != 4:
+        return [cast(Picture, pictures)]
+    return cast(Iterable[Picture], pictures)
 
 
 def _prepare(preprocess: Preprocess, pictures: Sequence[Picture]) -> list[Prepared | str]:

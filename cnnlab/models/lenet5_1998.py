@@ -100,7 +100,9 @@ class Subsampling(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
     def forward(self, maps: Tensor) -> Tensor:
-        sums = F.avg_pool2d(maps, 2, divisor_override=1)
+        sums = 4 * F.avg_pool2d(
+            maps, 2
+        )  # exactly: 4 is a power of two; ONNX knows no other divisor
         return self.coefficient * sums + self.bias
 
 

@@ -112,6 +112,9 @@ LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
         ("compare runs --out=r", ["--out=runs/"]),
         ("ensemble runs/", ["runs/single/", "runs/sweep_1/"]),
         ("report runs/", ["runs/single/", "runs/sweep_1/"]),
+        ("predict runs/single/", ["runs/single/one-1"]),
+        ("predict runs/single/one-1 w", ["weights.safetensors"]),
+        ("export runs/single/one-1 --format s", ["safetensors"]),
     ],
 )
 def test_candidates(found, line, expected):

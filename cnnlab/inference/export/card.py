@@ -48,11 +48,14 @@ def model_card(facts: Mapping[str, Any], result: Mapping[str, Any], file: str) -
         f"{len(names)} classes, in this order": listed or "none",
         "made with": f"cnnlab {facts['cnnlab']}, torch {facts['torch']}",
     }
+    start = f"To start a training from them: `cnnlab train init.from={file} ...`. "
+    if "ensemble" in result:
+        start = f"An ensemble of {result['ensemble']} networks, `models.0.` and so on. "
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return (
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {facts['run']}\n\n"
         f"Weights in `{file}`; the metadata of that file has all of this, too.\n\n"
         f"| | |\n|--|--|\n{table}\n\n"
-        f"To train from them: `cnnlab train init.from={file}` and the model's options below.\n\n"
+        f"{start}Config of the run:\n\n"
         f"```yaml\n{yaml.safe_dump(facts['config'], sort_keys=False)}```\n"
     )

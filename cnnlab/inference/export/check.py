@@ -10,7 +10,7 @@ from torch import Tensor
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.normalise import Normalise
-from cnnlab.data.picture import read_pictures
+from cnnlab.data.picture import Fit, read_pictures
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.explain.eval_mode import eval_mode
 from cnnlab.registry import CnnlabError
@@ -32,13 +32,15 @@ class Comparison:
     Attributes:
         images: which they were: ``1,000 test images``.
         count: their number.
-        difference: the largest one of an output.
+        difference: the largest one of an output; NaN where one is not finite.
+        largest: the largest output of the original, without its sign.
         agreement: the share of images with the same most probable class; None without classes.
     """
 
     images: str
     count: int
     difference: float
+    largest: float
     agreement: float | None
 
 
@@ -48,19 +50,21 @@ def compare(run: "Run", exported: Callable[[Tensor], Tensor]) -> Comparison:
     The first batch has one image alone, so that batches of several sizes are tried.
     """
     pixels, images = check_images(run)
-    normalise, largest, same = Normalise(run.spec), 0.0, 0
-    sizes = [1, *(len(part) for part in pixels[1:].split(BATCH))]
-    for part in pixels.split(sizes):
+    normalise, same = Normalise(run.spec), 0
+    differences, outputs = list[Tensor](), list[Tensor]()
+    sizes = [1, *(len(part) for part in torch.split(pixels[1:], BATCH) if len(part))]
+    for part in torch.split(pixels, sizes):
         inputs = normalise(part)
         with eval_mode(run.model):
             expected, found = run.model(inputs).float(), exported(inputs).float()
         if expected.shape != found.shape:
             raise CnnlabError(f"its outputs are {tuple(found.shape)}, not {tuple(expected.shape)}")
-        difference = (expected - found).abs().max().item()
-        largest = max(largest, difference) if difference == difference else float("inf")
+        differences.append((expected - found).abs().max())
+        outputs.append(expected.abs().max())
         same += int((expected.argmax(1) == found.argmax(1)).sum()) if expected.ndim == 2 else 0
     agreement = same / len(pixels) if run.config.task.name == "classify" else None
-    return Comparison(images, len(pixels), largest, agreement)
+    difference, largest = (torch.stack(each).max().item() for each in (differences, outputs))
+    return Comparison(images, len(pixels), difference, largest, agreement)
 
 
 def check_images(run: "Run") -> tuple[Tensor, str]:
@@ -92,7 +96,8 @@ def _test_images(dataset: ImageDataset, count: int) -> Tensor:
         return load_images(dataset).test.pixels[:count]
     files = [path for path, _ in parts["test"]]
     step = max(1, len(files) // count)
-    spec, fit = dataset.spec, getattr(dataset, "proportions", "crop")
+    spec = dataset.spec
+    fit: Fit = getattr(dataset, "proportions", "crop")
     pixels, broken = read_pictures(
         files[::step][:count], spec.height, 1 if spec.channels == 1 else 3, fit
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cnnlab.inference.load import Run
 
 SCORES = ("test_acc", "test_loss", "test_macro_f1", "num_test")
+PLACES = ("runs_dir", "resume")
 COLOURS = {1: "grey", 3: "RGB"}
 
 
@@ -48,8 +49,15 @@ def facts(run: "Run") -> dict[str, Any]:
         "run": run.folder.name,
         "cnnlab": version("cnnlab"),
         "torch": version("torch"),
-        "config": run.folder.config(),
+        "config": _without_places(run.folder.config()),
     }
+
+
+def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the folders of whoever trained."""
+    kept = {name: value for name, value in config.items() if name not in PLACES}
+    data = {name: value for name, value in config["data"].items() if name != "root"}
+    return {**kept, "data": data}
 
 
 def as_texts(content: Mapping[str, Any]) -> dict[str, str]:

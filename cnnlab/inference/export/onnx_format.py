@@ -64,11 +64,12 @@ class Onnx:
         onnx.helper.set_model_props(model, as_texts(facts))
         model.producer_name, model.producer_version = "cnnlab", facts["cnnlab"]
         onnx.checker.check_model(model)
-        return model.SerializeToString()
+        content: bytes = model.SerializeToString()
+        return content
 
     def load(self, file: Path, run: "Run") -> "Callable[[Tensor], Tensor]":  # noqa: ARG002
         require_packages()
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped]
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3

@@ -19,6 +19,8 @@ from cnnlab.data.dataset import Ink
 WORKING = 640  # pixels of the longer side at which ink is looked for
 COARSE = 96  # of the same for the paper's brightness
 WINDOW = 1 / 3  # of the shorter side: strokes are narrower, shadows are wider
+SIMILAR, MUCH = 0.1, 0.25  # greys, by their range, and the share of the pixels that have them
+FRAME = 0.1  # of the sides: where there is hardly any ink
 FAINT = 0.08  # contrast below which there is no ink
 THRESHOLD = 0.4  # of the darkest ink
 SMALLEST = 0.05  # of the largest piece of ink; smaller ones are dirt
@@ -27,14 +29,35 @@ Floats = NDArray[np.float32]
 
 
 def is_on_light(grey: NDArray[Any]) -> bool:
-    """Whether the corners of a picture (H, W) are nearer to its lightest than its darkest grey."""
-    side = max(1, min(grey.shape) // 10)
+    """Whether a picture (H, W) is of dark ink on light ground.
+
+    Where much of it has the grey of its corners, that is the ground. Else the ground is a
+    quadratic surface through the greys of its frame, as paper is seldom lit evenly, and what
+    stands out most from it is the ink.
+    """
+    plane = grey.astype(np.float64)
+    side = max(1, min(plane.shape) // 10)
     ends = slice(None, side), slice(-side, None)
-    corners = float(np.median([grey[rows, columns] for rows in ends for columns in ends]))
-    darkest, lightest = np.percentile(grey, (0.2, 99.8))
-    if lightest - darkest < 255 * FAINT:
-        return corners > 127
-    return corners > (darkest + lightest) / 2
+    corners = float(np.median([plane[rows, columns] for rows in ends for columns in ends]))
+    darkest, lightest = np.percentile(plane, (0.05, 99.95))
+    similar = np.abs(plane - corners) <= SIMILAR * (lightest - darkest)
+    if similar.mean() > MUCH:
+        return corners > (darkest + lightest) / 2 if lightest > darkest else corners > 127
+    y, x = (np.linspace(-1, 1, side) for side in plane.shape)
+    x, y = np.meshgrid(x, y)
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)
+    frame = np.maximum(np.abs(x), np.abs(y)) >= 1 - 2 * FRAME
+    step = max(1, int(frame.sum()) // 10_000)
+    known, greys = terms[frame][::step], plane[frame][::step]
+    near = np.ones(len(greys), dtype=bool)
+    for _ in range(3):  # again without the ink that reaches into the frame
+        surface = np.linalg.lstsq(known[near], greys[near])[0]
+        off = np.abs(greys - known @ surface)
+        near = off <= max(4.0, 3 * float(np.median(off)))
+    darkest, lightest = np.percentile(plane - terms @ surface, (0.05, 99.95))
+    if max(-darkest, lightest) < 255 * FAINT:  # nothing does
+        return float(np.median(greys)) > 127
+    return bool(-darkest > lightest)
 
 
 def draw_ink(
@@ -89,10 +112,13 @@ def _contrast(grey: Floats, on_light: bool) -> Floats:
     paper = -_largest(-_largest(small, window), window)
     for _ in range(2):
         paper = F.avg_pool2d(paper, 5, 1, 2, count_include_pad=False)
-    paper = F.interpolate(paper, (height, width), mode="bilinear")[0, 0].numpy()
+    spread = F.interpolate(paper, (height, width), mode="bilinear")
+    ground: Floats = spread[0, 0].numpy()
     if on_light:  # light falls on ink and paper alike
-        return np.clip(1 - grey / np.maximum(paper, 1), 0, 1)
-    return np.clip((grey - (255 - paper)) / 255, 0, 1)
+        darker: Floats = np.clip(1 - grey / np.maximum(ground, 1), 0, 1)
+        return darker
+    lighter: Floats = np.clip((grey - (255 - ground)) / 255, 0, 1)
+    return lighter
 
 
 def _pieces(ink: Floats) -> NDArray[np.bool_] | None:
