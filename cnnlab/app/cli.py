@@ -22,7 +22,10 @@ from cnnlab.app.cli_listing import (
     models,
     tensorboard,
 )
+from cnnlab.app.embed import embed
 from cnnlab.app.ensemble import ensemble
+from cnnlab.app.mistakes import mistakes
+from cnnlab.app.shift import shift
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -178,6 +181,9 @@ def compare(
 
 
 app.command()(ensemble)
+app.command()(mistakes)
+app.command()(embed)
+app.command()(shift)
 
 
 @app.command()
