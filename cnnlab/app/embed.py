@@ -67,14 +67,14 @@ def embed(
     labels = sample.labels.numpy()
     names = list(loaded.spec.class_names) or list(map(str, range(loaded.spec.num_classes)))
     (planar, explained), neighbours = pca(features), tsne(features)
-    size = f"{features.shape[1]:,} features before {layer}"
-    print(f"{len(sample):,} test images, {size}, the last linear layer")
+    size = f"the {features.shape[1]:,} inputs of '{layer}'"
+    print(f"{len(sample):,} test images; features: {size}, the last linear layer")
     shares = [f"component {i} ({share:.0%} of variance)" for i, share in enumerate(explained, 1)]
     panels = {
         "PCA": (planar, (shares[0], shares[1])),
         "t-SNE": (neighbours, ("t-SNE 1 (no unit)", "t-SNE 2 (no unit)")),
     }
-    title = f"{loaded.folder.name}: {len(sample):,} test images, {size}"
+    title = f"{loaded.folder.name}: {size} for {len(sample):,} test images"
     figure = scatter_figure(panels, labels, short_names(names), title)
     place = chosen or loaded.folder.path / FOLDER
     write_picture(figure, place / "embedding.png", show=show)

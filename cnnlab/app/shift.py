@@ -116,8 +116,11 @@ def _labels(folders: Sequence["RunDir"]) -> list[str]:
         with_choices(first[group].config(), first[group].status().get("choices") or {})
         for group in ordered
     ]
-    keys = varying_keys(rows) or ["model"]
-    names = dict(zip(ordered, unique([label(row, keys) for row in rows]), strict=True))
+    models = [str(row.get("model", "")) for row in rows]
+    if len(set(models)) < len(models):
+        keys = varying_keys(rows) or ["model"]
+        models = unique([label(row, keys) for row in rows])
+    names = dict(zip(ordered, models, strict=True))
     return [names[group] for group in groups]
 
 
@@ -167,7 +170,7 @@ def _summary(table: "pd.DataFrame", change: "Change") -> "Table":
     shown.add_column(change.axis, justify="right", overflow="fold")
     names = list(dict.fromkeys(table["configuration"]))
     for name in names:
-        runs = table[table["configuration"] == name]["run"].nunique()
+        runs = (table["configuration"] == name).sum() // table["size"].nunique()
         shown.add_column(Text(f"{name} (n={runs})"), justify="right", overflow="fold")
     for size, rows in table.groupby("size"):
         cells = []

@@ -11,7 +11,7 @@ from cnnlab.compare.figures.style import DPI, TEXT_GREY, drawable, looks
 from cnnlab.text import plural
 
 WIDTH, PLOT, STRIP = 9.0, 4.2, 0.85  # inches: the figure, the height of its plot, of the pictures
-LEFT, RIGHT, BOTTOM, TITLE = 0.75, 0.25, 0.6, 0.65  # inches
+LEFT, RIGHT, BOTTOM, TITLE = 0.75, 0.25, 0.6, 0.5  # inches
 LEGEND_ROW = 0.2  # inches
 LONG_NAME = 60  # characters that have space beside one another in the legend
 
@@ -42,7 +42,7 @@ def shift_figure(
         found = table[table["configuration"] == name].groupby("size")["accuracy"]
         mean, sd = 100 * found.mean(), 100 * found.std()
         runs = int(found.size().max())
-        note = f" ({plural(runs, 'run')})" if runs > 1 else ""
+        note = f" ({plural(runs, 'run')}, band ±1 SD)" if runs > 1 else ""
         axes.plot(
             mean.index,
             mean,

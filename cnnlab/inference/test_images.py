@@ -20,9 +20,7 @@ def load_test_images(runs: Sequence[Run]) -> Images:
     first = runs[0]
     for run in runs:
         if run.config.task.name != "classify":
-            raise CnnlabError(
-                f"{run.folder}: not a classifier, but its task is {run.config.task.name}"
-            )
+            raise CnnlabError(f"{run.folder}: not a classifier: its task is {run.config.task.name}")
         names = (first.config.data["name"], run.config.data["name"])
         alike = run.spec.shape == first.spec.shape and same_classes(run, first)
         if names[0] != names[1] or not alike:

@@ -32,8 +32,9 @@ def mistakes_figure(
     count = len(pixels)
     rows = -(-count // COLUMNS)
     figure = Figure(
-        figsize=(COLUMNS * CELL, rows * (CELL + 0.3) + 0.5), dpi=150, layout="constrained"
+        figsize=(COLUMNS * CELL, rows * (CELL + 0.45) + 0.5), dpi=150, layout="constrained"
     )
+    figure.get_layout_engine().set(h_pad=0.1, hspace=0.03)
     grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     rest = [np.asarray(array).tolist() for array in (labels, predicted, confidence)]
     for axes, picture, true, guess, sure in zip(grid, pixels, *rest, strict=False):
@@ -41,10 +42,16 @@ def mistakes_figure(
         size = 9 if max(map(len, names)) <= LETTERS - 6 else 6.5
         axes.imshow(picture.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
         axes.set_title(f"true: {names[0]}", fontsize=size, color=GREEN, pad=3)
-        axes.set_xlabel(f"predicted: {names[1]}\n{sure:.1%} sure", fontsize=size, color=ORANGE)
+        axes.set_xlabel(
+            f"predicted: {names[1]}\n{_percent(sure)} sure", fontsize=size, color=ORANGE
+        )
         axes.set_xticks([])
         axes.set_yticks([])
     for axes in grid[count:]:
         axes.set_visible(False)
     figure.suptitle(title or "The most confident mistakes", fontsize=11, wrap=True)
     return figure
+
+
+def _percent(sure: float) -> str:
+    return f"{sure:.1%}" if sure < 0.9995 else "over 99.9%"

@@ -1,4 +1,4 @@
-"""The accuracy of each class as a bar, and what the class is most often taken for."""
+"""The accuracy of each class as a point, and what the class is most often taken for."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-MOST_BARS = 30  # classes; of more, those with the lowest accuracy
+MOST_ROWS = 30  # classes; of more, those with the lowest accuracy
 BLUE, GREY = "#0072B2", "#5F5F5F"
 
 
@@ -38,7 +38,7 @@ def confused_with(counts: NDArray[np.int64]) -> list[int | None]:
 def per_class_figure(
     counts: NDArray[np.int64], class_names: Sequence[str], title: str = ""
 ) -> Figure:
-    """A bar of accuracy for each class, in their order; of many classes the worst, worst first.
+    """The accuracy of each class, in their order; of many classes the worst, worst first.
 
     Args:
         counts: as of `confusion_counts`, (K, K).
@@ -47,22 +47,26 @@ def per_class_figure(
     accuracy, images = accuracies(counts), counts.sum(axis=1)
     present = np.flatnonzero(images)
     chosen = present
-    if len(present) > MOST_BARS:
-        chosen = present[np.argsort(accuracy[present], kind="stable")[:MOST_BARS]]
-        title = f"{title}\nthe {MOST_BARS} worst of {len(present)} classes"
+    if len(present) > MOST_ROWS:
+        chosen = present[np.argsort(accuracy[present], kind="stable")[:MOST_ROWS]]
+        title = f"{title}\nthe {MOST_ROWS} worst of {len(present)} classes"
     figure = Figure(figsize=(7.5, 1.3 + 0.3 * len(chosen)), dpi=150, layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(chosen))
     percent = 100 * accuracy[chosen]
-    axes.barh(places, percent, color=BLUE)
+    mean = 100 * counts.trace() / counts.sum()
+    axes.hlines(places, mean, percent, color=BLUE, lw=3, alpha=0.4)
+    axes.plot(percent, places, "o", color=BLUE, ms=7)
     axes.set_yticks(places, [class_names[index] for index in chosen])
     axes.invert_yaxis()
     for place, value, index in zip(places, percent, chosen, strict=True):
-        axes.text(101, place, f"{value:.1f}%  of {images[index]:,}", va="center", fontsize=9)
-    mean = 100 * counts.trace() / counts.sum()
+        text = f"{value:.1f}%  of {images[index]:,}"
+        axes.text(1.01, place, text, va="center", fontsize=9, transform=axes.get_yaxis_transform())
     axes.axvline(mean, color=GREY, ls="--", lw=1.2)
-    axes.set(xlim=(0, 122), xlabel="Accuracy (%)", ylabel="True class")
-    axes.set_xticks(range(0, 101, 20))
+    space = 0.05 * max(1.0, 100 - percent.min())
+    axes.set_xlim(max(-2, percent.min() - space), 100 + space)
+    axes.set(xlabel="Accuracy (%)", ylabel="True class")
+    axes.grid(alpha=0.3)
     axes.set_title(f"{title}\nall images: {mean:.2f}% (dashed)".strip(), fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

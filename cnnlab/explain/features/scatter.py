@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")  # as colours repeat, another
+THIN = ("P", "X", "*")  # drawn larger, to be as dark as the others
 COLORS = 20
 MOST_NAMED = 40  # classes in the legend; of more, the first
 
@@ -38,7 +39,8 @@ def scatter_figure(
         for label in present:
             chosen = places[classes == label]
             look = {"color": palette[label % COLORS], "marker": MARKERS[label % len(MARKERS)]}
-            axes.scatter(*chosen.T, s=14, alpha=0.75, lw=0.3, ec="white", **look)
+            size = 30 if look["marker"] in THIN else 18
+            axes.scatter(*chosen.T, s=size, alpha=0.75, lw=0.2, ec="white", **look)
         axes.set(title=heading, xlabel=names[0], ylabel=names[1])
         axes.grid(alpha=0.25)
     figure.suptitle(title, fontsize=12, wrap=True)
