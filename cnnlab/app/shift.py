@@ -65,7 +65,7 @@ def shift(
     loaded = [load_run(folder) for folder in folders]
     chosen = stratified_sample(load_test_images(loaded), images)
     height, width = chosen.pixels.shape[2:]
-    sizes = [s for s in change.sizes(min(height, width)) if abs(s) < min(height, width)]
+    sizes = change.sizes(min(height, width))
     table = _measure(loaded, _labels(folders), chosen, change, sizes)
     screen = console()
     data = str(loaded[0].config.data["name"])

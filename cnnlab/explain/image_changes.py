@@ -128,8 +128,12 @@ def _warp(images: Tensor, matrix: list[list[float]], fill: Tensor) -> Tensor:
 
 
 def _pixels(side: int, *numbers: int) -> list[float]:
-    """Whole pixels in the same proportion to the side as these have to ``SIDE``."""
-    return [float(size) for size in sorted({round(n * max(1, side / SIDE)) for n in numbers})]
+    """Whole pixels in the same proportion to the side as these have to ``SIDE``, at least these.
+
+    Those that would leave nothing of an image are left out.
+    """
+    found = sorted({round(n * max(1, side / SIDE)) for n in numbers})
+    return [float(size) for size in found if abs(size) < side]
 
 
 CHANGES = {
@@ -137,7 +141,7 @@ CHANGES = {
     for change in (
         Change(
             "translate",
-            "translation",
+            "translation in four directions",
             "translation (pixels)",
             0,
             lambda side: _pixels(side, *range(9)),
@@ -157,7 +161,7 @@ CHANGES = {
         ),
         Change(
             "rotate",
-            "rotation",
+            "rotation both ways",
             "rotation (degrees)",
             0,
             lambda _: [float(degrees) for degrees in range(0, 91, 10)],

@@ -1,6 +1,7 @@
 """A trained run put to use.
 
 Read ``load.py`` first (a run folder becomes config, result and model), then ``data.py`` (its data
-set found again), ``evaluate.py`` (models on the test set again) and ``ensemble/`` (several models
-as one).
+set found again), ``test_images.py`` (those of several runs), ``evaluate.py`` (models on the test
+set again), ``shift.py`` (on changed images), ``mistake_pictures.py`` and ``ensemble/`` (several
+models as one).
 """

@@ -89,4 +89,6 @@ def test_one_size_changes_nothing(change) -> None:
 def test_sizes_in_pixels_follow_the_side() -> None:
     assert CHANGES["translate"].sizes(28) == [0, 1, 2, 3, 4, 5, 6, 7, 8]
     assert CHANGES["translate"].sizes(224)[-1] == 64
+    assert CHANGES["translate"].sizes(4) == [0, 1, 2, 3]
+    assert CHANGES["rotate"].sizes(28)[-1] == 90
     assert CHANGES["thickness"].sizes(56) == [-4, -2, 0, 2, 4]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 COLUMNS = 5
-CELL = 1.75  # inches
+CELL, GAP, TEXT, TITLE = 1.7, 0.15, 0.62, 0.45  # inches: a picture's side, what is around it
 ORANGE, GREEN = "#D55E00", "#00795A"
 LETTERS = 18  # of a class name beside its heading, at the larger font
 
@@ -31,10 +31,17 @@ def mistakes_figure(
     """
     count = len(pixels)
     rows = -(-count // COLUMNS)
-    figure = Figure(
-        figsize=(COLUMNS * CELL, rows * (CELL + 0.45) + 0.5), dpi=150, layout="constrained"
+    # Margins by arithmetic: matplotlib's layout engine would take longer than all the drawing.
+    width, height = COLUMNS * (CELL + GAP) + GAP, rows * (CELL + TEXT) + TITLE
+    figure = Figure(figsize=(width, height), dpi=150)
+    figure.subplots_adjust(
+        left=GAP / width,
+        right=1 - GAP / width,
+        top=1 - (TITLE + 0.25) / height,
+        bottom=(TEXT - 0.25) / height,
+        wspace=GAP / CELL,
+        hspace=TEXT / CELL,
     )
-    figure.get_layout_engine().set(h_pad=0.1, hspace=0.03)
     grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     rest = [np.asarray(array).tolist() for array in (labels, predicted, confidence)]
     for axes, picture, true, guess, sure in zip(grid, pixels, *rest, strict=False):
@@ -49,7 +56,13 @@ def mistakes_figure(
         axes.set_yticks([])
     for axes in grid[count:]:
         axes.set_visible(False)
-    figure.suptitle(title or "The most confident mistakes", fontsize=11, wrap=True)
+    figure.suptitle(
+        title or "The most confident mistakes",
+        y=1 - 0.12 / height,
+        va="top",
+        fontsize=11,
+        wrap=True,
+    )
     return figure
 
 
