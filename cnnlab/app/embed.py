@@ -105,7 +105,7 @@ def _features(run: "Run", images: "Images") -> tuple["Tensor", "NDArray[np.int64
 
     batches = MemoryBatches(images, run.spec, "cpu")
     step = eval_batch_size(run.spec, min(run.config.batch_size, len(images)))
-    parts = torch.arange(len(images)).split(step)
+    parts = torch.split(torch.arange(len(images)), step)
     answers: list[Tensor] = []
     handle = run.model.register_forward_hook(
         lambda _model, _inputs, outputs: answers.append(outputs.argmax(1))

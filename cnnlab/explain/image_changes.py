@@ -147,12 +147,15 @@ CHANGES = {
             lambda side: _pixels(side, *range(9)),
             lambda size: len(DIRECTIONS) if size else 1,
             lambda images, size, variant, fill, _: translate(
-                images, *(round(size) * step for step in DIRECTIONS[variant]), fill
+                images,
+                round(size) * DIRECTIONS[variant][0],
+                round(size) * DIRECTIONS[variant][1],
+                fill,
             ),
         ),
         Change(
             "scale",
-            "scale",
+            "change of scale",
             "scale factor",
             1,
             lambda _: [tenths / 10 for tenths in range(5, 16)],
@@ -170,7 +173,7 @@ CHANGES = {
         ),
         Change(
             "thickness",
-            "stroke thickness",
+            "change of stroke thickness",
             "change of stroke thickness (pixels)",
             0,
             lambda side: _pixels(side, *range(-2, 3)),

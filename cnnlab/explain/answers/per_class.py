@@ -57,9 +57,9 @@ def per_class_figure(
     mean = 100 * counts.trace() / counts.sum()
     axes.hlines(places, mean, percent, color=BLUE, lw=3, alpha=0.4)
     axes.plot(percent, places, "o", color=BLUE, ms=7)
-    axes.set_yticks(places, [class_names[index] for index in chosen])
+    axes.set_yticks(places, [class_names[index] for index in chosen.tolist()])
     axes.invert_yaxis()
-    for place, value, index in zip(places, percent, chosen, strict=True):
+    for place, (value, index) in enumerate(zip(percent, chosen, strict=True)):
         text = f"{value:.1f}%  of {images[index]:,}"
         axes.text(1.01, place, text, va="center", fontsize=9, transform=axes.get_yaxis_transform())
     axes.axvline(mean, color=GREY, ls="--", lw=1.2)
