@@ -183,7 +183,7 @@ def _summary(table: "pd.DataFrame", change: "Change") -> "Table":
 
 
 def _example(run: "Run", images: "Images") -> int:
-    """The image that is shown: the five that is nearest to the mean of all, else the first image."""
+    """The image that is shown: the five nearest to the mean of all fives, else the first image."""
     names = list(run.spec.class_names)
     fives = (images.labels == (names.index(FIVE) if FIVE in names else -1)).nonzero().flatten()
     if not len(fives):
