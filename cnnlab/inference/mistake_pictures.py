@@ -35,7 +35,8 @@ def mistake_pictures(
     with naming(folder.config_file):
         saved = folder.config()
         config = parse({key: value for key, value in saved.items() if key not in LISTS})
-        images = load_images(find_dataset(folder, config, same_test_set=True)).test
+        dataset = find_dataset(folder, config, same_test_set=True)
+    images = load_images(dataset).test
     if not np.array_equal(images.labels.numpy(), labels):
         raise CnnlabError(f"{folder}: its data have changed: other images are in the test set")
     index = most_confident_mistakes(logits, labels)

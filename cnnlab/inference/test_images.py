@@ -32,7 +32,7 @@ def load_test_images(runs: Sequence[Run]) -> Images:
     with naming(first.folder.config_file):
         dataset = find_dataset(first.folder, first.config, same_test_set=True)
         require_same_images(first.folder, first.spec, dataset.spec)
-        splits = load_images(dataset)
+    splits = load_images(dataset)
     for run in runs:
         require_same_test_set(run, dataset, splits)
     return splits.test
