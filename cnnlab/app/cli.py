@@ -23,11 +23,14 @@ from cnnlab.app.cli_listing import (
 )
 from cnnlab.app.compare import compare
 from cnnlab.app.convolve import convolve
+from cnnlab.app.embed import embed
 from cnnlab.app.ensemble import ensemble
 from cnnlab.app.export import export
 from cnnlab.app.kernels import kernels
+from cnnlab.app.mistakes import mistakes
 from cnnlab.app.predict import predict
 from cnnlab.app.report import report
+from cnnlab.app.shift import shift
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -174,6 +177,9 @@ COMMANDS: dict[str, Callable[..., None]] = {  # in the order of `cnnlab --help`
     "compare": compare,
     "report": report,
     "ensemble": ensemble,
+    "mistakes": mistakes,
+    "embed": embed,
+    "shift": shift,
     "predict": predict,
     "export": export,
     "runs": list_runs,

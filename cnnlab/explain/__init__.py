@@ -6,4 +6,5 @@ Read in this order:
     trace/     one image through a network, as a list of calls
     layers/    the calls as a table: terminal, markdown, CSV, JSON
     convolution/  kernels and pooling made visible, on a matrix and on a picture
+    answers/ features/ image_changes    what a classifier answered, saw, and withstands
 """

@@ -10,16 +10,15 @@ from typing import Any
 import torch
 
 from cnnlab.config.extra_metrics import ExtraMetrics
-from cnnlab.data.dataset import ImageDataset, Splits
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.memory import MemoryBatches
 from cnnlab.inference.data import find_dataset, require_same_images
-from cnnlab.inference.load import Run, load_run, naming
+from cnnlab.inference.load import load_run, naming
+from cnnlab.inference.test_images import require_same_test_set
 from cnnlab.metrics import metric_of, show_scores
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.contents import read_result, read_status
-from cnnlab.runs.data_record import DataRecord, difference
 from cnnlab.runs.run_dir import RunDir, open_runs
 from cnnlab.runs.state import RunState
 from cnnlab.runs.status import state_of
@@ -58,7 +57,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     task, spec = run.config.task, dataset.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     splits = load_images(dataset, device)
-    _require_same_test_set(run, dataset, splits)
+    require_same_test_set(run, dataset, splits)
     images = splits.test
     batches = MemoryBatches(images, spec, device)
     batch_size = eval_batch_size(spec, run.config.batch_size)  # as in training
@@ -119,22 +118,6 @@ def evaluate_all(paths: Sequence[str | Path | RunDir]) -> bool:
     if left_out:
         print(unfinished, file=sys.stderr)
     return could_all
-
-
-def _require_same_test_set(run: Run, dataset: ImageDataset, splits: Splits) -> None:
-    """Check that the test images are those that the run was tested on, as far as it says.
-
-    Raises:
-        CnnlabError: they are others, or training images may have come among them.
-    """
-    now, recorded = DataRecord.of(dataset, splits), DataRecord.read(run.folder)
-    if now is not None and recorded is not None:
-        if recorded.parts["test"] != now.parts["test"]:
-            raise CnnlabError(f"{run.folder}: its data have changed: {difference(recorded, now)}")
-    elif splits.digest != run.result.get("split", splits.digest):  # a run made before
-        raise CnnlabError(
-            f"{run.folder}: its data have changed: train and val differ from those of its result"
-        )
 
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:

@@ -162,14 +162,14 @@ def _read(folder: RunDir) -> Member | str:
     identity = status.get("identity") or {}
     if not {"group", "sources"} <= identity.keys() or "updated" not in status:
         raise DamagedFileError(f"{folder.status_file}: has no identity or no time")
-    logits, labels = _read_outputs(folder.outputs_file(LOGITS))
+    logits, labels = read_outputs(folder.outputs_file(LOGITS))
     config = folder.config() | {"sources": identity["sources"]}
     chosen = {group: str(result[group]) for group in ("model", "data")}
     shown = with_choices(config, chosen)
     return Member(folder, result, status, logits, labels, shown, DataRecord.read(folder))
 
 
-def _read_outputs(file: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def read_outputs(file: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Logits (N, K) and labels (N,) of the test images.
 
     Raises:
