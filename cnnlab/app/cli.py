@@ -23,6 +23,9 @@ from cnnlab.app.cli_listing import (
     tensorboard,
 )
 from cnnlab.app.ensemble import ensemble
+from cnnlab.app.lr_find import lr_find
+from cnnlab.app.schedule import schedule
+from cnnlab.app.show import show
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -214,6 +217,9 @@ def bench(
     measure(against, choose(against, words or [], epochs), rounds=rounds)
 
 
+app.command()(show)
+app.command("lr-find")(lr_find)
+app.command()(schedule)
 app.command("runs")(list_runs)
 app.command()(tensorboard)
 app.command()(models)

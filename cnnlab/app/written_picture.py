@@ -1,0 +1,55 @@
+"""Where a command writes a picture, how it is written, and how it is shown."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def output_file(out: str | None, default: Path, suffix: str) -> Path:
+    """The file that ``--out`` names, or ``default``; in a folder, the default's name.
+
+    Args:
+        suffix: that of files of this kind, ``.png``; a path with another is a folder.
+
+    Raises:
+        CnnlabError: ``--out`` names nothing, or something below a file.
+    """
+    from cnnlab.app.cli_listing import check_folder
+
+    if out is None:
+        return default
+    path = Path(out).expanduser()
+    if out and path.suffix.lower() == suffix and not path.is_dir():
+        check_folder("--out", str(path.parent))
+        return path
+    folder = check_folder("--out", out)
+    assert folder is not None
+    return folder / default.name
+
+
+def write_picture(figure: "Figure", file: Path, *, show: bool) -> None:
+    """Write a PNG, and open it with the desktop's viewer if that is wanted.
+
+    Raises:
+        CnnlabError: it cannot be written there.
+    """
+    import warnings
+    import webbrowser
+
+    from cnnlab.registry import CnnlabError
+    from cnnlab.runs.durable import replacing
+    from cnnlab.runs.read_file import reason
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as opened, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # letters that the font does not have become boxes
+            figure.savefig(opened, format="png")
+    except OSError as error:
+        raise CnnlabError(
+            f"{error.filename or file}: {reason(error)}; use another place with --out PATH"
+        ) from error
+    if show:
+        webbrowser.open(file.absolute().as_uri())
