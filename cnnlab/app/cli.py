@@ -23,6 +23,7 @@ from cnnlab.app.cli_listing import (
     tensorboard,
 )
 from cnnlab.app.ensemble import ensemble
+from cnnlab.app.look import look
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -178,6 +179,7 @@ def compare(
 
 
 app.command()(ensemble)
+app.command()(look)
 
 
 @app.command()

@@ -10,7 +10,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -74,7 +75,9 @@ def mosaic(tiles: Sequence[Pixels] | NDArray[Any], per_row: int) -> Mosaic:
 
 def show_mosaic(axes: Axes, tiles: Mosaic, labels: Sequence[str] = ()) -> None:
     """Draw the tiles, with a label in the corner of each."""
-    axes.imshow(tiles.pixels, interpolation="nearest" if max(tiles.size) <= TILE else "auto")
+    axes.imshow(
+        _bytes(tiles.pixels), interpolation="nearest" if max(tiles.size) <= TILE else "auto"
+    )
     axes.set_axis_off()
     for (x, y), label in zip(tiles.corners, labels, strict=False):
         axes.text(
@@ -90,11 +93,16 @@ def show_mosaic(axes: Axes, tiles: Mosaic, labels: Sequence[str] = ()) -> None:
 
 def show_picture(axes: Axes, pixels: Pixels) -> None:
     """An image without ticks, in a thin frame."""
-    axes.imshow(pixels, interpolation="nearest")
+    axes.imshow(_bytes(pixels), interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_linewidth(0.5)
+
+
+def _bytes(pixels: Pixels) -> NDArray[np.uint8]:
+    """In 0..255, which is drawn several times faster."""
+    return (pixels * 255 + 0.5).astype(np.uint8)
 
 
 def color_bar(
@@ -109,7 +117,20 @@ def color_bar(
 
 def heading(figure: FigureBase, text: str, said: str = "") -> None:
     """The title of a figure, and below it in grey what the colours mean."""
-    figure.suptitle(text + (f"\n{said}" if said else ""), fontsize=LARGE - 1, x=0.01, ha="left")
+    place = {"x": 0.01, "ha": "left", "va": "top"}
+    figure.suptitle(text + ("\n" if said else ""), fontsize=LARGE, weight="bold", **place)
+    below = ScaledTranslation(0, -0.26, _page(figure).dpi_scale_trans)
+    where = figure.transSubfigure + below  # type: ignore[attr-defined]
+    grey = figure.text(
+        0.01, 1, said, ha="left", va="top", fontsize=MEDIUM, color="#5F5F5F", transform=where
+    )
+    grey.set_in_layout(False)
+
+
+def _page(figure: FigureBase) -> Figure:
+    page = figure.get_figure(root=True)
+    assert isinstance(page, Figure)
+    return page
 
 
 def class_name(spec: ImageSpec, label: int) -> str:

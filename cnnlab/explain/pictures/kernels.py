@@ -1,5 +1,6 @@
 """The kernels of a network's first layer, as pictures, and the figure that shows them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,19 @@ MOST = 64
 PER_ROW = 8
 
 
-def first_kernels(model: nn.Module, image: Tensor) -> tuple[str, Tensor]:
-    """Path and kernels of the first layer that sees the image, (K, C, h, w).
+@dataclass(frozen=True)
+class FirstLayer:
+    """The weights (K, C, h, w) of the first layer: kernels, or all weights of each unit."""
 
-    Those of a convolution; of a fully connected layer the weights of each unit, which are as large
-    as the image.
+    path: str
+    kernels: Tensor
+    is_convolution: bool
+
+
+def first_kernels(model: nn.Module, image: Tensor) -> FirstLayer:
+    """The kernels of the first layer, if it is a convolution.
+
+    Of a fully connected layer the weights of each unit, which are as large as the image.
 
     Args:
         image: normalised (C, H, W).
@@ -43,9 +52,10 @@ def first_kernels(model: nn.Module, image: Tensor) -> tuple[str, Tensor]:
             handle.remove()
     for path, module in found[:1]:
         if isinstance(module, nn.Conv2d):
-            return path, module.weight.detach().clone()
+            return FirstLayer(path, module.weight.detach().clone(), True)
         if isinstance(module, nn.Linear) and module.in_features == image.numel():
-            return path, module.weight.detach().view(-1, *image.shape).clone()
+            weights = module.weight.detach().view(-1, *image.shape).clone()
+            return FirstLayer(path, weights, False)
     what = type(found[0][1]).__name__ if found else "none"
     raise CnnlabError(
         f"the first layer with weights is no convolution and no layer of all pixels ({what})"
@@ -53,13 +63,14 @@ def first_kernels(model: nn.Module, image: Tensor) -> tuple[str, Tensor]:
 
 
 def draw_kernels(
-    figure: FigureBase, path: str, kernels: Tensor, *, most: int = MOST, per_row: int = PER_ROW
+    figure: FigureBase, first: FirstLayer, *, most: int = MOST, per_row: int = PER_ROW
 ) -> None:
     """Draw the kernels with the largest norm.
 
     Those of 3 channels in colour, each scaled to its own range with 0 as medium grey; of others the
     mean over channels, blue below 0 and red above, all on one scale.
     """
+    kernels = first.kernels
     norms = kernels.flatten(1).norm(dim=1)
     order = torch.sort(norms, descending=True, stable=True).indices[:most].sort().values
     chosen = kernels[order]
@@ -77,8 +88,10 @@ def draw_kernels(
         tiles = SIGNED((values / limit + 1) / 2)[..., :3]
         said = "all on one scale" + ("" if channels == 1 else f"; mean over {channels} channels")
         color_bar(figure, axes, SIGNED, -limit, limit, "weight")
-    show_mosaic(axes, mosaic(tiles, per_row), [str(int(i)) for i in order])
-    few = f"{len(chosen)} of {number} kernels (largest norm)"
-    what = few if len(chosen) < number else f"{number} kernels"
-    where = path or "the network itself"
+    labels = [str(int(i)) for i in order] if per_row <= PER_ROW else []
+    show_mosaic(axes, mosaic(tiles, per_row), labels)
+    noun = "kernels" if first.is_convolution else "units' weights"
+    few = f"{len(chosen)} of {number} {noun} (largest norm)"
+    what = few if len(chosen) < number else f"{number} {noun}"
+    where = first.path or "the network itself"
     heading(figure, f"First layer, {where}: {what}, {height}x{width}x{channels}", said)

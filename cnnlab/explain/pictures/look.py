@@ -8,7 +8,6 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from cnnlab.explain.cost import count
 from cnnlab.explain.pictures.attribution_figure import draw_attributions
 from cnnlab.explain.pictures.attributions import (
     MissingCaptumError,
@@ -116,7 +115,9 @@ def look(
     elif isinstance(examples, str):
         view.left_out["strongest images"] = examples
     else:
-        view.strongest_images(_some(shown), units, examples)
+        distinct = {layer.after: layer for layer in shown}  # maxpool has the same ones
+        chosen = shown if layers else list(distinct.values())
+        view.strongest_images(_some(chosen), units, examples)
     return Look(view.panels, view.files, view.left_out)
 
 
@@ -171,19 +172,20 @@ class _View:
 
     def kernels(self) -> None:
         try:
-            path, kernels = first_kernels(self.model, self.image)
+            first = first_kernels(self.model, self.image)
         except CnnlabError as error:
             self.left_out["kernels"] = str(error)
             return
 
         def panel(most: int, per_row: int) -> Panel:
+            kernels = first.kernels
             number = min(most, len(kernels))
             columns = min(per_row, number)
             side = min(1.0, (WIDTH - 1) / columns)
             height = HEADING + -(-number // columns) * side * kernels.shape[2] / kernels.shape[3]
             return Panel(
                 height + 0.2,
-                lambda f: draw_kernels(f, path, kernels, most=most, per_row=per_row),
+                lambda f: draw_kernels(f, first, most=most, per_row=per_row),
             )
 
         self.add("kernels", panel(32, 16), panel(64, 8))
@@ -254,7 +256,7 @@ class _View:
     def strongest_images(
         self, layers: Sequence[MapLayer], units: Mapping[str, Unit], examples: Examples
     ) -> None:
-        macs = max(1, count(self.model, self.spec).macs)
+        macs = max(1, *(layer.macs for layer in layers))
         number = min(len(examples), max(COUNT, int(MAX_MACS / macs)))
         size = max(1, min(256, BATCH // self.spec.num_features))
         batches = (examples(part)[0] for part in torch.arange(number).split(size))

@@ -16,6 +16,7 @@ from cnnlab.explain.trace.receptive_field import ReceptiveFields
 from cnnlab.explain.trace.torch_bridge import (
     Operation,
     OperationMode,
+    multiply_adds,
     named_arguments,
     operation_name,
 )
@@ -34,6 +35,7 @@ class MapLayer:
         channels_last: whether it returns them as (N, H, W, C).
         has_weights: whether a convolution or another layer with weights is in it.
         after: path of the last layer with weights before it, or in it.
+        macs: multiply-adds of one image until here.
         field: receptive field of one number of the maps; None if it could not be followed.
         block_size: (H, W) that the block returns in which it is, such as a residual block; None
             where it is in none, or the block returns no maps.
@@ -46,6 +48,7 @@ class MapLayer:
     channels_last: bool
     has_weights: bool
     after: str
+    macs: int
     field: Field | None
     block_size: tuple[int, int] | None = None
 
@@ -76,7 +79,7 @@ def map_layers(model: nn.Module, image: Tensor) -> list[MapLayer]:
     finder = _Finder(model, image.unsqueeze(0).clone())
     handles = [module.register_forward_hook(finder.leave) for module in model.modules()]
     try:
-        with eval_mode(model), _Operations(finder.fields):
+        with eval_mode(model), _Operations(finder):
             model(finder.image)
     finally:
         for handle in handles:
@@ -96,19 +99,17 @@ def stages(layers: Sequence[MapLayer]) -> list[MapLayer]:
             first = next(layer for layer in group if layer.has_weights)
             if len({layer.after for layer in group}) > 1:
                 chosen.append(_activated(first, group))
-        chosen.append(group[-1])
+        chosen.append(_end(group))
     return list(dict.fromkeys(chosen))
 
 
 def last_convolution(layers: Sequence[MapLayer]) -> MapLayer | None:
-    """The last layer at the size of the last one with weights; None without maps."""
+    """The last layer with weights and what activates it; None without maps."""
     with_weights = [layer for layer in layers if layer.has_weights]
     if not with_weights:
         return None
     last = with_weights[-1]
-    following = layers[len(layers) - 1 - layers[::-1].index(last) :]
-    same = [layer for layer in following if layer.shape == last.shape]
-    return same[-1]
+    return _end([layer for layer in layers[layers.index(last) :] if layer.shape == last.shape])
 
 
 def find_layer(layers: Sequence[MapLayer], name: str) -> MapLayer:
@@ -136,6 +137,19 @@ def _in_the_chain(layers: Sequence[MapLayer]) -> Iterator[MapLayer]:
         seen.add(layer.size)
 
 
+def _end(group: Sequence[MapLayer]) -> MapLayer:
+    """The last layer with weights, or one without beside it that follows it.
+
+    Not what is within the next block, such as its normalisation before a convolution.
+    """
+    end = next((layer for layer in reversed(group) if layer.has_weights), group[0])
+    parent = end.path.rpartition(".")[0]
+    for layer in group[group.index(end) + 1 :]:
+        if layer.path.rpartition(".")[0] == parent:
+            end = layer
+    return end
+
+
 def _activated(first: MapLayer, group: Sequence[MapLayer]) -> MapLayer:
     """The last layer of the group that only normalises or activates what the first returns."""
     same = [first]
@@ -159,6 +173,7 @@ class _Finder:
         self._paths = {module: path for path, module in model.named_modules()}
         self._calls: Counter[str] = Counter()
         self._after = ""
+        self.macs = 0
         self._found: list[MapLayer] = []
 
     def leave(self, module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -186,6 +201,7 @@ class _Finder:
             channels_last=channels_last,
             has_weights=has_weights,
             after=self._after,
+            macs=self.macs,
             field=field,
         )
         self._found.append(layer)
@@ -214,16 +230,17 @@ def _is_channels_last(field: Field) -> bool:
 
 
 class _Operations(OperationMode):  # type: ignore[no-untyped-call]
-    """Follows the receptive fields of all tensors."""
+    """Follows the receptive fields of all tensors, and counts multiply-adds."""
 
-    def __init__(self, fields: ReceptiveFields) -> None:
+    def __init__(self, finder: _Finder) -> None:
         super().__init__()
-        self.fields = fields
+        self.finder = finder
 
     def run_operation(
         self, operation: Operation, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         out = super().run_operation(operation, args, kwargs)
         arguments = named_arguments(operation, args, kwargs)
-        self.fields.follow(operation_name(operation), arguments, list(tensors(out)))
+        self.finder.fields.follow(operation_name(operation), arguments, list(tensors(out)))
+        self.finder.macs += multiply_adds(operation, args, kwargs, out)
         return out

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
+from typing import BinaryIO
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
+from PIL import Image
 
 from cnnlab.explain.pictures.drawing import LARGE, MEDIUM
 
@@ -41,7 +45,7 @@ def montage(panels: Sequence[Panel], title: str, left_out: Mapping[str, str]) ->
         raise ValueError("a montage needs at least one panel")
     columns = _columns([panel.height for panel in panels])
     heights = [sum(panels[i].height for i in column) for column in columns]
-    lines = [fill(f"{name} left out: {why}", 150) for name, why in left_out.items()]
+    lines = [fill(line, 75 * len(columns)) for line in left_out_lines(left_out)]
     foot = LINE * sum(1 + line.count("\n") for line in lines)
     body = max(heights)
     figure = Figure(
@@ -60,6 +64,22 @@ def montage(panels: Sequence[Panel], title: str, left_out: Mapping[str, str]) ->
         for place, index in zip(places, column, strict=True):
             panels[index].draw(place)
     return figure
+
+
+def left_out_lines(left_out: Mapping[str, str]) -> list[str]:
+    """``left out: kernels, Grad-CAM: no convolution``, a line for each reason."""
+    return [
+        f"left out: {', '.join(name for name in left_out if left_out[name] == why)}: {why}"
+        for why in dict.fromkeys(left_out.values())
+    ]
+
+
+def write_png(figure: Figure, file: BinaryIO) -> None:
+    """Write a figure; ``savefig`` would draw it twice for its layout."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, format="png", compress_level=4)
 
 
 def _columns(heights: Sequence[float]) -> list[list[int]]:

@@ -77,9 +77,12 @@ def draw_receptive_fields(
                 **frame,
             )
         )
-        size = f"{bottom - top}x{right - left} pixels"
-        is_cut = inside != box
-        below.set_title(f"{size}, beyond the border" if is_cut else size, fontsize=SMALL)
+        said = f"{bottom - top}x{right - left} pixels"
+        if inside == (0, 0, height, width):
+            said += ": all of it"
+        elif inside != box:
+            said += ", in part outside"
+        below.set_title(said, fontsize=SMALL)
 
 
 def _around(
