@@ -23,6 +23,7 @@ from cnnlab.app.cli_listing import (
     tensorboard,
 )
 from cnnlab.app.ensemble import ensemble
+from cnnlab.app.look import look
 from cnnlab.app.lr_find import lr_find
 from cnnlab.app.schedule import schedule
 from cnnlab.app.show import show
@@ -181,6 +182,7 @@ def compare(
 
 
 app.command()(ensemble)
+app.command()(look)
 
 
 @app.command()

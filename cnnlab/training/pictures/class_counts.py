@@ -29,7 +29,7 @@ def class_counts_figure(
         bars = axes.bar(places, numbers, width=full, color=COLORS.get(part, "#8C8C8C"))
         if count <= MOST_NUMBERED:
             axes.bar_label(bars, [f"{number:,}" for number in numbers], fontsize=8, padding=1)
-        axes.set_ylabel(f"{part}\nimages", fontsize=9)
+        axes.set_ylabel("images", fontsize=9)
         axes.set_ylim(0, 1.2 * max(1, int(numbers.max(initial=0))))
         axes.set_title(f"{part}: {int(numbers.sum()):,} images", fontsize=9, loc="left")
         axes.margins(x=0.01)

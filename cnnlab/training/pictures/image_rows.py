@@ -1,0 +1,60 @@
+"""Rows of images with their captions: training images, mistakes."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Drawable = NDArray[np.floating]  # (N, H, W, 3) or (N, H, W), in 0..1
+SIDE = 1.25  # inches of an image
+MARGIN = 1.0  # inches left of the images, for the names of rows
+LINE = 0.17  # inches of a line of text
+LETTERS = 11  # of the title, to an inch
+NARROWEST = 5.5  # inches
+
+
+def drawable_images(images: NDArray[np.floating]) -> Drawable:
+    """(N, C, H, W) in 0..1 as they are drawn; neither grey nor colour: the first channel."""
+    return images.transpose(0, 2, 3, 1) if images.shape[1] == 3 else images[:, 0]
+
+
+def image_rows_figure(
+    rows: Sequence[Drawable],
+    captions: Sequence[Sequence[str]],
+    title: str,
+    *,
+    names: Sequence[str] = (),
+    dpi: int = 150,
+) -> Figure:
+    """Draw rows of images.
+
+    Args:
+        captions: of each row, what is written above its images; an empty list writes nothing.
+        names: of the rows, written at their left.
+    """
+    left = MARGIN if any(names) else 0.15
+    width = max(left + max(map(len, rows)) * SIDE + 0.15, NARROWEST)
+    lines = [
+        part for line in title.split("\n") for part in textwrap.wrap(line, int(LETTERS * width))
+    ]
+    above = [LINE * max((text.count("\n") + 1 for text in row), default=0) for row in captions]
+    height = 0.3 + 0.2 * len(lines) + sum(above) + len(rows) * (SIDE + 0.06)
+    figure = Figure(figsize=(width, height), dpi=dpi)
+    figure.suptitle("\n".join(lines), fontsize=11, y=1 - 0.12 / height, va="top")
+    top = height - 0.2 - 0.2 * len(lines)
+    for number, (images, row, text_height) in enumerate(zip(rows, captions, above, strict=True)):
+        top -= text_height + SIDE + 0.06
+        small = max((len(line) for text in row for line in text.split("\n")), default=0) > 17
+        for column, image in enumerate(images):
+            box = (left + column * SIDE + 0.04, top, SIDE - 0.08, SIDE - 0.08)
+            axes = figure.add_axes(tuple(np.divide(box, (width, height) * 2)))
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_axis_off()
+            if row:
+                axes.set_title(row[column], fontsize=5.5 if small else 8, pad=2)
+        if any(names):
+            place = ((left - 0.12) / width, (top + SIDE / 2) / height)
+            figure.text(*place, names[number], ha="right", va="center", size=9)
+    return figure
