@@ -34,8 +34,6 @@ def mistakes_figure(
     return image_rows_figure(
         [images[start : start + COLUMNS] for start in starts],
         [captions[start : start + COLUMNS] for start in starts],
-        "Most confident mistakes: truth, guess and confidence"
-        if captions
-        else "No mistakes",
+        "Most confident mistakes: truth, guess and confidence" if captions else "No mistakes",
         dpi=100,
     )
