@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cnnlab.config.options import RunConfig
 from cnnlab.data.dataset import Images, Splits, overfit_splits
+from cnnlab.data.loading.augment import NO_AUGMENT
 from cnnlab.data.loading.chunks import ChunkLoader, Position
 from cnnlab.data.loading.memory import MemoryBatches, seed_generators, step_seed
 from cnnlab.data.loading.normalise import Normalise
@@ -53,7 +54,8 @@ def preview(
     overfit = config.trainer.overfit
     augment, registered = parts.dataset.augment, parts.augmentations
     if overfit is not None:  # as ``wire`` does
-        splits, augment, registered = overfit_splits(splits, overfit * config.batch_size), None, ()
+        splits = overfit_splits(splits, overfit * config.batch_size)
+        augment, registered = NO_AUGMENT, ()
     batches = MemoryBatches(splits.train, parts.dataset.spec, CPU, augment, registered)
     loader = ChunkLoader(
         batches,
@@ -105,7 +107,8 @@ def channel_statistics(images: Images, spec: ImageSpec) -> ChannelStatistics:
     """Count every value of every pixel, which is exact, and normalise the 256 values."""
     counts = np.zeros((spec.channels, 256))
     at_a_time = max(1, PART // spec.num_features)
-    for part in images.pixels.split(at_a_time):
+    for start in range(0, len(images), at_a_time):
+        part = images.pixels[start : start + at_a_time]
         for channel in range(spec.channels):
             counts[channel] += np.bincount(part[:, channel].numpy().ravel(), minlength=256)
     values = (

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cnnlab.training.pictures.class_names import short_names
@@ -32,6 +33,7 @@ def class_counts_figure(
         axes.set_ylabel("images", fontsize=9)
         axes.set_ylim(0, 1.2 * max(1, int(numbers.max(initial=0))))
         axes.set_title(f"{part}: {int(numbers.sum()):,} images", fontsize=9, loc="left")
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.margins(x=0.01)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)

@@ -43,18 +43,22 @@ def image_rows_figure(
     height = 0.3 + 0.2 * len(lines) + sum(above) + len(rows) * (SIDE + 0.06)
     figure = Figure(figsize=(width, height), dpi=dpi)
     figure.suptitle("\n".join(lines), fontsize=11, y=1 - 0.12 / height, va="top")
+    axes = figure.add_axes((0, 0, 1, 1))  # one for all: each takes longer than an image
+    axes.set_axis_off()
     top = height - 0.2 - 0.2 * len(lines)
     for number, (images, row, text_height) in enumerate(zip(rows, captions, above, strict=True)):
         top -= text_height + SIDE + 0.06
-        small = max((len(line) for text in row for line in text.split("\n")), default=0) > 17
+        longest = max((len(line) for text in row for line in text.split("\n")), default=0)
         for column, image in enumerate(images):
-            box = (left + column * SIDE + 0.04, top, SIDE - 0.08, SIDE - 0.08)
-            axes = figure.add_axes(tuple(np.divide(box, (width, height) * 2)))
-            axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_axis_off()
+            x = left + column * SIDE + 0.04
+            extent = (x, x + SIDE - 0.08, top, top + SIDE - 0.08)
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
             if row:
-                axes.set_title(row[column], fontsize=5.5 if small else 8, pad=2)
+                size = 8 if longest <= 17 else 5.5
+                place = (x + SIDE / 2 - 0.04, top + SIDE - 0.05)
+                axes.text(*place, row[column], ha="center", va="bottom", fontsize=size)
         if any(names):
-            place = ((left - 0.12) / width, (top + SIDE / 2) / height)
-            figure.text(*place, names[number], ha="right", va="center", size=9)
+            place = (left - 0.12, top + SIDE / 2)
+            axes.text(*place, names[number], ha="right", va="center", fontsize=9)
+    axes.set(xlim=(0, width), ylim=(0, height))
     return figure

@@ -26,7 +26,7 @@ def mistakes_figure(
     """
     names = short_names(spec.class_names or [str(k) for k in range(spec.num_classes)])
     captions = [
-        f"truth {names[true]}\nguess {names[guess]}, {100 * p:.0f}%"
+        f"truth {names[true]}\nguess {names[guess]}\n{100 * p:.1f}%"
         for true, guess, p in zip(labels, predicted, confidence, strict=True)
     ]
     images = drawable_images(pixels / 255)

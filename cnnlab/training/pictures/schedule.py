@@ -1,7 +1,7 @@
 """The learning rate over a run as a picture, in steps and in epochs."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
@@ -51,9 +51,14 @@ def schedule_figure(rates: "LearningRates") -> Figure:
     axes.set(xlabel="optimiser steps done", ylabel="learning rate", ylim=(0, 1.12 * largest))
     axes.margins(x=0.02)
     axes.grid(alpha=0.3)
-    epochs = axes.secondary_xaxis(
-        "top", functions=(lambda step: step / per_epoch, lambda epoch: epoch * per_epoch)
-    )
+
+    def in_epochs(steps: Any) -> Any:
+        return steps / per_epoch
+
+    def in_steps(epochs: Any) -> Any:
+        return epochs * per_epoch
+
+    epochs = axes.secondary_xaxis("top", functions=(in_epochs, in_steps))
     epochs.set_xlabel("epochs done")
     if rises or rates.factors:
         axes.legend(fontsize=8)

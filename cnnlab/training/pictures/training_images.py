@@ -27,7 +27,7 @@ def training_images_figure(preview: "Preview", spec: ImageSpec, title: str) -> F
     classes = [names[label] for label in preview.labels.tolist()]
     inputs = np.concatenate([draw.numpy() for draw in preview.draws])
     said = f"inputs of the network, normalised: {inputs.min():.2f} to {inputs.max():.2f}"
-    title = f"{drawable(title)}\n{said}"
+    title = "\n".join([*map(drawable, title.split("\n")), said])
     if not preview.augmented:
         images = _shown(preview.draws[0], spec)
         starts = range(0, len(images), COLUMNS)
@@ -55,5 +55,5 @@ def _mixed(targets: Tensor, names: Sequence[str]) -> list[str]:
     for weights in targets:
         values, classes = weights.topk(min(2, len(weights)))
         pairs = zip(values.tolist(), classes.tolist(), strict=True)
-        captions.append("\n".join(f"{v:.2f} {names[k]}" for v, k in pairs if v >= 0.005))
+        captions.append("\n".join(f"{names[k]}: {v:.2f}" for v, k in pairs if v >= 0.005))
     return captions
