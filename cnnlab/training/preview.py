@@ -106,9 +106,9 @@ class ChannelStatistics:
 def channel_statistics(images: Images, spec: ImageSpec) -> ChannelStatistics:
     """Count every value of every pixel, which is exact, and normalise the 256 values."""
     counts = np.zeros((spec.channels, 256))
-    at_a_time = max(1, PART // spec.num_features)
-    for start in range(0, len(images), at_a_time):
-        part = images.pixels[start : start + at_a_time]
+    part_size = max(1, PART // spec.num_features)
+    for start in range(0, len(images), part_size):
+        part = images.pixels[start : start + part_size]
         for channel in range(spec.channels):
             counts[channel] += np.bincount(part[:, channel].numpy().ravel(), minlength=256)
     values = (
