@@ -27,10 +27,14 @@ from cnnlab.app.embed import embed
 from cnnlab.app.ensemble import ensemble
 from cnnlab.app.export import export
 from cnnlab.app.kernels import kernels
+from cnnlab.app.look import look
+from cnnlab.app.lr_find import lr_find
 from cnnlab.app.mistakes import mistakes
 from cnnlab.app.predict import predict
 from cnnlab.app.report import report
+from cnnlab.app.schedule import schedule
 from cnnlab.app.shift import shift
+from cnnlab.app.show import show
 from cnnlab.registry import CnnlabError
 
 app = typer.Typer(
@@ -177,11 +181,15 @@ COMMANDS: dict[str, Callable[..., None]] = {  # in the order of `cnnlab --help`
     "compare": compare,
     "report": report,
     "ensemble": ensemble,
+    "look": look,
     "mistakes": mistakes,
     "embed": embed,
     "shift": shift,
     "predict": predict,
     "export": export,
+    "show": show,
+    "lr-find": lr_find,
+    "schedule": schedule,
     "runs": list_runs,
     "tensorboard": tensorboard,
     "models": models,

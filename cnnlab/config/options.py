@@ -65,6 +65,9 @@ class TrainerConfig:
             then falls to nearly 0. The test set is not read. null is off.
         profile: profile a few steps with torch's profiler and write profile.txt, a table, and
             profile_trace.json, a timeline, into the run's folder.
+        pictures: drawn at each validation for TensorBoard and other loggers that take pictures:
+            kernels of the first layer, feature_maps of two validation images, the most confident
+            mistakes. callbacks=[pictures] draws the confusion matrix.
     """
 
     epochs: PositiveInt | None = None
@@ -86,6 +89,10 @@ class TrainerConfig:
     overfit: Annotated[PositiveInt | None, Flags(neutral=None)] = None
     # Part of the identity, or a finished run would not be profiled.
     profile: Annotated[bool, Flags(neutral=False)] = False
+    pictures: Annotated[
+        tuple[Literal["kernels", "feature_maps", "mistakes"], ...],
+        Flags(identity=False, name="", column="never", ordered=False),
+    ] = ()
 
     def __post_init__(self) -> None:
         seconds(self.max_time)

@@ -31,6 +31,7 @@ from cnnlab.training.limits import (
     refuse_short_average,
     refuse_short_profile,
     refuse_uneven_batch,
+    refuse_useless_pictures,
 )
 from cnnlab.training.optim import sgd_lr
 from cnnlab.training.param_groups import NamedParameters, trained_parameters
@@ -76,6 +77,7 @@ def assemble(
     refuse_large_images(dataset.spec)
     refuse_augment_beyond(dataset.augment, dataset.spec)
     refuse_uneven_batch(config)
+    refuse_useless_pictures(config)
     per_epoch = _steps(config, dataset.num_train)
     refuse_overfit_beyond(config, dataset.num_train)
     config = _resolve_trainer(config, per_epoch)

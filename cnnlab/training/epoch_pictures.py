@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -51,7 +52,7 @@ class EpochPictures(Callback):
         if not self._is_due(trainer, pl_module):
             return
         assert isinstance(pl_module, TrainingModule)
-        data, task = _data(trainer), pl_module.task
+        data, task = image_data(trainer), pl_module.task
         images = data.evaluated(data.splits.val).select(self._indices(trainer, pl_module))
         folder, epoch = Path(trainer.default_root_dir), pl_module.position.epoch + 1
         title = f"{folder.name}: validation set, epoch {epoch}"
@@ -74,11 +75,12 @@ class EpochPictures(Callback):
 
     def _indices(self, trainer: pl.Trainer, pl_module: TrainingModule) -> Tensor:
         """Which of the validation images the task draws."""
-        data = _data(trainer)
+        data = image_data(trainer)
         return pl_module.task.kept_indices(len(data.evaluated(data.splits.val)))
 
 
-def _data(trainer: pl.Trainer) -> ImageData:
+def image_data(trainer: pl.Trainer) -> ImageData:
+    """What feeds the trainer."""
     data = trainer.datamodule  # type: ignore[attr-defined]
     assert isinstance(data, ImageData)
     return data
@@ -88,10 +90,23 @@ def show(
     figure: Figure, file: Path, loggers: Sequence[Logger], tag: str, *, step: int | None = None
 ) -> None:
     """Draw once, for a file and for the loggers that take pictures."""
+    picture = drawn(figure)
+    Image.fromarray(picture).save(file)
+    log_picture(picture, loggers, tag, step=step)
+
+
+def drawn(figure: Figure) -> NDArray[np.uint8]:
+    """The pixels of a figure, (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    picture = np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
-    Image.fromarray(picture).save(file)
+    pixels: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
+    return pixels
+
+
+def log_picture(
+    picture: NDArray[np.uint8], loggers: Sequence[Logger], tag: str, *, step: int | None = None
+) -> None:
+    """Give (H, W, 3) to the loggers that take pictures."""
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(tag, picture, step, dataformats="HWC")

@@ -6,6 +6,7 @@ from cnnlab.config.options import RunConfig
 from cnnlab.data.loading.augment import Augment
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
+from cnnlab.text import as_typed
 
 FLOAT = 4  # bytes
 MAX_NUMBERS = 2**30  # in one image: 4 GB of input
@@ -103,6 +104,24 @@ def refuse_short_average(config: RunConfig, steps_per_epoch: int, total_steps: i
             f"callbacks=[swa]: trainer.max_steps={config.trainer.max_steps} ends within epoch "
             f"{epochs}, and callbacks.swa.start={start:g} averages no epoch before it; "
             f"give trainer.max_steps={epochs * steps_per_epoch} or a smaller start"
+        )
+
+
+def refuse_useless_pictures(config: RunConfig) -> None:
+    """Refuse pictures that no logger takes, and mistakes where there are no classes.
+
+    Raises:
+        CnnlabError: trainer.pictures asks for such.
+    """
+    pictures = config.trainer.pictures
+    if pictures and not set(config.logger) - {"csv"}:
+        raise CnnlabError(
+            f"trainer.pictures={as_typed(list(pictures))} needs a logger that takes pictures: "
+            "logger=[tensorboard]"
+        )
+    if "mistakes" in pictures and config.task.output != "logits":
+        raise CnnlabError(
+            f"trainer.pictures=[mistakes]: model={config.model['name']} has no classes to mistake"
         )
 
 

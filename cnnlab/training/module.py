@@ -45,6 +45,7 @@ class TrainingModule(pl.LightningModule):
         row: the last epoch's row of metrics.csv.
         is_validated: whether that epoch is validated: not all are, by ``trainer.val_every``.
         running: means of the epoch so far, ``train_loss`` and so on.
+        measured: of each step of the last chunk, its loss and its counts.
         test_metrics: ``test_loss`` and so on, after testing.
         num_tested: images, after testing.
         test_outputs: float32 (M, ...), on the CPU: those of the test images that the task keeps.
@@ -76,6 +77,7 @@ class TrainingModule(pl.LightningModule):
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         self._optimizer_options = optimizer_state.group_options(optimizer)
+        self.measured: list[list[float]] = []
         self._means = self._new_means()
         self._evaluation = Evaluation(task.counts, metrics or ExtraMetrics())
         self._kept: list[Tensor] = []
@@ -127,6 +129,7 @@ class TrainingModule(pl.LightningModule):
             image_weights=getattr(self.criterion, "image_weights", None),
             parallel=self._parallel,
         ).tolist()  # the chunk's only wait for the device
+        self.measured = measured
         images = chunk.indices[0].numel() * self.trainer.world_size
         for step, values in enumerate(measured):
             if not math.isfinite(values[0]):

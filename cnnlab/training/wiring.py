@@ -153,6 +153,10 @@ def _callbacks(config: RunConfig, run_dir: RunDir) -> list[Callback]:
     """Early stopping, if configured, and the callbacks that write each epoch's row."""
     writers = [MetricsFile(run_dir.metrics_file), LogScalars()]
     callbacks: list[Callback] = [ClaimCheck(run_dir), *writers]
+    if config.trainer.pictures:
+        from cnnlab.training.network_pictures import NetworkPictures  # loads torch's tracing
+
+        callbacks.append(NetworkPictures(config.trainer.pictures))
     if config.trainer.early_stopping is not None and config.metric != "last":
         callbacks.insert(0, EarlyStop(config.metric, config.trainer.early_stopping))
     return callbacks

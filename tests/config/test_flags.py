@@ -22,9 +22,10 @@ def keys(**wanted):
 
 def test_what_each_command_leaves_out():
     places = {"runs_dir", "sweep", "sweep.name", "rerun"}
-    assert keys(identity=False) == places | {"logger", "trainer.checkpoint_every"}
-    assert keys(name="") == places | {"logger", "data.root", "trainer.test"}
-    assert keys(column="never") == places | {"logger", "seed"}
+    pictures = "trainer.pictures"
+    assert keys(identity=False) == places | {"logger", "trainer.checkpoint_every", pictures}
+    assert keys(name="") == places | {"logger", "data.root", "trainer.test", pictures}
+    assert keys(column="never") == places | {"logger", "seed", pictures}
     assert keys(column="last resort") == {"data.root", "resume"}
     assert keys(quote="whole") == {"runs_dir", "data.root", "resume", "sweep.name"}
     assert keys(quote="each") == {"init.from", "init.freeze"}

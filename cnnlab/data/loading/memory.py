@@ -21,6 +21,7 @@ class MemoryBatches:
     """Images as uint8 on ``device``; called with indices, returns a batch for a network.
 
     Random augmentation draws from torch's global generators of ``device`` and of the CPU.
+    ``augments`` says whether there is any.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class MemoryBatches:
         self.num_classes = spec.num_classes
         self.registered = tuple(registered)
         self.augment = augment or NO_AUGMENT
-        self._changes = self.augment != NO_AUGMENT or bool(self.registered)
+        self.augments = self.augment != NO_AUGMENT or bool(self.registered)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,7 +57,7 @@ class MemoryBatches:
         """
         pixels = self.pixels.index_select(0, indices)  # 4 to 8 times faster than pixels[indices]
         labels = self.labels.index_select(0, indices)
-        if not self._changes:
+        if not self.augments:
             return self.normalise(pixels), labels
         return augment_batch(
             pixels, labels, self.augment, self.normalise, self.num_classes, self.registered

@@ -109,7 +109,9 @@ def sliced(args: Arguments, fields: Fields, shape: Shape) -> Field | None:
     if shape[dim] == args["self"].shape[dim]:
         return field
     if len(old) == 1 and old[0].side is not None:
-        spans[old[0].side] = spans[old[0].side].window(1, args.get("step", 1))
+        size, start = args["self"].shape[dim], args.get("start") or 0
+        start = min(max(start + size if start < 0 else start, 0), size)
+        spans[old[0].side] = spans[old[0].side].moved(-start).window(1, args.get("step", 1))
     elif spatial_factors([old]):
         return None
     new = axis(shape[dim], old[0].side if old else None)

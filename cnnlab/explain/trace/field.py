@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from cnnlab.explain.trace.axes import Axes, spatial_factors
@@ -18,6 +18,9 @@ class Span:
     That of n neighbours is ``base + ((n - 1) * stride + offset) // scale * step`` pixels. Scale is
     1 until a map is enlarged; then neighbours may depend on the same pixels, or on the next ones.
     The base is infinite if the field is not known.
+
+    That of number i begins at pixel ``first + i * spacing``: below 0 in a border, not a number
+    where maps have been enlarged.
     """
 
     base: float = 1
@@ -25,6 +28,16 @@ class Span:
     stride: int = 1
     offset: int = 0
     scale: int = 1
+    first: float = field(default=0, compare=False)
+    spacing: float = field(default=1, compare=False)
+
+    def begin(self, index: int) -> float:
+        """The pixel at which the receptive field of number ``index`` begins."""
+        return self.first + index * self.spacing
+
+    def moved(self, before: float) -> "Span":
+        """With ``before`` more numbers in front of the first one."""
+        return replace(self, first=self.first - before * self.spacing) if before else self
 
     def pixels(self, neighbours: int = 1) -> float:
         """The receptive field of ``neighbours`` numbers in a row."""
@@ -36,11 +49,13 @@ class Span:
     def window(self, kernel: int, stride: int | Fraction) -> "Span":
         """After a window of an effective ``kernel`` that moves by ``stride``."""
         stride = Fraction(stride)
+        spacing = self.spacing * float(stride) if stride >= 1 else math.nan
         return replace(
             self,
             stride=self.stride * stride.numerator,
             offset=(self.offset + self.stride * (kernel - 1)) * stride.denominator,
             scale=self.scale * stride.denominator,
+            spacing=spacing,
         )._simple()
 
     def enlarged(self, factor: int | Fraction, spread: int | Fraction) -> "Span":
@@ -55,6 +70,7 @@ class Span:
             stride=self.stride * factor.denominator,
             offset=self.offset * factor.numerator + math.floor(self.stride * more),
             scale=self.scale * factor.numerator,
+            first=math.nan,
         )._simple()
 
     def _simple(self) -> "Span":
@@ -63,11 +79,12 @@ class Span:
         offset = self.offset // common
         if scale > 1:
             return replace(self, stride=stride, offset=offset, scale=scale)
-        return Span(self.base + offset * self.step, self.step * stride)
+        base = self.base + offset * self.step
+        return replace(self, base=base, step=self.step * stride, stride=1, offset=0, scale=1)
 
     def merged(self, neighbours: int) -> "Span":
         """Of a number that depends on ``neighbours`` of these in a row."""
-        return Span(self.pixels(neighbours), self.step)
+        return Span(self.pixels(neighbours), self.step, first=self.first, spacing=0)
 
 
 Spans = tuple[Span, Span]  # down the height, along the width
@@ -101,6 +118,20 @@ class Field:
         """(height, width) of the receptive field of one number; None if it is not known."""
         height, width = (span.pixels() for span in self.spans)
         return None if math.isinf(max(height, width)) else (int(height), int(width))
+
+    def box(self, row: int, column: int) -> tuple[int, int, int, int] | None:
+        """(top, left, bottom, right) of the field of one number, in pixels of the image.
+
+        Bottom and right are beyond it; what is outside the image is not cut off. None where the
+        position is not known, as behind enlarged maps.
+        """
+        if self.pixels is None:
+            return None
+        begins = [span.begin(i) for span, i in zip(self.spans, (row, column), strict=True)]
+        if not all(map(math.isfinite, begins)):
+            return None
+        (top, left), (height, width) = map(math.floor, begins), self.pixels
+        return top, left, top + height, left + width
 
     def over(self, axes: Axes) -> Spans:
         """The spans of all numbers along these axes together."""

@@ -16,12 +16,18 @@ from cnnlab.explain.trace.torch_bridge import Arguments
 
 
 def _slide(
-    field: Field, kernel: Sequence[int], stride: Sequence[Any], shape: Shape
+    field: Field,
+    kernel: Sequence[int],
+    stride: Sequence[Any],
+    shape: Shape,
+    padding: Sequence[int] = (0, 0),
 ) -> Field | None:
     """After a window of an effective ``kernel`` over the last two dimensions."""
     if not is_map(field.axes):
         return _not_spatial(field, shape)
-    down, along = (field.spans[i].window(kernel[i - 2], stride[i - 2]) for i in (0, 1))
+    down, along = (
+        field.spans[i].moved(padding[i - 2]).window(kernel[i - 2], stride[i - 2]) for i in (0, 1)
+    )
     return Field((down, along), map_axes(shape))
 
 
@@ -48,7 +54,7 @@ def convolution(args: Arguments, fields: Fields, shape: Shape) -> Field | None:
     effective = [d * (k - 1) + 1 for d, k in zip(args["dilation"], kernel, strict=True)]
     if args["transposed"]:
         return _enlarge(field, stride, effective, shape)
-    return _slide(field, effective, stride, shape)
+    return _slide(field, effective, stride, shape, [*args["padding"], *args["padding"]])
 
 
 def pool(args: Arguments, fields: Fields, shape: Shape) -> Field | None:
@@ -57,7 +63,8 @@ def pool(args: Arguments, fields: Fields, shape: Shape) -> Field | None:
     stride = args["stride"] or kernel
     dilation = args.get("dilation") or [1]
     effective = [dilation[0] * (k - 1) + 1 for k in kernel]
-    return _slide(fields[id(args["self"])], effective, [*stride, *stride][-2:], shape)
+    field, padding = fields[id(args["self"])], args["padding"]
+    return _slide(field, effective, [*stride, *stride][-2:], shape, [*padding, *padding][-2:])
 
 
 def adaptive(args: Arguments, fields: Fields, shape: Shape) -> Field | None:
@@ -82,6 +89,13 @@ def interpolated(width: int) -> Rule:
 
 def padded(args: Arguments, fields: Fields, shape: Shape) -> Field | None:
     field, sizes = fields[id(args["self"])], args["self"].shape
+    spans = list(field.spans)
+    for old, before in zip(
+        reversed(field.axes), args["pad" if "pad" in args else "padding"][::2], strict=False
+    ):
+        if len(old) == 1 and (side := old[0].side) is not None:
+            spans[side] = spans[side].moved(before)
+    field = replace(field, spans=(spans[0], spans[1]))
     if is_map(field.axes):
         return replace(field, axes=map_axes(shape))
     axes = []

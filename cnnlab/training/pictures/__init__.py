@@ -1,1 +1,1 @@
-"""Pictures of a test, as matplotlib figures: one file for each. They know arrays, and no runs."""
+"""Pictures of data, training and test, as matplotlib figures, a file for each. No runs in here."""

@@ -1,0 +1,138 @@
+"""Which pixels a class was decided by: Grad-CAM, integrated gradients and occlusion, by captum.
+
+Each is for one image and one output of the network, in eval mode; no gradient of a parameter is
+kept. Networks may work in place and use a module twice.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cnnlab.explain.eval_mode import eval_mode
+from cnnlab.explain.pictures.capture import replacing_outputs
+from cnnlab.explain.pictures.map_layers import MapLayer
+from cnnlab.registry import CnnlabError
+
+STEPS = 32  # of the integral
+BATCH = 8  # images in a pass with gradients
+WINDOWS = 6  # windows of an occlusion side by side, before they overlap by a half
+
+
+def grad_cam(model: nn.Module, image: Tensor, target: int, layer: MapLayer) -> Tensor:
+    """Where the maps of a layer speak for a class, at the image's size: (H, W), 0 and above.
+
+    The maps weighted by the mean gradient of the class's logit, summed, without what is below 0
+    (Selvaraju et al. 2017, Grad-CAM).
+
+    Args:
+        image: normalised (C, H, W).
+        layer: usually the last convolution, `last_convolution`.
+
+    Raises:
+        MissingCaptumError: it is not installed.
+    """
+    attr = _captum()
+    probe = nn.Identity()  # called once in a pass, whatever the network does with its own modules
+
+    def through_probe(layer: MapLayer, output: Tensor) -> Tensor:
+        maps = output.permute(0, 3, 1, 2) if layer.channels_last else output
+        maps = probe(maps)
+        maps = maps.permute(0, 2, 3, 1) if layer.channels_last else maps
+        return maps.clone()  # the next layer may work in place
+
+    with _evaluated(model) as network, replacing_outputs(model, [layer], through_probe):
+        found = attr.LayerGradCam(network, probe).attribute(
+            _input(image), target, relu_attributions=True
+        )
+    size = tuple(image.shape[1:])
+    return F.interpolate(found.detach(), size, mode="bilinear")[0, 0]
+
+
+def integrated_gradients(
+    model: nn.Module, image: Tensor, target: int, baseline: Tensor | None = None
+) -> Tensor:
+    """How much each pixel adds to the logit of a class: (C, H, W), signed.
+
+    The gradient, averaged on the straight way from a baseline to the image, times their difference;
+    the sum is about the difference of the two logits (Sundararajan, Taly & Yan 2017, Axiomatic
+    attribution for deep networks).
+
+    Args:
+        image: normalised (C, H, W).
+        baseline: of the same shape; None is the mean colour of the data set, 0.
+
+    Raises:
+        MissingCaptumError: it is not installed.
+    """
+    attr = _captum()
+    start = torch.zeros_like(image) if baseline is None else baseline
+    with _evaluated(model) as network:
+        found = attr.IntegratedGradients(network).attribute(
+            _input(image),
+            start.unsqueeze(0),
+            target,
+            n_steps=STEPS,
+            internal_batch_size=BATCH,
+        )
+    return torch.as_tensor(found).detach()[0].to(image.dtype)
+
+
+def occlusion(
+    model: nn.Module, image: Tensor, target: int, baseline: Tensor | None = None
+) -> Tensor:
+    """How much the logit of a class falls where a square of the image is covered: (H, W), signed.
+
+    The square has a sixth of the image's side and moves by half of its own (Zeiler & Fergus 2014,
+    Visualizing and understanding convolutional networks); pixels get the mean of all that cover
+    them.
+
+    Args:
+        image: normalised (C, H, W).
+        baseline: what it is covered by, of the same shape; None is the mean colour, 0.
+
+    Raises:
+        MissingCaptumError: it is not installed.
+    """
+    attr = _captum()
+    channels, *sides = image.shape
+    window = [max(1, min(side, max(3, round(side / WINDOWS)))) for side in sides]
+    strides = [max(1, side // 2) for side in window]
+    cover = torch.zeros_like(image) if baseline is None else baseline
+    with _evaluated(model) as network, torch.no_grad():
+        found = attr.Occlusion(network).attribute(
+            image.unsqueeze(0),
+            (channels, *window),
+            (channels, *strides),
+            cover.unsqueeze(0),
+            target,
+            perturbations_per_eval=2 * BATCH,
+        )
+    return torch.as_tensor(found)[0, 0].detach()
+
+
+class MissingCaptumError(CnnlabError):
+    """Captum is not installed."""
+
+
+def _captum() -> ModuleType:
+    try:
+        from captum import attr
+    except ImportError as error:
+        raise MissingCaptumError("needs captum: pip install 'cnnlab[explain]'") from error
+    module: ModuleType = attr
+    return module
+
+
+@contextmanager
+def _evaluated(model: nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The network in eval mode with gradients, of inputs that it cannot change."""
+    with eval_mode(model), torch.enable_grad():
+        yield lambda images: model(images.clone())
+
+
+def _input(image: Tensor) -> Tensor:
+    return image.detach().clone().unsqueeze(0).requires_grad_()
