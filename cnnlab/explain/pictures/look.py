@@ -41,7 +41,7 @@ HEADING, TITLE = 0.55, 0.28  # inches
 NO_MAPS = "no layer of this network returns feature maps of 2x2 or more"
 NO_CLASSES = "the network has no classes: it is no classifier"
 GRAD_CAM = "Grad-CAM"
-METHODS = {"integrated gradients": integrated_gradients, "occlusion": occlusion}
+METHODS = ("integrated gradients", "occlusion")
 
 
 class Examples(Protocol):
@@ -234,8 +234,9 @@ class _View:
             else:
                 name = f"{GRAD_CAM}\nat {layer.name}"
                 found[name] = [grad_cam(self.model, self.image, k, layer) for k in targets]
-            for method, attribute in METHODS.items():
-                found[method] = [attribute(self.model, self.image, k) for k in targets]
+            gradients = [integrated_gradients(self.model, self.image, k) for k in targets]
+            covered = occlusion(self.model, self.image, targets)
+            found |= dict(zip(METHODS, (gradients, covered), strict=True))
         except MissingCaptumError as error:
             self.left_out |= dict.fromkeys((GRAD_CAM, *METHODS), str(error))
             return
