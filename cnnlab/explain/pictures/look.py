@@ -243,7 +243,7 @@ class _View:
         names = list(self.classes)
 
         def panel(some: Mapping[str, Sequence[Tensor]]) -> Panel:
-            side = min(2.4, (WIDTH - 1.2) / (1 + len(some)))
+            side = (WIDTH - 1.2) / (1 + len(some))
             return Panel(
                 HEADING + 0.45 + len(names) * (side * self.ratio + 0.05),
                 lambda f: draw_attributions(f, self.pixels, names, some),
