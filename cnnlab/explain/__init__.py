@@ -5,4 +5,5 @@ Read in this order:
     cost       parameters and multiply-adds
     trace/     one image through a network, as a list of calls
     layers/    the calls as a table: terminal, markdown, CSV, JSON
+    pictures/  kernels, feature maps, receptive fields and attributions, for one image
 """

@@ -66,6 +66,7 @@ FOLDERS: dict[str, set[str]] = {
     "explain": set(),
     "explain/trace": {"explain"},
     "explain/layers": {"explain", "explain/trace"},
+    "explain/pictures": {"explain", "explain/trace"},
     "models": set(),
     "models/stack": {"models"},
     "sweep": set(),

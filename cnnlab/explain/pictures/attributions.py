@@ -20,7 +20,8 @@ from cnnlab.registry import CnnlabError
 
 STEPS = 24  # of the integral
 BATCH = 8  # images in a pass with gradients
-WINDOWS = 5  # windows of an occlusion side by side, before they overlap by a half
+WINDOWS = 5  # squares of an occlusion beside each other
+STOPS = 10  # of the square along a side, at least; it overlaps
 
 
 def grad_cam(model: nn.Module, image: Tensor, target: int, layer: MapLayer) -> Tensor:
@@ -41,16 +42,17 @@ def grad_cam(model: nn.Module, image: Tensor, target: int, layer: MapLayer) -> T
 
     def through_probe(layer: MapLayer, output: Tensor) -> Tensor:
         maps = output.permute(0, 3, 1, 2) if layer.channels_last else output
-        maps = probe(maps)
-        maps = maps.permute(0, 2, 3, 1) if layer.channels_last else maps
-        return maps.clone()  # the next layer may work in place
+        seen: Tensor = probe(maps)
+        seen = seen.permute(0, 2, 3, 1) if layer.channels_last else seen
+        return seen.clone()  # the next layer may work in place
 
     with _evaluated(model) as network, replacing_outputs(model, [layer], through_probe):
         found = attr.LayerGradCam(network, probe).attribute(
             _input(image), target, relu_attributions=True
         )
     size = tuple(image.shape[1:])
-    return F.interpolate(found.detach(), size, mode="bilinear")[0, 0]
+    enlarged: Tensor = F.interpolate(found.detach(), size, mode="bilinear")
+    return enlarged[0, 0]
 
 
 def integrated_gradients(
@@ -87,9 +89,9 @@ def occlusion(
 ) -> list[Tensor]:
     """How much the logit of each class falls where a square is covered: (H, W) each, signed.
 
-    The square has a fifth of the image's side and moves by half of its own (Zeiler & Fergus 2014,
-    Visualizing and understanding convolutional networks); pixels get the mean of all that cover
-    them.
+    The square has a fifth of the image's side and stops at ten or more places along it (Zeiler &
+    Fergus 2014, Visualizing and understanding convolutional networks); pixels get the mean of
+    all that cover them.
 
     Args:
         image: normalised (C, H, W).
@@ -102,7 +104,7 @@ def occlusion(
     attr = _captum()
     channels, *sides = image.shape
     window = [max(1, min(side, max(3, round(side / WINDOWS)))) for side in sides]
-    strides = [max(1, side // 2) for side in window]
+    strides = [max(1, (n - w) // (STOPS - 1)) for n, w in zip(sides, window, strict=True)]
     cover = torch.zeros_like(image) if baseline is None else baseline
     found = []
     with _evaluated(model) as network, torch.no_grad():
