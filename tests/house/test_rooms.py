@@ -67,6 +67,7 @@ FOLDERS: dict[str, set[str]] = {
     "explain/trace": {"explain"},
     "explain/layers": {"explain", "explain/trace"},
     "explain/convolution": {"explain/layers", "explain/trace"},
+    "explain/pictures": {"explain", "explain/trace"},
     "models": set(),
     "models/stack": {"models"},
     "sweep": set(),

@@ -6,5 +6,6 @@ Read in this order:
     kernels, strongest, attributions  the other numbers: weights, images, importance of pixels
     drawing          tiles, colours and titles that all figures share
     *_figure         one figure each; every one takes a Figure, or a part of one
-    montage          the figures on one page
+    montage          panels on one page
+    look, parts      all of it for one image; the entry
 """

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
@@ -19,6 +20,7 @@ from cnnlab.explain.pictures.drawing import (
 )
 
 HEAT = colormaps["inferno"]
+MOST_BLOCKS = 56  # side by side; a larger image is drawn by blocks
 CLIP = 0.995  # quantile of the absolute values that gets the full colour: single pixels stand out
 
 
@@ -36,7 +38,8 @@ def draw_attributions(
         found: by method, for each class (H, W) or signed (C, H, W); without negative numbers it is
             drawn as heat.
     """
-    what = next(iter(found)) if len(found) == 1 else "Attributions"
+    what = " ".join(next(iter(found)).split()) if len(found) == 1 else "Attributions"
+    what = what[0].upper() + what[1:]
     heading(
         figure,
         f"{what}: the pixels that the class depends on",
@@ -48,8 +51,11 @@ def draw_attributions(
         grid[row, 0].set_ylabel(name, fontsize=MEDIUM)
         for axes, values in zip(grid[row, 1:], found.values(), strict=True):
             _overlay(axes, pixels, values[row])
-    for axes, method in zip(grid[0], ("image", *found), strict=True):
-        axes.set_title(method, fontsize=MEDIUM)
+    grid[0, 0].set_title("image", fontsize=MEDIUM)
+    for axes, (method, values) in zip(grid[0, 1:], found.items(), strict=True):
+        block = _block(values[0])
+        said = f"\nmean of {block}x{block} pixels" if block > 1 else ""
+        axes.set_title(method + said, fontsize=MEDIUM)
     is_signed = {method: _signed(values) for method, values in found.items()}
     for signed, colors, label, low in (
         (False, HEAT, "for the class", 0),
@@ -60,12 +66,20 @@ def draw_attributions(
             color_bar(figure, grid[:, columns].ravel().tolist(), colors, low, 1, label)
 
 
+def _block(values: Tensor) -> int:
+    """The side of the blocks that numbers of single pixels (C, H, W) are averaged over."""
+    return max(1, max(values.shape[1:]) // MOST_BLOCKS) if values.dim() == 3 else 1
+
+
 def _signed(values: Sequence[Tensor]) -> bool:
     return any(bool((value < 0).any()) for value in values)
 
 
 def _overlay(axes: Axes, pixels: Pixels, values: Tensor) -> None:
     numbers = values.detach().sum(0) if values.dim() == 3 else values.detach()
+    if (block := _block(values)) > 1:  # single pixels are noise to the eye
+        blocks = F.avg_pool2d(numbers[None, None], block, ceil_mode=True)
+        numbers = F.interpolate(blocks, scale_factor=block)[0, 0, : len(pixels), : pixels.shape[1]]
     limit = float(torch.quantile(numbers.abs().flatten().double(), CLIP)) or float(
         numbers.abs().max()
     )

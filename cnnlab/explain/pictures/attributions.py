@@ -4,7 +4,8 @@ Each is for one image and one output of the network, in eval mode; no gradient o
 kept. Networks may work in place and use a module twice.
 """
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -17,9 +18,10 @@ from cnnlab.explain.pictures.capture import replacing_outputs
 from cnnlab.explain.pictures.map_layers import MapLayer
 from cnnlab.registry import CnnlabError
 
-STEPS = 32  # of the integral
+STEPS = 24  # of the integral
 BATCH = 8  # images in a pass with gradients
-WINDOWS = 6  # windows of an occlusion side by side, before they overlap by a half
+WINDOWS = 5  # squares of an occlusion beside each other
+STOPS = 10  # of the square along a side, at least; it overlaps
 
 
 def grad_cam(model: nn.Module, image: Tensor, target: int, layer: MapLayer) -> Tensor:
@@ -40,16 +42,17 @@ def grad_cam(model: nn.Module, image: Tensor, target: int, layer: MapLayer) -> T
 
     def through_probe(layer: MapLayer, output: Tensor) -> Tensor:
         maps = output.permute(0, 3, 1, 2) if layer.channels_last else output
-        maps = probe(maps)
-        maps = maps.permute(0, 2, 3, 1) if layer.channels_last else maps
-        return maps.clone()  # the next layer may work in place
+        seen: Tensor = probe(maps)
+        seen = seen.permute(0, 2, 3, 1) if layer.channels_last else seen
+        return seen.clone()  # the next layer may work in place
 
     with _evaluated(model) as network, replacing_outputs(model, [layer], through_probe):
         found = attr.LayerGradCam(network, probe).attribute(
             _input(image), target, relu_attributions=True
         )
     size = tuple(image.shape[1:])
-    return F.interpolate(found.detach(), size, mode="bilinear")[0, 0]
+    enlarged: Tensor = F.interpolate(found.detach(), size, mode="bilinear")
+    return enlarged[0, 0]
 
 
 def integrated_gradients(
@@ -82,16 +85,17 @@ def integrated_gradients(
 
 
 def occlusion(
-    model: nn.Module, image: Tensor, target: int, baseline: Tensor | None = None
-) -> Tensor:
-    """How much the logit of a class falls where a square of the image is covered: (H, W), signed.
+    model: nn.Module, image: Tensor, targets: Sequence[int], baseline: Tensor | None = None
+) -> list[Tensor]:
+    """How much the logit of each class falls where a square is covered: (H, W) each, signed.
 
-    The square has a sixth of the image's side and moves by half of its own (Zeiler & Fergus 2014,
-    Visualizing and understanding convolutional networks); pixels get the mean of all that cover
-    them.
+    The square has a fifth of the image's side and stops at ten or more places along it (Zeiler &
+    Fergus 2014, Visualizing and understanding convolutional networks); pixels get the mean of
+    all that cover them.
 
     Args:
         image: normalised (C, H, W).
+        targets: the classes.
         baseline: what it is covered by, of the same shape; None is the mean colour, 0.
 
     Raises:
@@ -100,18 +104,35 @@ def occlusion(
     attr = _captum()
     channels, *sides = image.shape
     window = [max(1, min(side, max(3, round(side / WINDOWS)))) for side in sides]
-    strides = [max(1, side // 2) for side in window]
+    strides = [max(1, (n - w) // (STOPS - 1)) for n, w in zip(sides, window, strict=True)]
     cover = torch.zeros_like(image) if baseline is None else baseline
+    found = []
     with _evaluated(model) as network, torch.no_grad():
-        found = attr.Occlusion(network).attribute(
-            image.unsqueeze(0),
-            (channels, *window),
-            (channels, *strides),
-            cover.unsqueeze(0),
-            target,
-            perturbations_per_eval=2 * BATCH,
-        )
-    return torch.as_tensor(found)[0, 0].detach()
+        network = _computed_once(network)
+        for target in targets:
+            attributed = attr.Occlusion(network).attribute(
+                image.unsqueeze(0),
+                (channels, *window),
+                (channels, *strides),
+                cover.unsqueeze(0),
+                target,
+                perturbations_per_eval=2 * BATCH,
+            )
+            found.append(torch.as_tensor(attributed)[0, 0].detach())
+    return found
+
+
+def _computed_once(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The network, which remembers its outputs: the covered images are the same for each class."""
+    known: dict[bytes, Tensor] = {}
+
+    def outputs(images: Tensor) -> Tensor:
+        key = hashlib.sha256(images.detach().cpu().numpy().tobytes()).digest()
+        if key not in known:
+            known[key] = network(images)
+        return known[key].clone()
+
+    return outputs
 
 
 class MissingCaptumError(CnnlabError):

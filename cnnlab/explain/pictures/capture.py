@@ -19,7 +19,7 @@ class _LastLayer(Exception):  # noqa: N818  (it ends a pass, and is no error)
 def replacing_outputs(
     model: nn.Module, layers: Sequence[MapLayer], change: Callable[[MapLayer, Tensor], Tensor]
 ) -> Iterator[None]:
-    """Within the block every pass gives what these layers return to ``change``, and goes on with
+    """Within the block every pass gives what these layers return to ``change``, and continues with
     what that returns. Calls are counted within a pass, so that a module may be used twice.
     """
     calls: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def capture(model: nn.Module, layers: Sequence[MapLayer], images: Tensor) -> dic
         # A copy: the next layer may work in place.
         found = output.permute(0, 3, 1, 2) if layer.channels_last else output
         maps[layer.name] = found.clone(memory_format=torch.contiguous_format)
-        if len(maps) == len(layers):
+        if len(maps) == len(set(layers)):
             raise _LastLayer
         return output
 

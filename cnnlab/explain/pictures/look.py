@@ -1,24 +1,11 @@
 """All pictures of what a network does with one image, and the reasons for those left out."""
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from cnnlab.explain.pictures.attribution_figure import draw_attributions
-from cnnlab.explain.pictures.attributions import (
-    MissingCaptumError,
-    grad_cam,
-    integrated_gradients,
-    occlusion,
-)
 from cnnlab.explain.pictures.capture import activations
-from cnnlab.explain.pictures.drawing import class_name, picture
-from cnnlab.explain.pictures.feature_maps import draw_stage, draw_stages
-from cnnlab.explain.pictures.kernels import draw_kernels, first_kernels
 from cnnlab.explain.pictures.map_layers import (
     MapLayer,
     find_layer,
@@ -26,30 +13,19 @@ from cnnlab.explain.pictures.map_layers import (
     map_layers,
     stages,
 )
-from cnnlab.explain.pictures.montage import WIDTH, Panel
-from cnnlab.explain.pictures.probabilities import draw_probabilities, probabilities
-from cnnlab.explain.pictures.receptive_fields import Unit, draw_receptive_fields, strongest_unit
-from cnnlab.explain.pictures.strongest_images import draw_strongest_images, strongest_images
+from cnnlab.explain.pictures.montage import Panel
+from cnnlab.explain.pictures.parts import (
+    GRAD_CAM,
+    METHODS,
+    NO_CLASSES,
+    NO_MAPS,
+    Examples,
+    Parts,
+    evenly,
+)
+from cnnlab.explain.pictures.receptive_fields import strongest_unit
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
-
-MOST_ROWS = 6  # layers beside or above each other
-MAX_MACS = 60e9  # multiply-adds for the images that excite a map most: seconds
-BATCH = 2_000_000  # numbers in a batch of images
-COUNT = 8  # of the strongest images
-HEADING, TITLE = 0.55, 0.28  # inches
-NO_MAPS = "no layer of this network returns feature maps of 2x2 or more"
-NO_CLASSES = "the network has no classes: it is no classifier"
-GRAD_CAM = "Grad-CAM"
-METHODS = {"integrated gradients": integrated_gradients, "occlusion": occlusion}
-
-
-class Examples(Protocol):
-    """Labelled images: called with indices, int64 (n,), returns them normalised and labelled."""
-
-    def __len__(self) -> int: ...
-
-    def __call__(self, indices: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -92,33 +68,34 @@ def look(
         CnnlabError: there is no such layer or map.
     """
     found = map_layers(model, image)
-    shown = [find_layer(found, name) for name in layers] or stages(found)
+    named = [find_layer(found, name) for name in layers]
+    shown = list(dict.fromkeys(named)) or stages(found)
     maps = activations(model, image, shown)
     units = {layer.name: strongest_unit(maps[layer.name], _map(layer, channel)) for layer in shown}
-    view = _View(model, image, spec, label)
+    parts = Parts(model, image, spec, label)
     if is_classifier:
-        view.probabilities()
+        parts.probabilities()
     else:
-        view.left_out["probabilities"] = NO_CLASSES
-    view.kernels()
+        parts.left_out["probabilities"] = NO_CLASSES
+    parts.kernels()
     if shown:
-        view.feature_maps(shown, maps)
-        view.receptive_fields(_some(shown), maps, units)
+        parts.feature_maps(shown, maps)
+        parts.receptive_fields(evenly(shown), maps, units)
     else:
-        view.left_out |= dict.fromkeys(("feature maps", "receptive fields"), NO_MAPS)
+        parts.left_out |= dict.fromkeys(("feature maps", "receptive fields"), NO_MAPS)
     if is_classifier:
-        view.attributions(shown[-1] if layers else last_convolution(found))
+        parts.attributions(shown[-1] if layers else last_convolution(found))
     else:
-        view.left_out |= dict.fromkeys((GRAD_CAM, *METHODS), NO_CLASSES)
+        parts.left_out |= dict.fromkeys((GRAD_CAM, *METHODS), NO_CLASSES)
     if not shown:
-        view.left_out["strongest images"] = NO_MAPS
+        parts.left_out["strongest images"] = NO_MAPS
     elif isinstance(examples, str):
-        view.left_out["strongest images"] = examples
+        parts.left_out["strongest images"] = examples
     else:
         distinct = {layer.after: layer for layer in shown}  # maxpool has the same ones
         chosen = shown if layers else list(distinct.values())
-        view.strongest_images(_some(chosen), units, examples)
-    return Look(view.panels, view.files, view.left_out)
+        parts.strongest_images(evenly(chosen), units, examples)
+    return Look(parts.panels, parts.files, parts.left_out)
 
 
 def _map(layer: MapLayer, channel: int | None) -> int | None:
@@ -127,155 +104,3 @@ def _map(layer: MapLayer, channel: int | None) -> int | None:
             f"layer {layer.name} has no map {channel}: its maps are 0 to {layer.shape[0] - 1}"
         )
     return channel
-
-
-def _some(layers: Sequence[MapLayer]) -> list[MapLayer]:
-    """At most six of them, evenly, with the first and the last."""
-    if len(layers) <= MOST_ROWS:
-        return list(layers)
-    step = (len(layers) - 1) / (MOST_ROWS - 1)
-    return [layers[round(i * step)] for i in range(MOST_ROWS)]
-
-
-@dataclass
-class _View:
-    """A network and an image, and what is drawn of them: one method for each part."""
-
-    model: nn.Module
-    image: Tensor
-    spec: ImageSpec
-    label: int | None
-    panels: dict[str, Panel] = field(default_factory=dict)
-    files: dict[str, Panel] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.pixels = picture(self.image, self.spec)
-        self.ratio = self.pixels.shape[0] / self.pixels.shape[1]  # of height and width
-        self.classes: dict[str, int] = {}
-
-    def add(self, name: str, panel: Panel, full: Panel | None = None) -> None:
-        self.panels[name] = panel
-        self.files[name.replace(" ", "-").lower()] = full or panel
-
-    def probabilities(self) -> None:
-        probability = probabilities(self.model, self.image)
-        predicted, label = int(probability.argmax()), self.label
-        said = "predicted and true" if predicted == label else "predicted"
-        self.classes = {f"{said}: {class_name(self.spec, predicted)}": predicted}
-        if label is not None and label != predicted:
-            self.classes[f"true: {class_name(self.spec, label)}"] = label
-        panel = Panel(
-            3.4, lambda f: draw_probabilities(f, self.pixels, probability, self.spec, label)
-        )
-        self.add("probabilities", panel)
-
-    def kernels(self) -> None:
-        try:
-            first = first_kernels(self.model, self.image)
-        except CnnlabError as error:
-            self.left_out["kernels"] = str(error)
-            return
-
-        def panel(most: int, per_row: int) -> Panel:
-            kernels = first.kernels
-            number = min(most, len(kernels))
-            columns = min(per_row, number)
-            side = min(1.0, (WIDTH - 1) / columns)
-            height = HEADING + -(-number // columns) * side * kernels.shape[2] / kernels.shape[3]
-            return Panel(
-                height + 0.2,
-                lambda f: draw_kernels(f, first, most=most, per_row=per_row),
-            )
-
-        self.add("kernels", panel(32, 16), panel(64, 8))
-
-    def feature_maps(self, layers: Sequence[MapLayer], maps: Mapping[str, Tensor]) -> None:
-        some = _some(layers)
-        rows = [_row_height(layer.shape[1] / layer.shape[2]) for layer in some]
-        self.panels["feature maps"] = Panel(
-            HEADING + sum(rows), lambda f: draw_stages(f, some, maps, heights=rows)
-        )
-        for number, layer in enumerate(layers, start=1):
-            rows_of_8 = -(-min(16, layer.shape[0]) // 8)
-            height = HEADING + rows_of_8 * 0.97 * layer.shape[1] / layer.shape[2]
-            name = re.sub(r"[^\w.-]+", "-", layer.name)
-            self.files[f"feature-maps-{number}-{name}"] = Panel(
-                height + 0.1, lambda f, layer=layer: draw_stage(f, layer, maps[layer.name])
-            )
-
-    def receptive_fields(
-        self, layers: Sequence[MapLayer], maps: Mapping[str, Tensor], units: Mapping[str, Unit]
-    ) -> None:
-        known = [
-            layer
-            for layer in layers
-            if layer.field is not None
-            and layer.field.box(units[layer.name].row, units[layer.name].column) is not None
-        ]
-        if lacking := [layer.name for layer in layers if layer not in known]:
-            self.left_out[f"receptive fields of {', '.join(lacking)}"] = (
-                "their place in the image could not be followed"
-            )
-        if known:
-            side = min(2.2, WIDTH / len(known) - 0.1)
-            height = HEADING + side * (1 + self.ratio) + 0.8
-            panel = Panel(
-                height, lambda f: draw_receptive_fields(f, self.pixels, known, maps, units)
-            )
-            self.add("receptive fields", panel)
-
-    def attributions(self, layer: MapLayer | None) -> None:
-        found: dict[str, list[Tensor]] = {}
-        targets = list(self.classes.values())
-        try:
-            if layer is None:
-                self.left_out[GRAD_CAM] = NO_MAPS
-            else:
-                name = f"{GRAD_CAM}\nat {layer.name}"
-                found[name] = [grad_cam(self.model, self.image, k, layer) for k in targets]
-            for method, attribute in METHODS.items():
-                found[method] = [attribute(self.model, self.image, k) for k in targets]
-        except MissingCaptumError as error:
-            self.left_out |= dict.fromkeys((GRAD_CAM, *METHODS), str(error))
-            return
-        names = list(self.classes)
-
-        def panel(some: Mapping[str, Sequence[Tensor]]) -> Panel:
-            side = min(2.4, (WIDTH - 1.2) / (1 + len(some)))
-            return Panel(
-                HEADING + 0.45 + len(names) * (side * self.ratio + 0.05),
-                lambda f: draw_attributions(f, self.pixels, names, some),
-            )
-
-        self.panels["attributions"] = panel(found)
-        for method, values in found.items():
-            file = method.partition("\n")[0].replace(" ", "-").lower()
-            self.files[file] = panel({method: values})
-
-    def strongest_images(
-        self, layers: Sequence[MapLayer], units: Mapping[str, Unit], examples: Examples
-    ) -> None:
-        macs = max(1, *(layer.macs for layer in layers))
-        number = min(len(examples), max(COUNT, int(MAX_MACS / macs)))
-        size = max(1, min(256, BATCH // self.spec.num_features))
-        batches = (examples(part)[0] for part in torch.arange(number).split(size))
-        wanted = [(layer, units[layer.name].channel) for layer in layers]
-        found = strongest_images(self.model, wanted, batches, count=COUNT)
-        pixels, labels = [], []
-        for strongest in found:
-            images, classes = examples(strongest.indices)
-            pixels.append([picture(image, self.spec) for image in images])
-            labels.append([class_name(self.spec, int(k)) for k in classes])
-        few = f"the first {number:,} of " if number < len(examples) else ""
-        said = f"of {few}{len(examples):,} test images; bright: the unit's receptive field"
-        height = HEADING + len(found) * _row_height(self.ratio)
-        self.add(
-            "strongest images",
-            Panel(height, lambda f: draw_strongest_images(f, found, pixels, labels, said)),
-        )
-
-
-def _row_height(ratio: float) -> float:
-    """Inches of a row of eight tiles and its title."""
-    return TITLE + 0.93 * ratio

@@ -58,10 +58,10 @@ def montage(panels: Sequence[Panel], title: str, left_out: Mapping[str, str]) ->
         rows[2].text(0.01, 0.95, "\n".join(lines), fontsize=MEDIUM, va="top", color="#5F5F5F")
     parts = rows[1].subfigures(1, len(columns), squeeze=False)[0]
     for part, column in zip(parts, columns, strict=True):
-        places = part.subfigures(
-            len(column), 1, height_ratios=[panels[i].height for i in column], squeeze=False
-        )[:, 0]
-        for place, index in zip(places, column, strict=True):
+        ratios = [panels[i].height for i in column]
+        ratios.append(max(body - sum(ratios), 0.01))  # the shorter column has room at its end
+        places = part.subfigures(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
+        for place, index in zip(places, column, strict=False):
             panels[index].draw(place)
     return figure
 

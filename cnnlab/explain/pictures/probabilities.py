@@ -53,6 +53,8 @@ def draw_probabilities(
     ]
     right.barh(range(len(order)), values, color=colors)
     right.set_yticks(range(len(order)), [class_name(spec, k) for k in order], fontsize=MEDIUM)
+    for text, color in zip(right.get_yticklabels(), colors, strict=True):
+        text.set_color("black" if color == OTHER else color)
     right.invert_yaxis()
     right.set_xlim(0, 1.15)
     right.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
@@ -66,4 +68,6 @@ def draw_probabilities(
 
 def _percent(value: float | Tensor) -> str:
     percent = 100 * float(value)
+    if 99.95 <= percent < 100:
+        return ">99.9 %"
     return "<0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"

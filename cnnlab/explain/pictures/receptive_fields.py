@@ -57,8 +57,7 @@ def draw_receptive_fields(
         assert box is not None
         above, below = grid[:, number]
         show_picture(above, scaled(maps[layer.name][unit.channel]))
-        frame = {"fill": False, "edgecolor": color, "linewidth": 2}
-        above.add_patch(Rectangle((unit.column - 0.5, unit.row - 0.5), 1, 1, **frame))
+        above.add_patch(_frame(unit.row, unit.column, unit.row + 1, unit.column + 1, color))
         above.set_title(
             f"{layer.name}\nmap {unit.channel}, row {unit.row}, column {unit.column}",
             fontsize=SMALL,
@@ -66,23 +65,24 @@ def draw_receptive_fields(
         show_picture(below, pixels)
         top, left, bottom, right = box
         inside = max(top, 0), max(left, 0), min(bottom, height), min(right, width)
-        shade = {"facecolor": "black", "alpha": 0.45, "linewidth": 0}
         for x, y, w, h in _around(inside, height, width):
-            below.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, **shade))
-        below.add_patch(
-            Rectangle(
-                (inside[1] - 0.5, inside[0] - 0.5),
-                inside[3] - inside[1],
-                inside[2] - inside[0],
-                **frame,
+            outside = Rectangle(
+                (x - 0.5, y - 0.5), w, h, facecolor="black", alpha=0.45, linewidth=0
             )
-        )
+            below.add_patch(outside)
+        below.add_patch(_frame(*inside, color))
         said = f"{bottom - top}x{right - left} pixels"
         if inside == (0, 0, height, width):
             said += ": all of it"
         elif inside != box:
             said += ", in part outside"
         below.set_title(said, fontsize=SMALL)
+
+
+def _frame(top: int, left: int, bottom: int, right: int, color: str) -> Rectangle:
+    """A frame around pixels, which are drawn from half a pixel before their number."""
+    place, width, height = (left - 0.5, top - 0.5), right - left, bottom - top
+    return Rectangle(place, width, height, fill=False, edgecolor=color, linewidth=2)
 
 
 def _around(

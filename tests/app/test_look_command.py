@@ -1,0 +1,58 @@
+"""``cnnlab look``: files, what is left out, and refusals."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+FILES = {
+    *("montage", "probabilities", "kernels", "receptive-fields", "strongest-images"),
+    *("grad-cam", "integrated-gradients", "occlusion"),
+}
+
+
+def written(answer) -> set[str]:
+    paths = [Path(line) for line in answer.out.splitlines()]
+    for path in paths:
+        with Image.open(path) as picture:
+            assert picture.width >= 900
+    return {path.stem for path in paths}
+
+
+@pytest.mark.slow(12)
+def test_look(cnnlab):
+    trained = cnnlab("train", "model=lenet5", "data=digits", "trainer.epochs=1")
+    run = Path(trained.out.split()[-1])
+    answer = cnnlab("look", str(run), "--index", "7")
+    assert (answer.code, answer.err) == (0, "")
+    assert written(answer) == FILES | {
+        "feature-maps-1-activation-1",
+        "feature-maps-2-s2",
+        "feature-maps-3-activation-2",
+        "feature-maps-4-s4",
+    }
+    assert {path.stem for path in (run / "look").iterdir()} == written(answer)
+
+    Image.new("RGB", (70, 50), "white").save("own.png")
+    words = ("--image", "own.png", "--layer", "c3", "--map", "5", "--out", "there")
+    answer = cnnlab("look", str(run), *words)
+    assert (answer.code, answer.err) == (0, "")
+    assert written(answer) == FILES | {"feature-maps-1-c3"}
+    assert {path.stem for path in Path("there").iterdir()} == written(answer)
+
+    for words, said in (
+        (("--image", "own.png", "--index", "0"), "--image own.png|--image and --index cannot"),
+        (("--index", "999"), r"--index 999: the test set has \d+ images, 0 to \d+"),
+        (
+            ("--layer", "c4"),
+            "no layer 'c4' returns feature maps of 2x2 or more .one of: activation:1, ",
+        ),
+        (("--layer", "c3", "--map", "16"), "layer c3 has no map 16: its maps are 0 to 15"),
+        (("--image", "none.png"), "cannot read the picture none.png"),
+    ):
+        answer = cnnlab("look", str(run), *words)
+        assert answer.code == 2
+        assert re.search(said, answer.err), answer.err
+        assert not answer.out
+    assert len(answer.err.splitlines()) == 1
