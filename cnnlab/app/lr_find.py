@@ -30,7 +30,7 @@ def lr_find(
     show: Show = False,
     imports: Imports = None,
 ) -> None:
-    """Find a learning rate: train briefly while it grows (Smith 2017).
+    """Find a learning rate by a range test (Smith 2017).
 
     cnnlab lr-find model=resnet20 data=cifar10
 
