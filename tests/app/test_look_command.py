@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cnnlab.data.loading import load
+from cnnlab.registry import CnnlabError
+
 FILES = {
     *("montage", "probabilities", "kernels", "receptive-fields", "strongest-images"),
     *("grad-cam", "integrated-gradients", "occlusion"),
@@ -21,7 +24,7 @@ def written(answer) -> set[str]:
 
 
 @pytest.mark.slow(12)
-def test_look(cnnlab):
+def test_look(cnnlab, monkeypatch):
     trained = cnnlab("train", "model=lenet5", "data=digits", "trainer.epochs=1")
     run = Path(trained.out.split()[-1])
     answer = cnnlab("look", str(run), "--index", "7")
@@ -56,3 +59,11 @@ def test_look(cnnlab):
         assert re.search(said, answer.err), answer.err
         assert not answer.out
     assert len(answer.err.splitlines()) == 1
+
+    def missing(_dataset):
+        raise CnnlabError("the files are not there")
+
+    monkeypatch.setattr(load, "load_images", missing)
+    answer = cnnlab("look", str(run))
+    refusal = f"the files are not there; without the data: cnnlab look {run} --image FILE"
+    assert (answer.code, answer.err) == (2, f"cnnlab: {refusal}\n")
