@@ -118,13 +118,11 @@ def _load(path: Path) -> "Run":
 
 
 def _own_picture(run: "Run", file: Path) -> "Tensor":
-    """A picture from a file as the network takes it: normalised (C, H, W)."""
-    from cnnlab.data.loading.normalise import Normalise
-    from cnnlab.data.picture import read_picture
-
-    spec = run.spec
-    pixels = read_picture(file.expanduser(), spec.height, 1 if spec.channels == 1 else 3)
-    return Normalise(spec)(pixels.unsqueeze(0))[0]
+    """A picture from a file as the network takes it: normalised (C, H, W); says what is done."""
+    path = file.expanduser()
+    if notes := run.preprocess.prepare(path).notes:
+        print(f"{file}: {', '.join(notes)}")
+    return run.preprocess(path)[0]
 
 
 def _examples(run: "Run", path: Path) -> "MemoryBatches":

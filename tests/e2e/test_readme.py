@@ -150,7 +150,7 @@ def words(line: str) -> list[str]:
 @pytest.mark.usefixtures("newcomer")
 def test_every_command_and_snippet(cnnlab):
     scope = follow(README, cnnlab)
-    assert len(scope["table"]) == 1
+    assert len(scope["comparison"].table) == 1
     assert not scope["trained"].training
     results = [run.result() for run in find_runs(["runs"])]
     tested = [row for row in results if "test_acc" in row]  # trials of a search are not
