@@ -1,6 +1,6 @@
 "use strict";
 const { image, stages } = JSON.parse(document.getElementById("numbers").textContent);
-const panel = document.getElementById("unit");
+const panel = document.getElementById("unit"), aside = document.getElementById("panel");
 const layers = document.getElementById("layers");
 const VIRIDIS = [[68, 1, 84], [65, 68, 135], [42, 120, 142], [34, 168, 132], [122, 209, 81], [253, 231, 37]];
 const NEGATIVE = [33, 102, 172], ZERO = [247, 247, 247], POSITIVE = [178, 24, 43];
@@ -20,7 +20,13 @@ function say(value) {
   if (size && (size < 1e-3 || size >= 1e5)) return value.toExponential(2).replace("-", "−");
   return value.toFixed(size >= 1000 ? 1 : 4).replace(/^-/, "−");
 }
-const short = (value) => (value === 0 ? "0" : say(Number(value.toPrecision(2))).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""));
+// Two places in a cell, whose title has them all.
+function short(value) {
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size >= 1e4) return value.toExponential(0).replace("-", "−");
+  return value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0).replace(/^-/, "−");
+}
 function add(parent, tag, attributes = {}, text = "") {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -46,12 +52,14 @@ function inputMaps(stage) {
 const unitName = (stage, map) => (stage.vector ? `unit ${stage.channels[map]}` : `map ${stage.channels[map]}`);
 
 // The image.
-const enlarged = Math.max(1, Math.floor(280 / Math.max(image.height, image.width)));
-const picture = add(document.getElementById("image"), "canvas", { role: "img" });
+const enlarged = Math.max(1, Math.floor(224 / Math.max(image.height, image.width)));
+const picture = document.createElement("canvas");
+picture.setAttribute("role", "img");
+document.getElementById("image").prepend(picture);
 picture.width = image.width * enlarged;
 picture.height = image.height * enlarged;
 const pixels = bytes(image.pixels);
-document.getElementById("image-note").textContent = `${image.height}×${image.width} pixels, as the network sees it`;
+document.getElementById("image-note").textContent = `The image, ${image.height}×${image.width} pixels as the network sees it`;
 function paint(context, height, width, scale, color) {
   const small = new OffscreenCanvas(width, height), inner = small.getContext("2d");
   const shown = inner.createImageData(width, height);
@@ -78,6 +86,7 @@ function drawImage() {
   paint(context, image.height, image.width, enlarged, (i) => pixels.subarray(3 * i, 3 * i + 3));
   const box = selected && fieldOf(selected);
   delete picture.dataset.field;
+  picture.setAttribute("aria-label", "The image");
   if (!box) return;
   picture.dataset.field = box.join(",");
   const most = [image.height, image.width, image.height, image.width];
@@ -164,8 +173,8 @@ function onKey(event, index, map) {
 }
 const narrow = matchMedia("(max-width: 900px)");
 function place() {
-  if (narrow.matches) stages[selected.stage].section.after(panel);
-  else layers.after(panel);
+  if (narrow.matches) stages[selected.stage].section.after(aside);
+  else layers.after(aside);
 }
 narrow.addEventListener("change", place);
 

@@ -13,6 +13,7 @@ from cnnlab.explain.page.extent import Extent, extent
 from cnnlab.explain.page.numbers import stage_numbers
 from cnnlab.explain.page.stages import Passage, passage
 from cnnlab.explain.pictures.drawing import picture
+from cnnlab.explain.pictures.probabilities import percent
 from cnnlab.spec import ImageSpec
 from cnnlab.text import as_script, plural, script_hash
 
@@ -119,6 +120,7 @@ def _classes(logits: Tensor, spec: ImageSpec, label: int | None) -> list[dict[st
         {
             "name": names[k] if k < len(names) else f"class {k}",
             "percent": 100 * float(probability[k]),
+            "text": percent(float(probability[k])),
             "is_true": k == label,
         }
         for k in order

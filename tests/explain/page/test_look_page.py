@@ -157,11 +157,10 @@ def test_units_are_clicked_in_a_browser(tmp_path):
         total = "+document.getElementById('total').dataset.total"
         assert page.value(total) == pytest.approx(float(real["c3"][7, 4, 5]), abs=1e-5)
         assert "the network's number" in page.value("document.getElementById('total').textContent")
-        # A 14x14 field, 4 pixels further for each unit; the border of 2 is outside the image.
-        assert page.value("picture.dataset.field") == "14,18,28,32"
-        corner = (
-            "[...picture.getContext('2d').getImageData(18 * enlarged, 14 * enlarged, 1, 1).data]"
-        )
+        # A 14x14 field, 2 pixels further for each unit, from the border of 2 pixels on.
+        assert page.value("picture.dataset.field") == "6,8,20,22"
+        context = "picture.getContext('2d')"
+        corner = f"[...{context}.getImageData(8 * enlarged, 6 * enlarged, 1, 1).data]"
         assert page.value(corner) == [230, 0, 126, 255]
 
         key = {"key": "ArrowDown", "code": "ArrowDown", "windowsVirtualKeyCode": 40}
