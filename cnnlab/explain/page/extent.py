@@ -35,9 +35,7 @@ def extent(stages: Sequence[Stage]) -> Extent:
     tried = [(everything, most) for most in (WHOLE, *MOST_MAPS[:2])]
     tried += [(_by_size(stages), most) for most in MOST_MAPS]
     for chosen, most in tried:
-        found = Extent(
-            chosen, {index: _strongest(stages[index].output, most) for index in chosen}, most
-        )
+        found = Extent(chosen, _channels(stages, chosen, most), most)
         if _numbers(stages, found) <= MOST_NUMBERS:
             break
     return found
@@ -61,6 +59,22 @@ def _by_size(stages: Sequence[Stage]) -> tuple[int, ...]:
         if is_after or stage.output.dim() == 1:
             chosen.add(index)
     return tuple(sorted(chosen))
+
+
+def _channels(
+    stages: Sequence[Stage], chosen: Sequence[int], most: int
+) -> dict[int, tuple[int, ...]]:
+    """The strongest of each layer; what works on each map alone has those of its input."""
+    channels: dict[int, tuple[int, ...]] = {}
+    for index in chosen:
+        stage = stages[index]
+        is_same = stage.kind in ("same place", "max", "average") and stage.source in channels
+        channels[index] = (
+            channels[stage.source]
+            if is_same and stage.source is not None
+            else _strongest(stage.output, most)
+        )
+    return channels
 
 
 def _strongest(values: Tensor, most: int) -> tuple[int, ...]:

@@ -1,5 +1,5 @@
 "use strict";
-const { image, stages } = JSON.parse(document.getElementById("numbers").textContent);
+const { image, classes, stages } = JSON.parse(document.getElementById("numbers").textContent);
 const panel = document.getElementById("unit"), aside = document.getElementById("panel");
 const layers = document.getElementById("layers");
 const VIRIDIS = [[68, 1, 84], [65, 68, 135], [42, 120, 142], [34, 168, 132], [122, 209, 81], [253, 231, 37]];
@@ -20,12 +20,12 @@ function say(value) {
   if (size && (size < 1e-3 || size >= 1e5)) return value.toExponential(2).replace("-", "−");
   return value.toFixed(size >= 1000 ? 1 : 4).replace(/^-/, "−");
 }
-// Two places in a cell, whose title has them all.
-function short(value) {
-  const size = Math.abs(value);
-  if (size === 0) return "0";
-  if (size >= 1e4) return value.toExponential(0).replace("-", "−");
-  return value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0).replace(/^-/, "−");
+// In a cell, whose title has all digits: as many as its grid's largest number needs.
+function short(value, most) {
+  if (value === 0) return "0";
+  if (most >= 1e4 || most < 1e-3) return value.toExponential(0).replace("-", "−");
+  const text = value.toFixed(most < 0.1 ? 3 : most < 10 ? 2 : most < 100 ? 1 : 0);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 function add(parent, tag, attributes = {}, text = "") {
   const element = document.createElement(tag);
@@ -49,17 +49,22 @@ function inputMaps(stage) {
   const [, height, width] = stage.input;
   return { ...(source ?? stage.given), height, width };
 }
-const unitName = (stage, map) => (stage.vector ? `unit ${stage.channels[map]}` : `map ${stage.channels[map]}`);
+function unitName(stage, map) {
+  const channel = stage.channels[map];
+  if (!stage.vector) return `map ${channel}`;
+  const isLast = stage === stages.at(-1) && classes.length === stage.shape[0];
+  return `unit ${channel}${isLast ? ` (class ${classes[channel]})` : ""}`;
+}
 
 // The image.
-const enlarged = Math.max(1, Math.floor(224 / Math.max(image.height, image.width)));
+const enlarged = Math.max(1, Math.floor(200 / Math.max(image.height, image.width)));
 const picture = document.createElement("canvas");
 picture.setAttribute("role", "img");
 document.getElementById("image").prepend(picture);
 picture.width = image.width * enlarged;
 picture.height = image.height * enlarged;
 const pixels = bytes(image.pixels);
-document.getElementById("image-note").textContent = `The image, ${image.height}×${image.width} pixels as the network sees it`;
+document.getElementById("image-note").textContent = `${image.height}×${image.width} pixels, as the network sees it`;
 function paint(context, height, width, scale, color) {
   const small = new OffscreenCanvas(width, height), inner = small.getContext("2d");
   const shown = inner.createImageData(width, height);

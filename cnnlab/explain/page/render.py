@@ -74,6 +74,7 @@ def numbers(found: Passage, shown: Extent, image: Tensor, spec: ImageSpec) -> di
             "width": pixels.shape[1],
             "pixels": base64.b64encode(pixels.tobytes()).decode(),
         },
+        "classes": spec.class_names,
         "stages": [stage_numbers(found.stages, index, shown) for index in shown.stages],
     }
 

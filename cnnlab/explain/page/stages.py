@@ -135,10 +135,10 @@ class _Recorder:
         self._calls.append(_Call(path, self._number[path], module, given, left, field, source))
 
     def _source(self, given: Tensor) -> int | None:
-        """The last call that returned these very numbers, perhaps in another shape."""
+        """The last call that returned these very numbers, which may have been flattened."""
         for index in reversed(range(len(self._calls))):
             output = self._calls[index].output
-            if output.numel() == given.numel() and torch.equal(output.flatten(), given.flatten()):
+            if torch.equal(output.flatten() if given.dim() == 1 else output, given):
                 return index
         return None
 

@@ -14,13 +14,14 @@ function explain() {
   } else add(panel, "p", { class: "mild" }, "Its receptive field could not be followed.");
   const known = inputMaps(stage);
   const how = { convolution: explainConvolution, max: explainPooling, average: explainPooling, mean: explainMean, linear: explainLinear, "same place": explainSamePlace };
-  if (stage.kind !== "convolution" && stage.kind !== "linear" && !known.values) {
-    add(panel, "p", { class: "mild" }, "Its input is computed between the layers shown here, such as the sum of a residual block.");
+  const needsInput = ["max", "average", "mean", "same place"].includes(stage.kind);
+  if (needsInput && !known.values) {
+    add(panel, "p", { class: "mild" }, "Its input is none of the layers on this page, such as the sum of a residual block.");
   } else (how[stage.kind] ?? explainOther)(stage, unit, value, known);
   explainNext(unit);
 }
 function explainOther() {
-  add(panel, "p", { class: "mild" }, "This layer is no plain convolution, pooling, linear layer or activation: how it computes its numbers is not shown.");
+  add(panel, "p", { class: "mild" }, "How its numbers are computed is not shown: this layer is no convolution, pooling, linear layer, normalisation or activation.");
 }
 function grid(parent, caption, values, { inside = null, taken = null } = {}) {
   const most = Math.max(...values.flat().map(Math.abs));
@@ -29,7 +30,7 @@ function grid(parent, caption, values, { inside = null, taken = null } = {}) {
   values.forEach((line, r) => {
     const row = add(table, "tr");
     line.forEach((value, c) => {
-      const cell = add(row, "td", { title: say(value) }, short(value));
+      const cell = add(row, "td", { title: say(value) }, short(value, most));
       if (inside && !inside(r, c)) { cell.className = "outside"; return; }
       cell.style.background = `rgb(${signed(value, most)})`;
       if (most && Math.abs(value) / most > 0.55) cell.className = "dark";
@@ -62,7 +63,7 @@ function explainConvolution(stage, unit, value, maps) {
   if (inputs.length) {
     unit.input = Math.min(unit.input, inputs.length - 1);
     const chosen = products(unit.input), { isInside, rows, columns } = windowOf(stage, unit);
-    const from = stage.source === null ? "its input" : stages[stage.source].name;
+    const from = stage.source === null ? (unit.stage === 0 ? "the normalised image" : "its input") : stages[stage.source].name;
     const turn = add(panel, "div", { class: "turn" });
     add(turn, "h3", {}, `Input map ${maps.channels[inputs[unit.input]]} of ${from}`);
     for (const [step, sign, label] of [[-1, "‹", "Previous input map"], [1, "›", "Next input map"]]) {
