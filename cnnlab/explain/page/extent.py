@@ -94,11 +94,11 @@ def _numbers(stages: Sequence[Stage], shown: Extent) -> int:
         total += number * area
         if stage.kind == "convolution":
             assert isinstance(stage.module, nn.Conv2d)
-            given = input_channels(stages, index, shown)
+            inputs = input_channels(stages, index, shown)
             if stage.source not in shown.channels:
-                total += len(given) * stage.input[0].numel()
-            if len(given) < len(stage.input):
+                total += len(inputs) * stage.input[0].numel()
+            if len(inputs) < len(stage.input):
                 total += number * area  # what the other input maps add
             kernel = stage.module.weight[0, 0].numel()
-            total += number * min(len(given), stage.module.weight.shape[1]) * kernel
+            total += number * min(len(inputs), stage.module.weight.shape[1]) * kernel
     return total

@@ -37,8 +37,11 @@ def stage_numbers(stages: Sequence[Stage], index: int, shown: Extent) -> dict[st
     if stage.kind == "convolution":
         numbers["window"] = _convolution(stages, index, shown)
         if source is None:
-            given = input_channels(stages, index, shown)
-            numbers["given"] = {"channels": given, "maps": packed(stage.input[list(given)])}
+            shown_inputs = input_channels(stages, index, shown)
+            numbers["given"] = {
+                "channels": shown_inputs,
+                "maps": packed(stage.input[list(shown_inputs)]),
+            }
     elif stage.kind in ("max", "average"):
         numbers["window"] = _pooling(stage.module)
     elif stage.kind == "linear":
@@ -72,13 +75,13 @@ def _convolution(stages: Sequence[Stage], index: int, shown: Extent) -> dict[str
     """The window, and of each map on the page its kernels and what other input maps add."""
     stage, module = stages[index], stages[index].module
     assert isinstance(module, nn.Conv2d)
-    given = input_channels(stages, index, shown)
+    shown_inputs = input_channels(stages, index, shown)
     (top, _), (left, _) = borders(module)
     others = stage.input.clone()
-    others[list(given)] = 0
+    others[list(shown_inputs)] = 0
     channels = list(shown.channels[index])
     rest = None
-    if len(given) < len(stage.input):
+    if len(shown_inputs) < len(stage.input):
         maps = F.conv2d(
             padded(module, others),
             module.weight,
@@ -93,8 +96,8 @@ def _convolution(stages: Sequence[Stage], index: int, shown: Extent) -> dict[str
     units = []
     for channel in channels:
         first = channel // per_group * spanned
-        inputs = [i for i, c in enumerate(given) if first <= c < first + spanned]
-        kernels = module.weight[channel, [given[i] - first for i in inputs]]
+        inputs = [i for i, c in enumerate(shown_inputs) if first <= c < first + spanned]
+        kernels = module.weight[channel, [shown_inputs[i] - first for i in inputs]]
         bias = None if module.bias is None else float(module.bias[channel])
         units.append({"inputs": inputs, "kernels": packed(kernels), "bias": bias})
     return {

@@ -118,8 +118,8 @@ class _Recorder:
         self._left_out: list[str] = []
 
     def enter(self, _module: nn.Module, inputs: Sequence[Any]) -> None:
-        given = inputs[0] if inputs else None
-        self._entered = given.clone() if isinstance(given, Tensor) else None
+        first = inputs[0] if inputs else None
+        self._entered = first.clone() if isinstance(first, Tensor) else None
 
     def leave(self, module: nn.Module, _inputs: Any, output: Any) -> None:
         path = self._paths[module]
@@ -130,15 +130,15 @@ class _Recorder:
         if self._entered is None or not _is_shown(output, field):
             self._left_out.append(path)
             return
-        given, left = self._entered[0], output.clone()[0]
-        source = self._source(given)
-        self._calls.append(_Call(path, self._number[path], module, given, left, field, source))
+        inputs, left = self._entered[0], output.clone()[0]
+        source = self._source(inputs)
+        self._calls.append(_Call(path, self._number[path], module, inputs, left, field, source))
 
-    def _source(self, given: Tensor) -> int | None:
+    def _source(self, inputs: Tensor) -> int | None:
         """The last call that returned these very numbers, which may have been flattened."""
         for index in reversed(range(len(self._calls))):
             output = self._calls[index].output
-            if torch.equal(output.flatten() if given.dim() == 1 else output, given):
+            if torch.equal(output.flatten() if inputs.dim() == 1 else output, inputs):
                 return index
         return None
 
@@ -168,10 +168,10 @@ def _is_shown(output: Any, field: Field | None) -> bool:
 
 
 def _kind(call: _Call) -> Kind:
-    module, given, output = call.module, call.input, call.output
+    module, inputs, output = call.module, call.input, call.output
     if isinstance(module, nn.Conv2d):
         found = F.conv2d(
-            padded(module, given),
+            padded(module, inputs),
             module.weight,
             module.bias,
             module.stride,
@@ -184,11 +184,11 @@ def _kind(call: _Call) -> Kind:
         return "max"
     if isinstance(module, nn.AvgPool2d):
         return "average"
-    if isinstance(module, nn.Linear) and given.dim() == 1:
-        return "linear" if _close(F.linear(given, module.weight, module.bias), output) else "other"
-    if given.dim() == 3 and output.numel() == len(given):
-        return "mean" if _close(given.mean((1, 2)), output.flatten()) else "other"
-    return "same place" if given.shape == output.shape else "other"
+    if isinstance(module, nn.Linear) and inputs.dim() == 1:
+        return "linear" if _close(F.linear(inputs, module.weight, module.bias), output) else "other"
+    if inputs.dim() == 3 and output.numel() == len(inputs):
+        return "mean" if _close(inputs.mean((1, 2)), output.flatten()) else "other"
+    return "same place" if inputs.shape == output.shape else "other"
 
 
 def _close(found: Tensor, output: Tensor) -> bool:

@@ -125,7 +125,7 @@ def test_the_numbers_of_the_page_add_up(network, most, monkeypatch):
         assert "same place" in seen
 
 
-@pytest.mark.slow(6)
+@pytest.mark.slow(8)
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium: the page was not opened in a browser")
 def test_units_are_clicked_in_a_browser(tmp_path):
     model, image, spec = lenet5()
