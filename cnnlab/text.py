@@ -1,5 +1,8 @@
-"""Numbers, words and config values as people read and type them."""
+"""Numbers, words and config values as people read and type them, and as a page's script does."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,3 +72,17 @@ def as_typed(value: Any, digits: int | None = None) -> str:
     if isinstance(value, float) and digits is not None:
         return f"{value:.{digits}g}"
     return str(value)
+
+
+def as_script(data: Any) -> str:
+    """JSON that is safe within a ``<script>``, whatever the texts in it."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)  # ASCII: no U+2028 either
+    for char in "<>&":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def script_hash(script: str) -> str:
+    """By which a page's content security policy knows a script."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -45,38 +45,54 @@ def look(
             "[default: the strongest of each layer].",
         ),
     ] = None,
+    html: Annotated[
+        bool,
+        typer.Option("--html", help="One offline page whose units can be clicked, instead."),
+    ] = False,
     out: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="Folder for the pictures [default: RUN/look]."),
     ] = None,
-    show: Annotated[bool, typer.Option("--show", help="Open the montage.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Open the montage or the page.")] = False,
     imports: Imports = None,
 ) -> None:
     """Show what a trained network does with one image.
 
     Its first kernels, feature maps of every stage, receptive fields, the test images that excite a
     map most, Grad-CAM, integrated gradients and occlusion, class probabilities. Writes montage.png
-    and a PNG for each part; names what is left out, and why.
+    and a PNG for each part; names what is left out, and why. With --html one page instead, on which
+    a click on a unit shows its receptive field, its window, its kernel and their products.
 
     cnnlab look RUN --index 7 --layer c3 --map 5
+    cnnlab look RUN --index 7 --html
     """
     from cnnlab.app.arguments import refuse_together
 
     discover_named(imports)
     refuse_together({"--image": image, "--index": index is not None})
-    chosen = check_folder("--out", out)
-    from cnnlab.explain.pictures import look as pictures
-    from cnnlab.explain.pictures.montage import left_out_lines
-
+    for flag, value in {"--layer": layer, "--map": channel is not None}.items():
+        refuse_together({"--html": html, flag: value})
+    chosen = None if html else check_folder("--out", out)
     loaded = _load(run)
     examples: MemoryBatches | str
     label: int | None = None
     if image is not None:
         pixels = _own_picture(loaded, image)
-        examples = _examples_or_reason(loaded)
+        examples = "" if html else _examples_or_reason(loaded)
     else:
         examples = _examples(loaded, run)
         pixels, label = _test_image(examples, index or 0)
+    name = image.name if image is not None else f"test image {index or 0}"
+    if html:
+        from cnnlab.app.look_page import write_look_page
+
+        stem = image.stem if image is not None else f"test-image-{index or 0}"
+        default = loaded.folder.path / FOLDER / f"{stem}.html"
+        write_look_page(loaded, pixels, f"{loaded.folder.name}: {name}", label, out, default, show)
+        return
+    from cnnlab.explain.pictures import look as pictures
+    from cnnlab.explain.pictures.montage import left_out_lines
+
     found = pictures.look(
         loaded.model,
         pixels,
@@ -87,7 +103,6 @@ def look(
         is_classifier=loaded.config.task.name == "classify",
         examples=examples,
     )
-    name = image.name if image is not None else f"test image {index or 0}"
     folder = chosen or loaded.folder.path / FOLDER
     _write(found, folder, f"{loaded.folder.name}: {name}")
     for line in left_out_lines(found.left_out):

@@ -7,5 +7,5 @@ Read in this order:
     layers/    the calls as a table: terminal, markdown, CSV, JSON
     convolution/  kernels and pooling made visible, on a matrix and on a picture
     answers/ features/ image_changes    what a classifier answered, saw, and withstands
-    pictures/  kernels, feature maps, receptive fields and attributions, for one image
+    pictures/ page/    kernels, feature maps, receptive fields, attributions; units to click
 """

@@ -44,7 +44,15 @@ def test_look(cnnlab, monkeypatch):
     assert written(answer) == FILES | {"feature-maps-1-c3"}
     assert {path.stem for path in Path("there").iterdir()} == written(answer)
 
+    answer = cnnlab("look", str(run), "--index", "7", "--html")
+    assert (answer.code, answer.err) == (0, "")
+    page = run / "look" / "test-image-7.html"
+    assert Path(answer.out.strip()) == page
+    assert f"<h1>{run.name}: test image 7</h1>" in page.read_text()
+
     for words, said in (
+        (("--html", "--layer", "c3"), "--html and --layer cannot be combined"),
+        (("--html", "--out", "page.png"), "--out page.png: what is written is a .html file"),
         (("--image", "own.png", "--index", "0"), "--image own.png|--image and --index cannot"),
         (("--index", "999"), r"--index 999: the test set has \d+ images, 0 to \d+"),
         (

@@ -25,6 +25,7 @@ from cnnlab.discovery import discover
 from cnnlab.metrics import METRICS
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
 from cnnlab.runs.mistakes import write_mistakes
+from cnnlab.text import as_script
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&"
 
@@ -83,7 +84,7 @@ def test_nothing_from_a_run_becomes_html(make_run, tmp_path, rendered):
 
 
 def test_what_is_in_a_script_cannot_end_it():
-    text = page.as_script(["</script>", "<!--", "a & b", "\u2028\u2029"])
+    text = as_script(["</script>", "<!--", "a & b", "\u2028\u2029"])
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == ["</script>", "<!--", "a & b", "\u2028\u2029"]
 

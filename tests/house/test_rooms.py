@@ -68,6 +68,7 @@ FOLDERS: dict[str, set[str]] = {
     "explain/layers": {"explain", "explain/trace"},
     "explain/convolution": {"explain/layers", "explain/trace"},
     "explain/pictures": {"explain", "explain/trace"},
+    "explain/page": {"explain", "explain/pictures", "explain/trace"},
     "models": set(),
     "models/stack": {"models"},
     "sweep": set(),

@@ -4,10 +4,7 @@ All text goes through the template's escaping. A content security policy lets no
 page's own two scripts run, and nothing be loaded from anywhere.
 """
 
-import base64
 import datetime
-import hashlib
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +29,7 @@ from cnnlab.compare.page.references import references
 from cnnlab.compare.page.sweep_chart import sweep_charts
 from cnnlab.compare.unfinished import UnfinishedRun
 from cnnlab.metrics import METRICS
+from cnnlab.text import as_script, script_hash
 
 FOLDER = Path(__file__).parent
 MOST_FAILURES = 50
@@ -73,7 +71,7 @@ def render(comparison: Comparison, title: str, command: str) -> str:
         "script": (FOLDER / "report.js").read_text(encoding="utf-8"),
         "charts": as_script({"specs": charts.specs, "theme": THEME}),
     }
-    context["hashes"] = " ".join(_hash(context[name]) for name in ("bundle", "script"))
+    context["hashes"] = " ".join(script_hash(context[name]) for name in ("bundle", "script"))
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -148,17 +146,3 @@ def captions(comparison: Comparison) -> Sequence[str]:
         said.append("Some rows were measured on a sample of the images.")
     said.append("Costs are means over the runs of a row.")
     return said
-
-
-def as_script(data: Any) -> str:
-    """JSON that is safe within a ``<script>``, whatever the texts in it."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)  # ASCII: no U+2028 either
-    for char in "<>&":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
-
-
-def _hash(script: str) -> str:
-    """By which the policy knows a script."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"

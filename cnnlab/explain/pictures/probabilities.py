@@ -40,7 +40,7 @@ def draw_probabilities(
     if label is not None and label not in order:
         order[-1] = label
     predicted = order[0]
-    said = f"predicted: {class_name(spec, predicted)} ({_percent(probability[predicted])})"
+    said = f"predicted: {class_name(spec, predicted)} ({percent(probability[predicted])})"
     true = "true class not known" if label is None else f"true: {class_name(spec, label)}"
     heading(figure, f"The image and its {len(order)} most probable classes", f"{said}; {true}")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
@@ -61,13 +61,14 @@ def draw_probabilities(
     right.tick_params(axis="x", labelsize=MEDIUM - 1)
     right.set_xlabel("probability (softmax)", fontsize=MEDIUM)
     for place, value in enumerate(values):
-        right.text(value + 0.01, place, _percent(value), va="center", fontsize=MEDIUM - 1)
+        right.text(value + 0.01, place, percent(value), va="center", fontsize=MEDIUM - 1)
     for side in ("top", "right"):
         right.spines[side].set_visible(False)
 
 
-def _percent(value: float | Tensor) -> str:
-    percent = 100 * float(value)
-    if 99.95 <= percent < 100:
+def percent(value: float | Tensor) -> str:
+    """A probability as text: ``93.1 %``; not 0 or 100 % where it is not quite."""
+    number = 100 * float(value)
+    if 99.95 <= number < 100:
         return ">99.9 %"
-    return "<0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"
+    return "<0.1 %" if 0 < number < 0.05 else f"{number:.1f} %"
