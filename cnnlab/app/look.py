@@ -136,7 +136,7 @@ def _own_picture(run: "Run", file: Path) -> "Tensor":
     """A picture from a file as the network takes it: normalised (C, H, W); says what is done."""
     path = file.expanduser()
     if notes := run.preprocess.prepare(path).notes:
-        print(f"{file}: {', '.join(notes)}")
+        print(f"{file}: {', '.join(notes)}", file=sys.stderr)
     return run.preprocess(path)[0]
 
 

@@ -68,7 +68,9 @@ def test_it_is_found_by_its_options(cnnlab):
 def test_it_is_compared(run, cnnlab):
     answer = cnnlab("compare", "runs/first")
     assert answer.code == 0, answer.err
-    assert "mlp     1        70.33       72.67     8.3k   8.3k   0.1 s      43.8k" in answer.out
+    row = next(line.split() for line in answer.out.splitlines() if line.startswith("mlp "))
+    assert row[:5] == ["mlp", "1", "70.33", "2.64", "72.67"]  # sqrt(0.7033 * 0.2967 / 300)
+    assert row[5:] == ["8.3k", "8.3k", "0.1", "s", "0.1", "s", "43.8k"]
     assert (run.parent / "comparison" / "results.csv").is_file()
 
 
@@ -136,5 +138,5 @@ def test_a_new_seed_stands_in_one_row_with_it(run, cnnlab):
     answer = cnnlab(*command("0,2"))
     assert answer.code == 0, answer.err
     assert len(runs_in(run.parent)) == 2, answer.out + answer.err
-    table = package.compare(run.parent.glob("mlp*"))
+    table = package.compare(run.parent.glob("mlp*")).table
     assert table["n"].tolist() == [2]

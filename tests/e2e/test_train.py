@@ -177,7 +177,7 @@ def test_from_python(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = lab.train([*MLP, *QUICK, "trainer=smoke", "seed=0,1"])
     assert [run.result()["seed"] for run in runs] == [0, 1]
-    table = lab.compare(runs)
+    table = lab.compare(runs).table
     assert len(table) == 1
     loaded = lab.load_run(runs[0])
     assert not loaded.model.training

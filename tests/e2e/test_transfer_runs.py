@@ -169,7 +169,7 @@ def test_seeds_that_start_from_seeds_are_one_row_of_a_comparison(cnnlab):
     ]
     for seed, source in enumerate(sources):
         cnnlab(*CLASSIFIER, f"init.from={source}", f"seed={seed}", "sweep.name=ours")
-    table = compare(["runs/ours"])
+    table = compare(["runs/ours"]).table
     assert list(table["n"]) == [2]
 
 

@@ -17,7 +17,7 @@ from cnnlab.spec import ImageSpec
 
 ROOT = Path(__file__).parents[2]
 CIFAR10 = ImageSpec(3, 32, 32, 10)
-FAMILIES = {"resnet": 13, "resnet_imagenet": 13, "wide_resnet": 4}
+FAMILIES = {"resnet": 14, "resnet_imagenet": 13, "wide_resnet": 4}
 
 
 def modules_of(model, kind):

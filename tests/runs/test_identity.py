@@ -199,6 +199,7 @@ def test_what_of_a_config_is_essential():
         "val_every",
         "overfit",
         "profile",
+        "pictures",
     }
     assert set(config["model"]) - set(kept["model"]) == {"dropout"}
     assert kept["resume"] is None
