@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.app.cli_listing import Imports, discover_named
+from cnnlab.app.compare import without_collection
 
 
 def report(
@@ -40,7 +41,9 @@ def report(
     from cnnlab.compare.page.write import report_files, write_page
 
     files = report_files(out, runs)  # refuses before anything is read
-    comparison = compare(runs, reference=reference, target=target)
     words = ["cnnlab", *sys.argv[1:]]
-    for path in write_page(comparison, files, title=title, words=words, latex=latex):
+    with without_collection():
+        comparison = compare(runs, reference=reference, target=target)
+        written = write_page(comparison, files, title=title, words=words, latex=latex)
+    for path in written:
         print(path)

@@ -113,11 +113,12 @@ def compare(
 def _find(paths: list[str | Path | RunDir]) -> list[RunDir]:
     if not paths:
         raise CnnlabError(f"nothing to compare: no folder given; {EXPECTED}")
-    empty = [str(path) for path in paths if not find_runs([path])]
+    found = [find_runs([path]) for path in paths]
+    empty = [str(path) for path, runs in zip(paths, found, strict=True) if not runs]
     reports = [path for path in empty if Path(path).name in BESIDE_RUNS]
     if len(reports) < len(empty) or len(empty) == len(paths):
         raise CnnlabError(f"nothing to compare: no run in {', '.join(empty)}; {EXPECTED}")
-    return find_runs(paths)
+    return list({run.path.resolve(): run for runs in found for run in runs}.values())
 
 
 def _newest_of_each_sample(runs: list[FinishedRun]) -> tuple[list[FinishedRun], int]:

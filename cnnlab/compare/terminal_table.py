@@ -34,9 +34,12 @@ def print_report(comparison: Comparison, console: Console) -> None:
         _table([label, *measured], separator="\n", gap=0, leading=1),
     ]
     foldable = max(0, max(map(len, comparison.labels)) - NAME)
-    widths = [natural_width(console, table) - (foldable if table.leading else 0) for table in forms]
-    fitting = [table for table, width in zip(forms, widths, strict=True) if width <= console.width]
-    table = fitting[0] if fitting else forms[-1]
+    fits = (
+        form
+        for form in forms
+        if natural_width(console, form) - (foldable if form.leading else 0) <= console.width
+    )
+    table = next(fits, forms[-1])
     said = caption(comparison) + (ELSEWHERE if table is forms[-1] else "")
     found = [
         Text(finding_line(finding), style="red" if finding.spoils else "yellow")

@@ -72,13 +72,12 @@ def _against(claimed: pd.DataFrame, metric: Metric) -> list[str]:
 def _among(claimed: pd.DataFrame, metric: Metric) -> list[str]:
     """Who is better than whom and by how much, in the order of the table."""
     beaten: dict[str, list[str]] = defaultdict(list)
-    for row in claimed.to_dict("records"):
+    for row in claimed[claimed["verdict"] != SAME].to_dict("records"):
         winner, loser = str(row["first"]), str(row["second"])
         difference = float(row["difference"])
         if row["verdict"] == WORSE:
             winner, loser, difference = loser, winner, -difference
-        if row["verdict"] != SAME:
-            beaten[winner].append(f"{loser} ({metric.show_difference(difference)})")
+        beaten[winner].append(f"{loser} ({metric.show_difference(difference)})")
     said = [f"{name} is better than {_names(others)}." for name, others in beaten.items()]
     if len(said) > MOST_NAMED:
         said = [*said[:MOST_NAMED], f"... and {plural(len(said) - MOST_NAMED, 'more row')}."]
