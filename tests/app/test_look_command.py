@@ -61,7 +61,7 @@ def test_look(cnnlab, monkeypatch):
             "no layer 'c4' returns feature maps of 2x2 or more .one of: activation:1, ",
         ),
         (("--layer", "c3", "--map", "16"), "layer c3 has no map 16: its maps are 0 to 15"),
-        (("--image", "none.png"), "cannot read the picture none.png"),
+        (("--image", "none.png"), "none.png: No such file or directory"),
     ):
         answer = cnnlab("look", str(run), *words)
         assert answer.code == 2
