@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from cnnlab.compare.columns import warnings_on_n
 from cnnlab.compare.comparison import Comparison
 from cnnlab.compare.configurations import label
@@ -29,7 +27,7 @@ from cnnlab.compare.page.references import references
 from cnnlab.compare.page.sweep_chart import sweep_charts
 from cnnlab.compare.unfinished import UnfinishedRun
 from cnnlab.metrics import METRICS
-from cnnlab.text import as_script, script_hash
+from cnnlab.text import as_script, render_page, script_hash
 
 FOLDER = Path(__file__).parent
 MOST_FAILURES = 50
@@ -72,14 +70,7 @@ def render(comparison: Comparison, title: str, command: str) -> str:
         "charts": as_script({"specs": charts.specs, "theme": THEME}),
     }
     context["hashes"] = " ".join(script_hash(context[name]) for name in ("bundle", "script"))
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.jinja").render(context)
+    return render_page(FOLDER / "report.html.jinja", context)
 
 
 def _sections(comparison: Comparison, charts: Charts) -> dict[str, Any]:

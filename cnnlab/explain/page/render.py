@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from torch import Tensor, nn
 
 from cnnlab.explain.page.extent import Extent, extent
@@ -15,7 +14,7 @@ from cnnlab.explain.page.stages import Passage, passage
 from cnnlab.explain.pictures.drawing import picture
 from cnnlab.explain.pictures.probabilities import percent
 from cnnlab.spec import ImageSpec
-from cnnlab.text import as_script, plural, script_hash
+from cnnlab.text import as_script, plural, render_page, script_hash
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("look.js", "unit.js")
@@ -55,14 +54,7 @@ def look_page(
         "hash": script_hash(script),
         "numbers": as_script(numbers(found, shown, image, spec)),
     }
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("look.html.jinja").render(context)
+    return render_page(FOLDER / "look.html.jinja", context)
 
 
 def numbers(found: Passage, shown: Extent, image: Tensor, spec: ImageSpec) -> dict[str, Any]:
