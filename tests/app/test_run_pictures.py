@@ -34,6 +34,7 @@ def run(trained: Path, tmp_path: Path) -> RunDir:
     return RunDir(shutil.copytree(find_runs([trained])[0], tmp_path / "run"))
 
 
+@pytest.mark.slow(6)
 def test_mistakes_of_one_run_and_of_several(cnnlab, run: RunDir, trained: Path) -> None:
     answer = cnnlab("mistakes", "run")
     assert (answer.code, answer.err) == (0, "")
