@@ -3,6 +3,7 @@
 Nothing heavy is imported up here, as in ``cli.py``, which registers the command.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +14,7 @@ from cnnlab.app.written_picture import output_file
 
 NORMALISATION = (
     "input: float32 (N, {channels}, {height}, {width}), normalised: (pixels / 255 - mean) / std; "
-    "mean, std and the names of the classes are in the file's metadata"
+    "{names} are in the file's metadata"
 )
 
 
@@ -49,10 +50,14 @@ def export(
     folder = RunDir.open(run).path / "export"
     file = output_file(out, folder / f"model{suffix}", suffix)
     loaded = load_run(run)
+    if not loaded.folder.is_done:
+        print(f"{run} is not finished: exported is its best epoch so far", file=sys.stderr)
     files, found = write(loaded, form, file)
     same = "" if found.agreement is None else f"; same top-1: {found.agreement:.2%}"
     print(f"largest difference {found.difference:.1e} on {found.images}{same}")
     channels, height, width = loaded.spec.shape
-    print(NORMALISATION.format(channels=channels, height=height, width=width))
+    is_classifier = loaded.config.task.name == "classify"
+    names = "mean, std and the names of the classes" if is_classifier else "mean and std"
+    print(NORMALISATION.format(channels=channels, height=height, width=width, names=names))
     for path in files:
         print(path)

@@ -65,14 +65,16 @@ def kernels(
     separately. Any other spans all channels, whose responses are added, as in a convolution layer.
     """
     from cnnlab.app.written_picture import output_file, write_picture
+    from cnnlab.compare.figures.style import drawable
 
     file = output_file(out, Path("kernels.png"), ".png")
-    picture, title, note = _read(image, grey=grey)
+    picture, name, about = _read(image, grey=grey)
     panels = _panels(picture, _chosen(kernel, pool), stride, padding, pool)
-    _print(panels, note)
+    _print(panels, f"{name}: {about}")
     from cnnlab.explain.convolution.maps_figure import maps_figure
 
-    write_picture(maps_figure(panels, title, note=note), file, show=show)
+    title = drawable(name)
+    write_picture(maps_figure(panels, title, note=f"{title}: {about}"), file, show=show)
     print(file)
 
 
@@ -113,7 +115,7 @@ def _panels(
 
 
 def _read(path: str | None, *, grey: bool) -> "tuple[Tensor, str, str]":
-    """The picture, (1 or 3, H, W) from 0 to 1; its title, and what was done with it.
+    """The picture, (1 or 3, H, W) from 0 to 1; its name, and what was done with it.
 
     Raises:
         CnnlabError: the file is not a picture, or is damaged.
@@ -121,8 +123,6 @@ def _read(path: str | None, *, grey: bool) -> "tuple[Tensor, str, str]":
     import numpy as np
     import torch
     from PIL import Image
-
-    from cnnlab.compare.figures.style import drawable
 
     if path is None:
         from sklearn.datasets import load_sample_image
@@ -142,10 +142,10 @@ def _read(path: str | None, *, grey: bool) -> "tuple[Tensor, str, str]":
     pixels = torch.from_numpy(np.array(image)).view(height, width, -1).permute(2, 0, 1) / 255
     if len(pixels) == 3 and torch.equal(pixels[0], pixels[1]) and torch.equal(*pixels[1:]):
         pixels = pixels[:1]
-    said = f"{drawable(name)}: {size[1]}x{size[0]} pixels"
+    said = f"{size[1]}x{size[0]} pixels"
     if (width, height) != tuple(size):
         said += f", resized to {height}x{width}"
-    return pixels, drawable(name), ", ".join([said, *notes])
+    return pixels, name, ", ".join([said, *notes])
 
 
 def _print(panels: "list[MapPanel]", note: str) -> None:

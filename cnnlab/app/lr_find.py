@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnnlab.training.lr_range_test import RangeTest
 
 LEAST_STEPS = 25  # with fewer there is nothing to smooth
+LINES = 10  # of progress, where there is no terminal
 
 
 def lr_find(
@@ -61,7 +62,7 @@ def lr_find(
 
 
 def _run(config: "RunConfig", lr_min: float, lr_max: float, steps: int) -> "RangeTest":
-    """The test, under a bar on a terminal."""
+    """The test, under a bar on a terminal; elsewhere with a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -78,6 +79,8 @@ def _run(config: "RunConfig", lr_min: float, lr_max: float, steps: int) -> "Rang
             def on_step(done: int, lr: float, loss: float) -> None:
                 said = f"step {done}/{steps}  lr {lr:.2e}  loss {loss:.3f}"
                 bar.update(task, completed=done, description=said)
+                if bar.disable and done * LINES // steps > (done - 1) * LINES // steps:
+                    print(said, file=sys.stderr, flush=True)
 
             return lr_range_test(config, lr_min, lr_max, steps, on_step)
     except KeyboardInterrupt as stop:  # of which typer would say nothing

@@ -1,5 +1,6 @@
 """``cnnlab show``: training images as the network sees them, and what is in the data set."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def show(
     network gets them in the first epochs, and a chart of the classes; prints split sizes and hash,
     class counts, mean and standard deviation of each channel.
     """
-    config = read_config(words, imports)
+    config = _read(words, imports)
     name = config.data["name"]
     path = output_file(out, Path(f"{name}-images.png"), ".png")
     chart = path.with_name(f"{path.stem.removesuffix('-images')}-classes.png")
@@ -50,6 +51,7 @@ def show(
     dataset, spec = parts.dataset, parts.dataset.spec
     splits = load_images(dataset)
     if splits.num_broken:  # fewer images, fewer steps
+        config = _with_fitting_batch(config, dataset)
         parts = assemble(config, "meta", dataset=dataset)
     augmentation = _augmentation(config, dataset)
     found = preview(config, parts, splits, images=IMAGES, draws=DRAWS)
@@ -66,6 +68,42 @@ def show(
     sizes = f"{name}: images of each class (split {splits.digest})"
     write_picture(class_counts_figure(counts, spec.class_names, sizes), chart, show=show)
     print(chart)
+
+
+def _read(words: list[str] | None, imports: list[str] | None) -> "RunConfig":
+    """The config, checked; of a data set with too few images for a batch, with a smaller one.
+
+    Raises:
+        CnnlabError: the words are refused.
+    """
+    from cnnlab.registry import CnnlabError
+
+    try:
+        return read_config(words, imports)
+    except CnnlabError:
+        from cnnlab.app.compose import compose
+        from cnnlab.config.schema import build
+        from cnnlab.registry import DATASETS
+        from cnnlab.training.assemble import preflight
+
+        config = compose(words or [], preflight=False)
+        fitting = _with_fitting_batch(config, build(DATASETS, config.data))
+        if fitting is config:
+            raise
+    return preflight(fitting)[0]
+
+
+def _with_fitting_batch(config: "RunConfig", dataset: "ImageDataset") -> "RunConfig":
+    """The config, or where its batch has more images than there are, with a smaller one."""
+    from dataclasses import replace
+
+    asked = config.batch_size * config.trainer.accumulate
+    if not 0 < dataset.num_train < asked:
+        return config
+    fitting = min(config.batch_size, dataset.num_train)
+    few = f"{dataset.num_train} training images are fewer than a batch of {asked}"
+    print(f"{few}: shown with batch_size={fitting}", file=sys.stderr)
+    return replace(config, batch_size=fitting, trainer=replace(config.trainer, accumulate=1))
 
 
 def class_counts(splits: "Splits", num_classes: int) -> "dict[str, NDArray[np.integer]]":

@@ -84,8 +84,10 @@ def to_8_bits(image: Image.Image, kind: str | None, ground: str = "white") -> Im
         ground: the colour that transparent pixels become.
 
     Raises:
-        ValueError: it has 32 bits or floats, whose range no file states.
+        ValueError: it has 32 bits or floats, whose range no file states, or is in LAB colour.
     """
+    if image.mode == "LAB":  # Pillow converts it to nothing
+        raise ValueError("it is in LAB colour: save it as RGB")
     # Converting would clip at 255 what goes to 65535 or has no stated range. Of PNG and PPM, mode
     # I holds 16 bits; of other formats 32.
     if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):

@@ -179,10 +179,10 @@ def _inside(folder: Path) -> tuple[Sequence[Path], list[str]]:
         listing = list_pictures(folder)
     except OSError as error:
         raise CnnlabError(f"{name_of(error.filename or folder)}: {error.strerror}") from None
+    ignored, name = listing.passed_over, name_of(folder)
+    others = f"of other kinds ({shortened(sorted(ignored))})" if ignored else ""
+    number = plural(ignored.total(), "file")
     if not listing.pictures:
-        raise CnnlabError(f"{name_of(folder)}: no pictures in it")
-    ignored = listing.passed_over
-    if not ignored:
-        return listing.pictures, []
-    number, kinds = plural(ignored.total(), "file"), shortened(sorted(ignored))
-    return listing.pictures, [f"{name_of(folder)}: {number} ignored, of other kinds ({kinds})"]
+        there = f", only {number} {others}" if ignored else ""
+        raise CnnlabError(f"{name}: no pictures in it{there}")
+    return listing.pictures, [f"{name}: {number} ignored, {others}"] if ignored else []

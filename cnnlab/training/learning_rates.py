@@ -49,7 +49,8 @@ def learning_rates(config: RunConfig) -> LearningRates:
     options = {key: value for key, value in config.schedule.items() if key != "name"}
     said = " ".join(f"{key}={as_typed(value)}" for key, value in options.items())
     epochs = parts.total_steps / parts.steps_per_epoch
-    length = f"{plural(parts.total_steps, 'step')}, {parts.steps_per_epoch:,} per epoch"
+    steps = f"{parts.total_steps:,} {'step' if parts.total_steps == 1 else 'steps'}"
+    length = f"{steps}, {parts.steps_per_epoch:,} per epoch"
     return LearningRates(
         [base * parts.schedule.factor(step) for step in range(parts.total_steps)],
         factors if len(factors) > 1 else {},

@@ -65,10 +65,11 @@ class RangeTest:
 
     @property
     def lowest(self) -> int:
-        """The step with the lowest smoothed loss before it rises again."""
+        """The step with the lowest smoothed loss before it rises again after a fall."""
         smoothed = self.smoothed
         rise = smoothed - np.minimum.accumulate(smoothed)
-        rises = rise > REBOUND * (smoothed[0] - smoothed.min())
+        fallen = smoothed[0] - np.minimum.accumulate(smoothed) >= LEAST_FALL * abs(smoothed[0])
+        rises = fallen & (rise > REBOUND * (smoothed[0] - smoothed.min()))
         end = int(rises.argmax()) if rises.any() else len(rises)
         return int(smoothed[:end].argmin())
 

@@ -83,6 +83,8 @@ def test_lr_find_prints_what_to_copy(cnnlab) -> None:
     words = [*QUICK, "model.hidden=[32]", "trainer.accelerator=cpu"]
     answer = cnnlab("lr-find", *words[:1], *words[2:], "--steps", "60", "--out", "found")
     assert answer.code == 0, answer.err
+    assert answer.err.startswith("step 6/60  lr ")  # where there is no terminal, a line in ten
+    assert 3 < len(answer.err.splitlines()) <= 10
     with Path("found/lr-find-mlp-digits.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["step", "lr", "loss", "smoothed_loss"]
@@ -110,6 +112,14 @@ def test_show_counts_and_draws(cnnlab) -> None:
     for name in ("digits-images.png", "digits-classes.png"):
         with Image.open(name) as picture:
             assert min(picture.size) > 500
+
+
+def test_show_takes_fewer_images_than_a_batch(cnnlab) -> None:
+    answer = cnnlab("show", "data=digits", "data.subset=20", "trainer.accumulate=2")
+    assert answer.code == 0
+    few = "20 training images are fewer than a batch of 256: shown with batch_size=20"
+    assert answer.err == f"{few}\n"
+    assert "split: train 20, val 300, test 300; hash " in answer.out
 
 
 @pytest.mark.parametrize(

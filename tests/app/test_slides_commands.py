@@ -127,7 +127,8 @@ def test_a_kernel_on_a_picture_of_the_user_s(cnnlab, tmp_path, monkeypatch):
     assert rows["picture"][1:4] == ["128x256x1", "0", "1"]
     assert rows["sobel_x"][1:4] == ["126x254x1", "0", "4"]
     assert rows["sobel_x, max pooling 2x2"][4:7] == ["63x127x1", "0", "4"]
-    assert "300x600 pixels, resized to 128x256, transparent on white" in answer.out
+    about = "own$.png: 300x600 pixels, resized to 128x256, transparent on white"
+    assert about in answer.out.splitlines()
     assert answer.out.splitlines()[-1] == "a/b.png"
     assert opened == [(tmp_path / "a/b.png").as_uri()]
     with Image.open(tmp_path / "a/b.png") as figure:

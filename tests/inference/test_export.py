@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import onnx
@@ -18,6 +19,8 @@ from cnnlab.inference.export.facts import facts
 from cnnlab.inference.export.formats import FORMATS
 from cnnlab.inference.load import Run, load_run
 from cnnlab.registry import DATASETS, MODELS, CnnlabError
+from cnnlab.runs.run_dir import RunDir
+from cnnlab.runs.state import RunState
 from cnnlab.runs.weights import read_weights
 from cnnlab.spec import ImageSpec
 
@@ -90,6 +93,26 @@ def test_safetensors_have_a_model_card_and_can_be_trained_from(two_runs, tmp_pat
     ):
         assert said in text
     assert str(two_runs[0].path.parent.parent) not in text
+
+
+def test_a_readme_that_is_no_model_card_is_not_replaced(cnnlab, two_runs, tmp_path: Path) -> None:
+    words = ["export", str(two_runs[0]), "--format", "safetensors", "--out", "."]
+    (tmp_path / "README.md").write_text("My project")
+    answer = cnnlab(*words)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("cnnlab: README.md: the model card would replace this file; ")
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    assert (tmp_path / "README.md").read_text() == "My project"
+    (tmp_path / "README.md").unlink()
+    assert [cnnlab(*words).code for _ in range(2)] == [0, 0]
+
+
+def test_of_an_unfinished_run_it_is_said(cnnlab, two_runs, tmp_path: Path) -> None:
+    shutil.copytree(two_runs[0].path, tmp_path / "run")
+    RunDir(tmp_path / "run").update_status(state=RunState.FAILED)
+    answer = cnnlab("export", "run", "--format", "safetensors")
+    assert answer.code == 0
+    assert answer.err == "run is not finished: exported is its best epoch so far\n"
 
 
 @pytest.mark.slow(15)

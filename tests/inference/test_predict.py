@@ -131,9 +131,12 @@ def test_csv_and_json(cnnlab, two_runs, folder) -> None:
 def test_refusals(cnnlab, two_runs, tmp_path: Path) -> None:
     run = str(two_runs[0])
     (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/a.heic").touch()
     for words, said in (
         ((run, "own", "missing.png"), "missing.png: no such file or folder"),
         ((run, "empty"), "empty: no pictures in it"),
+        ((run, "other"), "other: no pictures in it, only 1 file of other kinds ('.heic')"),
         (("nowhere", "own"), "nowhere: no such folder"),
         ((run, "own", "--csv", "--json"), "--csv and --json cannot be combined"),
         ((run, "own", "--out", "a.jpg"), "--out a.jpg: what is written is a .png file, not .jpg"),

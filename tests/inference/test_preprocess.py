@@ -147,6 +147,30 @@ def test_refused_in_one_line(tmp_path: Path, monkeypatch, content, said: str) ->
     assert "\n" not in str(refusal.value)
 
 
+def test_colours_that_no_picture_is_converted_from(tmp_path: Path) -> None:
+    """Pillow opens LAB and converts it to nothing; both ways to a network refuse it."""
+    path = tmp_path / "a.tiff"
+    Image.new("LAB", (20, 20), (90, 128, 128)).save(path)
+    for prepared in (COLOUR.prepare, DIGIT.prepare, lambda file: read_picture(file, 8, 3)):
+        with pytest.raises(CnnlabError, match="it is in LAB colour: save it as RGB"):
+            prepared(path)
+
+
+def test_a_telephone_s_format_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "IMG_1.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(CnnlabError, match=r"IMG_1\.HEIC: HEIC cannot be read: save it as JPEG"):
+        COLOUR(path)
+
+
+def test_a_grey_picture_with_transparency_is_grey() -> None:
+    clear = Image.new("LA", (20, 20), (90, 255))
+    clear.putpixel((0, 0), (0, 0))
+    assert "grey" not in DIGIT.prepare(clear).notes
+    found = COLOUR.prepare(clear)
+    assert found.notes == ("transparent on white", "colour from grey", "resized to 8x8")
+
+
 @pytest.mark.parametrize("width", [40, 3])
 def test_a_photographed_digit_becomes_one_of_mnist(tmp_path: Path, width: int) -> None:
     """20 pixels high, its centre of mass in the middle, white on black, strokes two wide."""
@@ -194,6 +218,13 @@ def test_light_that_falls_off_is_no_ink() -> None:
     paper[60:66, 80:83] -= 100
     assert is_on_light(paper)
     assert not is_on_light(255 - paper)
+
+
+def test_a_digit_on_a_whole_page() -> None:
+    """Three hundredths of a per cent of the picture are ink."""
+    page = photograph(seven((1280, 960), left=800, top=400, height=48, width=4))
+    notes = DIGIT.prepare(page).notes
+    assert notes[:3] == ("grey", "inverted (dark on light)", "cropped to the ink (30x50)")
 
 
 def test_other_sets_of_white_on_black() -> None:

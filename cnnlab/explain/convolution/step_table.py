@@ -9,6 +9,7 @@ from cnnlab.explain.convolution.matrix import as_text, number
 from cnnlab.explain.convolution.placement import kept_share, size_arithmetic
 from cnnlab.explain.convolution.sliding import Sliding, Step
 from cnnlab.explain.layers.formulas import by
+from cnnlab.text import plural
 
 RESULTS = {"max": "maximum", "avg": "mean", "min": "minimum"}
 
@@ -41,8 +42,9 @@ def summary(sliding: Sliding) -> list[str]:
     if sliding.pool is None and placement.stride[0] > 1:
         lines.append(f"stride {placement.stride[0]} keeps {kept_share(placement)}")
     if any(placement.remainder):
-        rows, columns = placement.remainder
-        lines.append(f"no window reaches the last {rows} rows and {columns} columns")
+        nouns = zip(placement.remainder, ("row", "column"), strict=True)
+        last = " and ".join(plural(number, noun) for number, noun in nouns if number)
+        lines.append(f"no window reaches the last {last}")
     return lines
 
 

@@ -1,6 +1,7 @@
 """The model card of exported weights, as markdown with the fields that model hubs read."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -9,6 +10,18 @@ from cnnlab.metrics import show_scores
 from cnnlab.text import si
 
 MOST_CLASSES = 20
+START = "---\nlibrary_name: cnnlab\n"  # of the fields that model hubs read
+
+
+def is_model_card(file: Path) -> bool:
+    """Whether nothing is lost if a card takes the file's place: it is one, or is not there."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(START)) == START.encode()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def model_card(facts: Mapping[str, Any], result: Mapping[str, Any], file: str) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnlab.inference.export.card import model_card
+from cnnlab.inference.export.card import is_model_card, model_card
 from cnnlab.inference.export.check import Comparison, compare
 from cnnlab.inference.export.facts import facts
 from cnnlab.inference.export.formats import FORMATS
@@ -35,13 +35,18 @@ def export(run: "Run", format_name: str, file: Path) -> tuple[list[Path], Compar
         the files that were written, and how far the exported network is from the run's.
 
     Raises:
-        CnnlabError: the network cannot be exported so, a package is missing, or nothing can be
-            written there.
+        CnnlabError: the network cannot be exported so, a package is missing, nothing can be
+            written there, or the model card would replace another file of its name.
         ExportDiffersError: an output differs by more than 1e-4 (where outputs are above 100, by
             more than a millionth of the largest); nothing is written then.
     """
     if format_name not in FORMATS:
         raise CnnlabError(f"no format '{format_name}'{nearest(format_name, FORMATS)}")
+    card = file.with_name(CARD)
+    if format_name == "safetensors" and not is_model_card(card):
+        raise CnnlabError(
+            f"{card}: the model card would replace this file; use another folder with --out PATH"
+        )
     form, known = FORMATS[format_name], facts(run)
     run.model.cpu()
     content = form.write(run, known)
@@ -60,7 +65,6 @@ def export(run: "Run", format_name: str, file: Path) -> tuple[list[Path], Compar
                     f"{comparison.images}; nothing was written"
                 )
         if format_name == "safetensors":
-            card = file.with_name(CARD)
             write_text(card, model_card(known, run.result, file.name))
             written.append(card)
     except OSError as error:

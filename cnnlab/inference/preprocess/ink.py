@@ -21,6 +21,7 @@ COARSE = 96  # of the same for the paper's brightness
 WINDOW = 1 / 3  # of the shorter side: strokes are narrower, shadows are wider
 SIMILAR, MUCH = 0.1, 0.25  # greys, by their range, and the share of the pixels that have them
 FRAME = 0.1  # of the sides: where there is hardly any ink
+ENDS = 0.01, 99.99  # percentiles: a digit on a whole page is a few hundredths of a per cent of it
 FAINT = 0.08  # contrast below which there is no ink
 THRESHOLD = 0.4  # of the darkest ink
 SMALLEST = 0.05  # of the largest piece of ink; smaller ones are dirt
@@ -39,7 +40,7 @@ def is_on_light(grey: NDArray[Any]) -> bool:
     side = max(1, min(plane.shape) // 10)
     ends = slice(None, side), slice(-side, None)
     corners = float(np.median([plane[rows, columns] for rows in ends for columns in ends]))
-    darkest, lightest = np.percentile(plane, (0.05, 99.95))
+    darkest, lightest = np.percentile(plane, ENDS)
     similar = np.abs(plane - corners) <= SIMILAR * (lightest - darkest)
     if similar.mean() > MUCH:
         return corners > (darkest + lightest) / 2 if lightest > darkest else corners > 127
@@ -54,7 +55,7 @@ def is_on_light(grey: NDArray[Any]) -> bool:
         surface = np.linalg.lstsq(known[near], greys[near])[0]
         off = np.abs(greys - known @ surface)
         near = off <= max(4.0, 3 * float(np.median(off)))
-    darkest, lightest = np.percentile(plane - terms @ surface, (0.05, 99.95))
+    darkest, lightest = np.percentile(plane - terms @ surface, ENDS)
     if max(-darkest, lightest) < 255 * FAINT:  # nothing does
         return float(np.median(greys)) > 127
     return bool(-darkest > lightest)

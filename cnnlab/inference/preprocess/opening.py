@@ -21,7 +21,9 @@ from cnnlab.text import first_line
 
 Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Tensor
 ORIENTATION = 0x0112  # the EXIF tag
-MODES = {"CMYK": "CMYK", "YCbCr": "YCbCr", "LAB": "LAB", "HSV": "HSV", "P": "palette"}
+GREY = ("1", "L", "LA", "La")
+HEIC = (".heic", ".heif")  # of telephones; Pillow does not read it
+MODES = {"CMYK": "CMYK", "YCbCr": "YCbCr", "HSV": "HSV", "P": "palette"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def open_picture(picture: Picture, least: tuple[int, int], *, contrast: bool = F
             image.draft("RGB", least)
             return _upright(image, contrast, size)
     except Exception as error:  # of damaged files Pillow raises nearly anything
-        raise CnnlabError(f"{name_of(picture)}: {_reason(error)}") from None
+        name = name_of(picture)
+        raise CnnlabError(f"{name}: {_reason(error, name)}") from None
 
 
 def name_of(picture: Picture, index: int | None = None) -> str:
@@ -96,13 +99,14 @@ def _upright(image: Image.Image, contrast: bool, size: tuple[int, int] | None = 
         notes.append("turned upright (EXIF)")
     if turned in range(5, 9):
         width, height = height, width
-    ground = "white"
+    ground, is_grey = "white", upright.mode in GREY
     if upright.has_transparency_data:
         upright = upright.convert("RGBA")
         ground = "black" if contrast and _is_light(upright) else "white"
         if np.asarray(upright)[..., 3].min() < 255:
             notes.append(f"transparent on {ground}")
-    return Opened(to_8_bits(upright, image.format, ground), (width, height), tuple(notes))
+    pixels = to_8_bits(upright, image.format, ground)
+    return Opened(pixels.convert("L") if is_grey else pixels, (width, height), tuple(notes))
 
 
 def _frames(image: Image.Image) -> list[str]:
@@ -148,8 +152,10 @@ def _from_array(pixels: NDArray[Any] | Tensor) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, name: str) -> str:
     if isinstance(error, UnidentifiedImageError):
+        if Path(name).suffix.lower() in HEIC:
+            return "HEIC cannot be read: save it as JPEG or PNG"
         return "is not a picture, or of a format that is not known"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         most = f"{Image.MAX_IMAGE_PIXELS or 0:,} pixels"

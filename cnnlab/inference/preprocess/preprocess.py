@@ -12,7 +12,7 @@ from cnnlab.data.dataset import Ink
 from cnnlab.data.loading.normalise import Normalise
 from cnnlab.data.picture import SHARES, Fit, fit_picture, middle
 from cnnlab.inference.preprocess.ink import WORKING, draw_ink, is_on_light
-from cnnlab.inference.preprocess.opening import Opened, Picture, open_picture, strict_decoding
+from cnnlab.inference.preprocess.opening import GREY, Opened, Picture, open_picture, strict_decoding
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
@@ -92,7 +92,7 @@ class Preprocess:
 
     def _pixels(self, opened: Opened, size: tuple[int, int]) -> tuple[Tensor, list[str]]:
         image, notes = opened.image, list[str]()
-        grey = image.mode in ("1", "L", "LA")
+        grey = image.mode in GREY
         if grey != (self.channels == 1):
             notes.append("colour from grey" if grey else "grey")
         fits = opened.size == size[::-1]

@@ -76,7 +76,7 @@ def test_the_table_fits_80_columns_and_has_the_slides_numbers():
     assert max(map(len, lines)) <= 80
     assert "output [[700, 1000], [1000, 1500]]" in lines
     assert "stride 2 keeps 4 of 16 positions" in lines
-    assert "no window reaches the last 1 rows and 1 columns" in lines
+    assert "no window reaches the last 1 row and 1 column" in lines
 
 
 def test_maps_side_by_side_with_their_kernels_and_arithmetic():
