@@ -33,7 +33,9 @@ def check_folder(flag: str, folder: str | None) -> Path | None:
         return None
     from cnnlab.registry import CnnlabError
 
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
+    if folder.startswith("~") and str(path).startswith("~"):
+        raise CnnlabError(f"{flag} {folder}: no such home folder")
     for place in (path, *path.parents):
         if os.path.exists(place) and not os.path.isdir(place):
             raise CnnlabError(f"{flag} {folder}: {place} is a file, not a folder")

@@ -134,10 +134,9 @@ def _load(path: Path) -> "Run":
 
 def _own_picture(run: "Run", file: Path) -> "Tensor":
     """A picture from a file as the network takes it: normalised (C, H, W); says what is done."""
-    path = file.expanduser()
-    if notes := run.preprocess.prepare(path).notes:
+    if notes := run.preprocess.prepare(file).notes:
         print(f"{file}: {', '.join(notes)}", file=sys.stderr)
-    return run.preprocess(path)[0]
+    return run.preprocess(file)[0]
 
 
 def _examples(run: "Run", path: Path) -> "MemoryBatches":

@@ -1,5 +1,6 @@
 """Where a command writes a picture, how it is written, and how it is shown."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,11 @@ def output_file(out: str | None, default: Path, suffix: str) -> Path:
 
     if out is None:
         return default
-    path = Path(out).expanduser()
-    if out and path.suffix.lower() == suffix and not path.is_dir():
+    path = Path(os.path.expanduser(out))
+    if out and path.suffix.lower() == suffix and not os.path.isdir(path):
         check_folder("--out", str(path.parent))
         return path
-    if path.suffix.lower() in OTHER_FILES and not path.is_dir():
+    if path.suffix.lower() in OTHER_FILES and not os.path.isdir(path):
         raise CnnlabError(f"--out {out}: what is written is a {suffix} file, not {path.suffix}")
     folder = check_folder("--out", out)
     assert folder is not None

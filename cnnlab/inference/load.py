@@ -77,7 +77,7 @@ class Run:
         Args:
             pictures: paths of files or folders, arrays or tensors of pixels (uint8, or floats in
                 0..1), or Pillow images; one, or several in a list.
-            top: number of classes in each answer; None is all.
+            top: number of classes in each answer, at least 1; None is all.
             skip_broken: leave out what cannot be read instead of refusing it.
 
         Raises:

@@ -1,6 +1,7 @@
 """Pictures in, classes out: a trained classifier on anybody's files, arrays or images."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from cnnlab.explain.eval_mode import eval_mode
 from cnnlab.inference.preprocess.opening import Picture, name_of, strict_decoding
 from cnnlab.inference.preprocess.preprocess import Prepared, Preprocess
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.read_file import reason
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
 from cnnlab.text import plural, shortened
@@ -74,15 +76,19 @@ def find_pictures(pictures: Picture | Iterable[Picture]) -> tuple[list[Picture],
         if not isinstance(picture, str | os.PathLike):
             found.append(picture)
             continue
-        path = Path(picture).expanduser()
-        if path.is_dir():
+        path = Path(os.path.expanduser(picture))
+        try:
+            is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # or a name with a null byte
+            raise CnnlabError(f"{name_of(picture)}: no such file or folder") from None
+        except OSError as error:
+            raise CnnlabError(f"{name_of(picture)}: {reason(error)}") from error
+        if is_folder:
             inside, ignored = _inside(path)
             found += inside
             notes += ignored
-        elif path.exists():
-            found.append(path)
         else:
-            raise CnnlabError(f"{name_of(picture)}: no such file or folder")
+            found.append(path)
     if not found:
         raise CnnlabError("no pictures were named")
     return found, notes
@@ -96,6 +102,8 @@ def predict(
     skip_broken: bool = False,
 ) -> list[Prediction]:
     """The classes of pictures, the most probable first: `predict` of a loaded run."""
+    if top is not None and top < 1:
+        raise CnnlabError(f"top={top} must be at least 1, or None for all classes")
     found, _ = find_pictures(pictures)
     answers = list(predictions_of(run, found, top=top))
     broken = [answer for answer in answers if isinstance(answer, str)]
@@ -157,7 +165,8 @@ def require_classifier(run: Classifier) -> None:
 
 def _each(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
     """One picture or several, as several; an array (N, C, H, W) is N."""
-    single = isinstance(pictures, str | os.PathLike | Image.Image | np.ndarray | Tensor)
+    kinds = str | bytes | os.PathLike | Image.Image | np.ndarray | Tensor
+    single = isinstance(pictures, kinds) or not isinstance(pictures, Iterable)
     if single and getattr(pictures, "ndim", 0) != 4:
         return [cast(Picture, pictures)]
     return cast(Iterable[Picture], pictures)

@@ -57,7 +57,7 @@ class RunDir:
         Raises:
             CnnlabError: there is no run there.
         """
-        run = cls(Path(path).expanduser())
+        run = cls(Path(os.path.expanduser(os.fspath(path))))
         if not is_file(run.config_file):
             if not os.path.isdir(run.path):
                 raise CnnlabError(f"{path}: no such folder")
@@ -149,7 +149,7 @@ def find_runs(paths: Iterable[str | Path | RunDir]) -> list[RunDir]:
     """The run folders at or below each path, each once, in the order of their paths."""
     found: dict[Path, RunDir] = {}
     for path in paths:
-        top = Path(path).expanduser()
+        top = Path(os.path.expanduser(os.fspath(path)))
         folders = [top, *(Path(at, name) for at, names, _ in os.walk(top) for name in names)]
         for folder in sorted(folders):
             if _looks_like_a_run(folder):

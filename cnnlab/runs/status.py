@@ -63,7 +63,7 @@ def read_runs(top: str | Path) -> list[RunStatus]:
     Raises:
         CnnlabError: ``top`` is not a folder.
     """
-    folder = Path(top).expanduser()
+    folder = Path(os.path.expanduser(top))
     if not os.path.isdir(folder):  # False for a name that is too long, too
         raise CnnlabError(f"{top}: no such folder; name one with runs in it: cnnlab runs FOLDER")
     return [read_run(run, folder) for run in find_runs([folder])]

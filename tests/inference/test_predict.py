@@ -137,6 +137,10 @@ def test_refusals(cnnlab, two_runs, tmp_path: Path) -> None:
         ((run, "own", "missing.png"), "missing.png: no such file or folder"),
         ((run, "empty"), "empty: no pictures in it"),
         ((run, "other"), "other: no pictures in it, only 1 file of other kinds ('.heic')"),
+        ((run, "~nobody/a.png"), "~nobody/a.png: no such file or folder"),
+        ((run, "own", "--out", "~nobody/a.png"), "--out ~nobody: no such home folder"),
+        ((run, "a" * 300), f"{'a' * 300}: file name too long"),
+        (("~nobody/run", "own"), "~nobody/run: no such folder"),
         (("nowhere", "own"), "nowhere: no such folder"),
         ((run, "own", "--csv", "--json"), "--csv and --json cannot be combined"),
         ((run, "own", "--out", "a.jpg"), "--out a.jpg: what is written is a .png file, not .jpg"),
@@ -148,6 +152,11 @@ def test_refusals(cnnlab, two_runs, tmp_path: Path) -> None:
     with pytest.raises(CnnlabError, match=f"{broken}.*skip_broken=True leaves out"):
         load_run(run).predict("own")
     assert len(load_run(run).predict("own", skip_broken=True)) == 4
+    for pictures in (3, None, b"own"):
+        with pytest.raises(CnnlabError, match="is not a path, an array or an image"):
+            load_run(run).predict(pictures)  # type: ignore[arg-type]
+    with pytest.raises(CnnlabError, match="top=0 must be at least 1"):
+        load_run(run).predict("own", top=0)
     answer = cnnlab("predict", run, "own/1.5.png", "--json")
     assert (answer.code, answer.out) == (1, "[]\n")
 

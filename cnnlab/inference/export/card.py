@@ -1,5 +1,6 @@
 """The model card of exported weights, as markdown with the fields that model hubs read."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,8 @@ def is_model_card(file: Path) -> bool:
     try:
         with file.open("rb") as opened:
             return opened.read(len(START)) == START.encode()
-    except FileNotFoundError:
-        return True
     except OSError:
-        return False
+        return not os.path.exists(file)
 
 
 def model_card(facts: Mapping[str, Any], result: Mapping[str, Any], file: str) -> str:

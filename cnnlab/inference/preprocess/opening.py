@@ -66,7 +66,7 @@ def open_picture(picture: Picture, least: tuple[int, int], *, contrast: bool = F
         if not isinstance(picture, str | os.PathLike):
             image = picture if isinstance(picture, Image.Image) else _from_array(picture)
             return _upright(image, contrast)
-        path = Path(picture).expanduser()
+        path = Path(os.path.expanduser(picture))
         if not stat.S_ISREG(path.stat().st_mode):
             raise ValueError("is not a file")
         with Image.open(path) as image:
