@@ -165,8 +165,9 @@ def require_classifier(run: Classifier) -> None:
 
 def _each(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
     """One picture or several, as several; an array (N, C, H, W) is N."""
-    kinds = str | bytes | os.PathLike | Image.Image | np.ndarray | Tensor
-    single = isinstance(pictures, kinds) or not isinstance(pictures, Iterable)
+    single = not isinstance(pictures, Iterable) or isinstance(
+        pictures, str | bytes | os.PathLike | Image.Image | np.ndarray | Tensor
+    )
     if single and getattr(pictures, "ndim", 0) != 4:
         return [cast(Picture, pictures)]
     return cast(Iterable[Picture], pictures)
