@@ -49,9 +49,7 @@ def is_leaf(module: nn.Module) -> bool:
 def layer_modules(model: nn.Module) -> list[nn.Module]:
     """Every module but those that only compute a weight, such as a weight normalisation."""
     return [
-        module
-        for path, module in model.named_modules()
-        if PARAMETRIZATIONS not in path.split(".")
+        module for path, module in model.named_modules() if PARAMETRIZATIONS not in path.split(".")
     ]
 
 

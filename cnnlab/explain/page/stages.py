@@ -86,7 +86,7 @@ def passage(model: nn.Module, image: Tensor) -> Passage:
         for module in leaves
         if not isinstance(module, UNCHANGED)
         for hook in (
-            module.register_forward_pre_hook(recorder.enter),
+            module.register_forward_pre_hook(recorder.enter, with_kwargs=True),
             module.register_forward_hook(recorder.leave),
         )
     ]
@@ -125,8 +125,8 @@ class _Recorder:
         self._entered: Tensor | None = None
         self._left_out: list[str] = []
 
-    def enter(self, _module: nn.Module, inputs: Sequence[Any]) -> None:
-        first = inputs[0] if inputs else None
+    def enter(self, _module: nn.Module, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
+        first = inputs[0] if inputs else named.get("input")
         self._entered = first.clone() if isinstance(first, Tensor) else None
 
     def leave(self, module: nn.Module, _inputs: Any, output: Any) -> None:

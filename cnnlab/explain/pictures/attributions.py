@@ -57,7 +57,12 @@ def grad_cam(model: nn.Module, image: Tensor, target: int, layer: MapLayer) -> T
 
 
 def integrated_gradients(
-    model: nn.Module, image: Tensor, target: int, baseline: Tensor | None = None, *, steps: int = STEPS
+    model: nn.Module,
+    image: Tensor,
+    target: int,
+    baseline: Tensor | None = None,
+    *,
+    steps: int = STEPS,
 ) -> Tensor:
     """How much each pixel adds to the logit of a class: (C, H, W), signed.
 
