@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,21 @@ def duration(seconds: float) -> str:
 def plural(number: int, noun: str) -> str:
     """``1 run``, ``2 runs``, ``0 runs``; for nouns that take an s."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def in_lines(text: str, letters: int) -> list[str]:
+    """Lines of at most so many letters, broken behind spaces and underscores where possible.
+
+    So a run's name, one long word, fits above a picture.
+    """
+    lines: list[str] = []
+    for given in text.split("\n"):
+        lines.append("")
+        for word in re.findall(rf"[^ _]{{0,{letters - 1}}}[ _]|[^ _]{{1,{letters}}}", given):
+            if len((lines[-1] + word).rstrip()) > letters:
+                lines.append("")
+            lines[-1] += word
+    return [line for line in map(str.rstrip, lines) if line]
 
 
 def shortened(names: Sequence[str], most: int = 3) -> str:

@@ -1,6 +1,15 @@
 import pytest
 
-from cnnlab.text import as_typed, duration, first_line, plural, precision_option, si, significant
+from cnnlab.text import (
+    as_typed,
+    duration,
+    first_line,
+    in_lines,
+    plural,
+    precision_option,
+    si,
+    significant,
+)
 
 
 def test_units():
@@ -56,3 +65,16 @@ def test_digits_of_a_float():
 def test_precision_as_its_option_has_it():
     names = ("32-true", "bf16-mixed", "16-mixed")
     assert [precision_option(name) for name in names] == ["32", "bf16", "16"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", []),
+        ("mlp: accuracy\nall", ["mlp:", "accuracy", "all"]),
+        ("conv_stack_lr0.1", ["conv_", "stack_", "lr0.1"]),
+        ("x" * 25, ["x" * 10, "x" * 10, "x" * 5]),
+    ],
+)
+def test_lines_of_a_title(text, lines):
+    assert in_lines(text, 10) == lines

@@ -87,7 +87,8 @@ def embed(
     write_text(place / "embedding.csv", pd.DataFrame(columns).to_csv(index=False))
     print(place / "embedding.png", place / "embedding.csv", sep="\n")
     logs = chosen or loaded.folder.tensorboard_dir
-    _write_projector(logs, features, sample, predicted, names, f"input of {layer}")
+    title = f"input of {layer}"
+    _write_projector(logs, features, sample, predicted, names, title, needs_log=chosen is None)
 
 
 def _features(run: "Run", images: "Images") -> tuple["Tensor", "NDArray[np.int64]", str]:
@@ -127,8 +128,10 @@ def _write_projector(
     predicted: "NDArray[np.int64]",
     names: list[str],
     title: str,
+    *,
+    needs_log: bool,
 ) -> None:
-    """Write the projector's files, and an empty log, without which TensorBoard sees no run.
+    """Write the projector's files; of a run without a log an empty one, so that it is listed.
 
     Raises:
         CnnlabError: they cannot be written there.
@@ -144,7 +147,7 @@ def _write_projector(
         files = write_projector(
             folder, features.numpy(), labels, predicted, names, pixels, name=title
         )
-        if not any(folder.glob("events.out.tfevents.*")):
+        if needs_log and not any(folder.glob("events.out.tfevents.*")):
             SummaryWriter(str(folder)).close()
     except OSError as error:
         raise CnnlabError(

@@ -78,7 +78,7 @@ def look(
     label: int | None = None
     if image is not None:
         pixels = _own_picture(loaded, image)
-        examples = "" if html else _examples_or_reason(loaded)
+        examples = "" if html else _examples_or_reason(loaded, download=False)
     else:
         examples = _examples(loaded, run)
         pixels, label = _test_image(examples, index or 0)
@@ -147,13 +147,14 @@ def _examples(run: "Run", path: Path) -> "MemoryBatches":
     """
     from cnnlab.registry import CnnlabError
 
-    found = _examples_or_reason(run)
+    found = _examples_or_reason(run, download=True)
     if isinstance(found, str):
         raise CnnlabError(f"{found}; without the data: cnnlab look {path} --image FILE")
     return found
 
 
-def _examples_or_reason(run: "Run") -> "MemoryBatches | str":
+def _examples_or_reason(run: "Run", *, download: bool) -> "MemoryBatches | str":
+    """The test set, or why it is not there."""
     from cnnlab.data.loading.load import load_images
     from cnnlab.data.loading.memory import MemoryBatches
     from cnnlab.inference.data import require_same_images
@@ -161,6 +162,12 @@ def _examples_or_reason(run: "Run") -> "MemoryBatches | str":
 
     try:
         require_same_images(run.folder, run.spec, run.dataset.spec)
+        if not download and run.dataset.needs_download():
+            data = run.config.data["name"]
+            return (
+                f"the files of data={data} are not there; `cnnlab look` without --image, or a "
+                "training, downloads them"
+            )
         test = load_images(run.dataset).test
     except CnnlabError as error:
         return str(error)

@@ -100,7 +100,7 @@ def _report(folder: "RunDir", place: Path, *, show: bool) -> None:
     }
     screen = console()
     print(f"{folder}: {int((predicted == labels).sum()):,} of {len(labels):,} right")
-    screen.print(_table(counts, short), style=None)
+    screen.print(_table(counts, names), style=None)
     print(
         f"expected calibration error {found.error:.2%}: {len(found.counts)} bins of equal width "
         f"(Guo et al. 2017); mean confidence {sure.mean():.2%}, accuracy "

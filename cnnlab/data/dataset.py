@@ -114,6 +114,10 @@ class ImageDataset(ABC):
             CnnlabError: a file is missing or damaged and cannot be replaced.
         """
 
+    def needs_download(self) -> bool:
+        """Whether ``load`` would download a file first; asks no server."""
+        return False
+
     @abstractmethod
     def load(self) -> Splits:
         """Read, or download and read, all images.

@@ -19,7 +19,7 @@ from cnnlab.data.loading.datamodule import ImageData
 from cnnlab.training.lightning_bridge import is_fitting
 from cnnlab.training.loggers import picture_tag
 from cnnlab.training.module import TrainingModule
-from cnnlab.training.validation import last_due
+from cnnlab.training.validation import is_last_epoch, last_due
 
 
 class EpochPictures(Callback):
@@ -70,7 +70,7 @@ class EpochPictures(Callback):
         epoch = pl_module.position.epoch + 1
         before = last_due(trainer, epoch)
         has_come = before == 0 or epoch // self.every > before // self.every
-        is_due = has_come or epoch == trainer.max_epochs
+        is_due = has_come or is_last_epoch(trainer, pl_module)
         return is_due and trainer.is_global_zero and is_fitting(trainer)
 
     def _indices(self, trainer: pl.Trainer, pl_module: TrainingModule) -> Tensor:

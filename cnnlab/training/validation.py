@@ -36,12 +36,20 @@ class ValidateSome(Callback):
             return
         # First, as it adds to the time, which must not run out between here and the epoch's end.
         pl_module.set_row(dict.fromkeys(self.columns, math.nan))
-        cut_short = position.step < position.steps_per_epoch
-        is_last = cut_short or position.out_of_time or trainer.should_stop
-        is_last = is_last or position.epoch + 1 == trainer.max_epochs
-        is_due = is_last or (position.epoch + 1) % self.every == 0
+        is_due = is_last_epoch(trainer, pl_module) or (position.epoch + 1) % self.every == 0
         trainer.check_val_every_n_epoch = 1 if is_due else self.every
         pl_module.is_validated = is_due
+
+
+def is_last_epoch(trainer: pl.Trainer, module: TrainingModule) -> bool:
+    """Whether the run ends with this epoch, which may be cut short by steps or time.
+
+    What a validation decides, such as early stopping, is known after it only.
+    """
+    position = module.position
+    cut_short = position.step < position.steps_per_epoch
+    is_last = position.epoch + 1 == trainer.max_epochs
+    return is_last or cut_short or position.out_of_time or trainer.should_stop
 
 
 def last_due(trainer: pl.Trainer, epoch: int) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading import load
 from cnnlab.registry import CnnlabError
 
@@ -72,6 +73,9 @@ def test_look(cnnlab, monkeypatch):
     def missing(_dataset):
         raise CnnlabError("the files are not there")
 
+    monkeypatch.setattr(ImageDataset, "needs_download", lambda _: True)
+    answer = cnnlab("look", str(run), "--image", "own.png", "--out", "there")
+    assert "left out: strongest images: the files of data=digits are not there" in answer.err
     monkeypatch.setattr(load, "load_images", missing)
     answer = cnnlab("look", str(run))
     refusal = f"the files are not there; without the data: cnnlab look {run} --image FILE"

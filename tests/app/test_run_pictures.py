@@ -89,6 +89,10 @@ def test_embedding(cnnlab, run: RunDir) -> None:
     table = pd.read_csv("run/embed/embedding.csv")
     assert list(table)[2:] == ["pca_1", "pca_2", "tsne_1", "tsne_2"]
     assert table["class"].value_counts().tolist() == [4] * 10
+    answer = cnnlab("embed", "run", "--images", "10", "--out", "there")
+    assert sorted(path.name for path in Path("there").iterdir()) == [
+        *("embedding.csv", "embedding.png", "projector", "projector_config.pbtxt"),
+    ]
 
 
 def test_shift(cnnlab, trained: Path) -> None:

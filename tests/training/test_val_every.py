@@ -187,12 +187,20 @@ def test_patience_counts_the_epochs_since_the_last_validation() -> None:
 def test_pictures_are_of_validated_epochs(val_every, every, drawn, monkeypatch) -> None:
     monkeypatch.setattr("cnnlab.training.epoch_pictures.is_fitting", lambda _: True)
     callbacks = [ValidateSome(val_every, ())] if val_every > 1 else []
-    trainer = SimpleNamespace(callbacks=callbacks, max_epochs=11, is_global_zero=True)
+    trainer = SimpleNamespace(
+        callbacks=callbacks, max_epochs=11, is_global_zero=True, should_stop=False
+    )
     pictures = EpochPictures(every)
     epochs = [epoch for epoch in range(1, 12) if epoch % val_every == 0 or epoch == 11]
     found = []
     for epoch in epochs:
-        position = SimpleNamespace(epoch=epoch - 1)
-        if pictures._is_due(trainer, module({}, position=position)):
+        if pictures._is_due(trainer, module({}, position=ended(epoch))):
             found.append(epoch)
     assert found == drawn
+    for cut in ({"step": 3}, {"out_of_time": True}):  # the run ends with its third epoch
+        assert pictures._is_due(trainer, module({}, position=ended(3, **cut)))
+
+
+def ended(epoch: int, *, step: int = 5, out_of_time: bool = False) -> SimpleNamespace:
+    """Where a run is at the end of an epoch of 5 steps."""
+    return SimpleNamespace(epoch=epoch - 1, step=step, steps_per_epoch=5, out_of_time=out_of_time)

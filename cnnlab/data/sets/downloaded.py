@@ -106,6 +106,14 @@ class DownloadedDataset(ImageDataset):
         except (*UNREADABLE, http.client.HTTPException) as error:
             raise not_downloaded(wanted, found, damaged, error) from None
 
+    def needs_download(self) -> bool:
+        wanted = self._wanted()
+        try:
+            found = faults(wanted, _owners())
+            return bool(found) and not list(archives_of(wanted, found))
+        except OSError:
+            return False  # ``load`` says what is wrong
+
     def _wanted(self) -> FileSet:
         names = [entry.name for entry in DATASETS if entry.component is type(self)]
         name = f"data={names[0]}" if names else type(self).__name__

@@ -7,8 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlab.text import in_lines
+
 BINS = 15  # as Guo et al. 2017
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#5F5F5F"  # Okabe & Ito 2008
+LETTERS = 60  # of the title in a line
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def calibration_figure(found: Calibration, title: str = "") -> Figure:
     upper.legend(loc="upper left", fontsize=9)
     total = int(found.counts.sum())
     said = f"expected calibration error {found.error:.2%}, {len(width)} bins, {total:,} images"
-    upper.set_title(f"{title or 'Calibration'}\n{said}", fontsize=10, wrap=True)
+    lines = in_lines(f"{title or 'Calibration'}\n{said}", LETTERS)
+    upper.set_title("\n".join(lines), fontsize=10)
     lower.bar(found.edges[:-1], found.counts, width, align="edge", color=GREY, ec="white")
     lower.set_yscale("symlog", linthresh=1)
     lower.set_ylim(0, 6 * found.counts.max())

@@ -6,9 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlab.text import in_lines
+
 COLUMNS = 5
 CELL, GAP, TEXT, TITLE = 1.7, 0.15, 0.62, 0.45  # inches: a picture's side, what is around it
 ORANGE, GREEN = "#D55E00", "#00795A"
+LINE, LETTERS_OF_TITLE = 0.2, 95  # inches of a further line of the title
 LETTERS = 18  # of a class name beside its heading, at the larger font
 
 
@@ -32,12 +35,14 @@ def mistakes_figure(
     count = len(pixels)
     rows = -(-count // COLUMNS)
     # Margins by arithmetic: matplotlib's layout engine would take longer than all the drawing.
-    width, height = COLUMNS * (CELL + GAP) + GAP, rows * (CELL + TEXT) + TITLE
+    lines = in_lines(title or "The most confident mistakes", LETTERS_OF_TITLE)
+    above = TITLE + LINE * (len(lines) - 1)
+    width, height = COLUMNS * (CELL + GAP) + GAP, rows * (CELL + TEXT) + above
     figure = Figure(figsize=(width, height), dpi=150)
     figure.subplots_adjust(
         left=GAP / width,
         right=1 - GAP / width,
-        top=1 - (TITLE + 0.25) / height,
+        top=1 - (above + 0.25) / height,
         bottom=(TEXT - 0.25) / height,
         wspace=GAP / CELL,
         hspace=TEXT / CELL,
@@ -56,13 +61,7 @@ def mistakes_figure(
         axes.set_yticks([])
     for axes in grid[count:]:
         axes.set_visible(False)
-    figure.suptitle(
-        title or "The most confident mistakes",
-        y=1 - 0.12 / height,
-        va="top",
-        fontsize=11,
-        wrap=True,
-    )
+    figure.suptitle("\n".join(lines), y=1 - 0.12 / height, va="top", fontsize=11)
     return figure
 
 

@@ -6,7 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlab.text import in_lines
+
 MOST_ROWS = 30  # classes; of more, those with the lowest accuracy
+LETTERS = 72  # of the title in a line
 BLUE, GREY = "#0072B2", "#5F5F5F"
 
 
@@ -50,15 +53,17 @@ def per_class_figure(
     if len(present) > MOST_ROWS:
         chosen = present[np.argsort(accuracy[present], kind="stable")[:MOST_ROWS]]
         title = f"{title}\nthe {MOST_ROWS} worst of {len(present)} classes"
-    figure = Figure(figsize=(7.5, 1.3 + 0.3 * len(chosen)), dpi=150, layout="constrained")
+    mean = 100 * counts.trace() / counts.sum()
+    lines = in_lines(f"{title}\nall images: {mean:.2f}% (dashed)".strip(), LETTERS)
+    height = 1.0 + 0.3 * len(chosen) + 0.17 * len(lines)
+    figure = Figure(figsize=(7.5, height), dpi=150, layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(chosen))
     percent = 100 * accuracy[chosen]
-    mean = 100 * counts.trace() / counts.sum()
     axes.hlines(places, mean, percent, color=BLUE, lw=3, alpha=0.4)
     axes.plot(percent, places, "o", color=BLUE, ms=7)
     axes.set_yticks(places, [class_names[index] for index in chosen.tolist()])
-    axes.invert_yaxis()
+    axes.set_ylim(len(chosen) - 0.4, -0.6)
     for place, (value, index) in enumerate(zip(percent, chosen, strict=True)):
         text = f"{value:.1f}%  of {images[index]:,}"
         axes.text(1.01, place, text, va="center", fontsize=9, transform=axes.get_yaxis_transform())
@@ -67,6 +72,6 @@ def per_class_figure(
     axes.set_xlim(max(-2, percent.min() - space), 100 + space)
     axes.set(xlabel="Accuracy (%)", ylabel="True class")
     axes.grid(alpha=0.3)
-    axes.set_title(f"{title}\nall images: {mean:.2f}% (dashed)".strip(), fontsize=10)
+    axes.set_title("\n".join(lines), fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.explain.eval_mode import eval_mode
+from cnnlab.explain.network import as_written
 
 
 def penultimate_features(model: nn.Module, batches: Iterable[Tensor]) -> tuple[Tensor, str]:
@@ -29,21 +30,21 @@ def penultimate_features(model: nn.Module, batches: Iterable[Tensor]) -> tuple[T
     found, name = [], ""
 
     def keep(layer_name: str) -> Any:
-        def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            last[:] = [(layer_name, inputs[0])]
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            last[:] = [(layer_name, kwargs["input"] if "input" in kwargs else args[0])]
 
         return hook
 
-    handles = [
-        module.register_forward_pre_hook(keep(layer_name))
-        for layer_name, module in model.named_modules()
-        if isinstance(module, nn.Linear)
-    ]
+    handles = []
     try:
-        with eval_mode(model):
+        with as_written(model) as network, eval_mode(network):
+            for layer_name, module in network.named_modules():
+                if isinstance(module, nn.Linear):
+                    hook = keep(layer_name)
+                    handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
             for batch in batches:
                 last.clear()
-                model(batch)
+                network(batch.clone())  # it may work in place
                 if not last:
                     raise ValueError("the model calls no linear layer")
                 name, features = last[0]

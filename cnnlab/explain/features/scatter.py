@@ -8,9 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlab.text import in_lines
+
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")  # as colours repeat, another
 THIN = ("P", "X", "*")  # drawn larger, to be as dark as the others
 COLORS = 20
+LETTERS = 9  # of the title in an inch
 MOST_NAMED = 40  # classes in the legend; of more, the first
 
 
@@ -43,7 +46,8 @@ def scatter_figure(
             axes.scatter(*chosen.T, s=size, alpha=0.75, lw=0.2, ec="white", **look)
         axes.set(title=heading, xlabel=names[0], ylabel=names[1])
         axes.grid(alpha=0.25)
-    figure.suptitle(title, fontsize=12, wrap=True)
+    lines = in_lines(title, int(LETTERS * figure.get_figwidth()))
+    figure.suptitle("\n".join(lines), fontsize=12)
     handles = [
         Line2D(
             [],
@@ -59,10 +63,10 @@ def scatter_figure(
     left_out = len(present) - len(handles)
     figure.legend(
         handles=handles,
-        loc="outside right upper",
+        loc="outside right center",
         ncols=columns,
         fontsize=9,
-        title=f"{left_out} more classes" if left_out else "class",
+        title=f"the first {len(handles)} of {len(present)} classes" if left_out else "class",
     )
     return figure
 

@@ -51,7 +51,7 @@ def stage_numbers(stages: Sequence[Stage], index: int, shown: Extent) -> dict[st
 
 def packed(values: Tensor) -> str:
     """Numbers in order as float32, little-endian."""
-    array = values.detach().cpu().contiguous().numpy().astype("<f4")
+    array = values.detach().cpu().float().contiguous().numpy().astype("<f4")
     return base64.b64encode(array.tobytes()).decode()
 
 

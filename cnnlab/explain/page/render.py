@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from cnnlab.explain.network import as_written, check_label
 from cnnlab.explain.page.extent import Extent, extent
 from cnnlab.explain.page.numbers import stage_numbers
 from cnnlab.explain.page.stages import Passage, passage
@@ -38,8 +39,14 @@ def look_page(
         title: what was looked at.
         label: its true class; None where it is not known.
         is_classifier: whether the outputs are logits (N, K), which become probabilities.
+
+    Raises:
+        CnnlabError: the label is no class of the network, or its output is not finite.
     """
-    found = passage(model, image)
+    with as_written(model) as network:
+        found = passage(network, image)
+    if is_classifier:
+        check_label(label, len(found.output))
     shown = extent(found.stages)
     classes = _classes(found.output, spec, label) if is_classifier else []
     script = "".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)

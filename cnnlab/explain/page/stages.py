@@ -1,5 +1,6 @@
 """What every layer takes and returns when one image passes through a network."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnlab.explain.eval_mode import eval_mode
+from cnnlab.explain.network import NOT_FINITE, is_leaf, layer_modules, output_tensor
 from cnnlab.explain.trace.axes import spatial_factors
 from cnnlab.explain.trace.field import Field
 from cnnlab.explain.trace.operations import tensors
@@ -20,6 +22,7 @@ from cnnlab.explain.trace.torch_bridge import (
     named_arguments,
     operation_name,
 )
+from cnnlab.registry import CnnlabError
 
 Kind = Literal["convolution", "max", "average", "linear", "mean", "same place", "other"]
 UNCHANGED = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten)
@@ -72,24 +75,29 @@ def passage(model: nn.Module, image: Tensor) -> Passage:
 
     Args:
         image: normalised (C, H, W).
+
+    Raises:
+        CnnlabError: the output is not finite.
     """
     recorder = _Recorder(model, image.unsqueeze(0).clone())
-    leaves = [module for module in model.modules() if not any(module.children())]
+    leaves = [module for module in layer_modules(model) if is_leaf(module)]
     handles = [
         hook
         for module in leaves
         if not isinstance(module, UNCHANGED)
         for hook in (
-            module.register_forward_pre_hook(recorder.enter),
+            module.register_forward_pre_hook(recorder.enter, with_kwargs=True),
             module.register_forward_hook(recorder.leave),
         )
     ]
     try:
         with eval_mode(model), _Fields(recorder.fields):
-            output = model(recorder.image)
+            output = output_tensor(model(recorder.image))
     finally:
         for handle in handles:
             handle.remove()
+    if not output.isfinite().all():
+        raise CnnlabError(NOT_FINITE)
     with eval_mode(model):
         return recorder.passage(output[0].clone())
 
@@ -117,8 +125,8 @@ class _Recorder:
         self._entered: Tensor | None = None
         self._left_out: list[str] = []
 
-    def enter(self, _module: nn.Module, inputs: Sequence[Any]) -> None:
-        first = inputs[0] if inputs else None
+    def enter(self, _module: nn.Module, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
+        first = inputs[0] if inputs else named.get("input")
         self._entered = first.clone() if isinstance(first, Tensor) else None
 
     def leave(self, module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -193,6 +201,8 @@ def _kind(call: _Call) -> Kind:
 
 def _close(found: Tensor, output: Tensor) -> bool:
     tolerance = 1e-4 * float(output.abs().max() or 1.0)
+    if not math.isfinite(tolerance):
+        return False
     return found.shape == output.shape and torch.allclose(found, output, 1e-4, tolerance)
 
 

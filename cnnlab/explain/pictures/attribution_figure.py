@@ -76,7 +76,8 @@ def _signed(values: Sequence[Tensor]) -> bool:
 
 
 def _overlay(axes: Axes, pixels: Pixels, values: Tensor) -> None:
-    numbers = values.detach().sum(0) if values.dim() == 3 else values.detach()
+    numbers = values.detach().cpu().float()
+    numbers = numbers.sum(0) if numbers.dim() == 3 else numbers
     if (block := _block(values)) > 1:  # single pixels are noise to the eye
         blocks = F.avg_pool2d(numbers[None, None], block, ceil_mode=True)
         numbers = F.interpolate(blocks, scale_factor=block)[0, 0, : len(pixels), : pixels.shape[1]]

@@ -39,7 +39,7 @@ def picture(image: Tensor, spec: ImageSpec) -> Pixels:
     mean, std = (
         np.asarray(values, dtype=np.float32).reshape(-1, 1, 1) for values in spec.normalisation()
     )
-    values = np.clip(image.detach().cpu().numpy() * std + mean, 0, 1)
+    values = np.clip(image.detach().cpu().float().numpy() * std + mean, 0, 1)
     if len(values) != 3:
         values = values[:1].repeat(3, axis=0)
     return np.asarray(values.transpose(1, 2, 0))
@@ -47,7 +47,7 @@ def picture(image: Tensor, spec: ImageSpec) -> Pixels:
 
 def scaled(values: Tensor) -> Pixels:
     """Numbers (H, W) in colours from their smallest to their largest."""
-    numbers = values.detach().cpu().numpy()
+    numbers = values.detach().cpu().float().numpy()
     low, high = float(numbers.min()), float(numbers.max())
     return np.asarray(MAPS((numbers - low) / (high - low or 1.0))[..., :3])
 

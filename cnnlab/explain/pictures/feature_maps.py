@@ -9,6 +9,7 @@ from torch import Tensor
 from cnnlab.explain.pictures.capture import strongest_maps
 from cnnlab.explain.pictures.drawing import MEDIUM, heading, mosaic, scaled, show_mosaic
 from cnnlab.explain.pictures.map_layers import MapLayer
+from cnnlab.text import plural
 
 MOST = 16  # maps of a layer; more are too small to read
 SAID = "strongest maps (largest mean of absolute values); each scaled to its own range"
@@ -23,7 +24,7 @@ def draw_stage(figure: FigureBase, layer: MapLayer, maps: Tensor, *, most: int =
     _row(figure.subplots(), maps, most, per_row=min(8, len(maps)))
     channels, height, width = layer.shape
     shown = min(most, channels)
-    what = f"{shown} of {channels} maps" if shown < channels else f"{channels} maps"
+    what = f"{shown} of {channels} maps" if shown < channels else plural(channels, "map")
     heading(figure, f"Feature maps of {layer.title}: {what}, {height}x{width}", SAID)
 
 
@@ -49,7 +50,9 @@ def draw_stages(
         _row(axes, maps[layer.name], most, per_row=most)
         channels, height, width = layer.shape
         axes.set_title(
-            f"{layer.title}: {channels} maps of {height}x{width}", fontsize=MEDIUM - 1, loc="left"
+            f"{layer.title}: {plural(channels, 'map')} of {height}x{width}",
+            fontsize=MEDIUM - 1,
+            loc="left",
         )
 
 

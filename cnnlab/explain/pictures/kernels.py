@@ -9,6 +9,7 @@ from matplotlib.figure import FigureBase
 from torch import Tensor, nn
 
 from cnnlab.explain.eval_mode import eval_mode
+from cnnlab.explain.network import is_leaf, layer_modules
 from cnnlab.explain.pictures.drawing import SIGNED, color_bar, heading, mosaic, show_mosaic
 from cnnlab.registry import CnnlabError
 
@@ -40,10 +41,10 @@ def first_kernels(model: nn.Module, image: Tensor) -> FirstLayer:
     paths = {module: path for path, module in model.named_modules()}
 
     def enter(module: nn.Module, _inputs: Any) -> None:
-        if not any(module.children()) and any(p.dim() > 1 for p in module.parameters()):
+        if is_leaf(module) and any(p.dim() > 1 for p in module.parameters()):
             found.append((paths[module], module))
 
-    handles = [module.register_forward_pre_hook(enter) for module in model.modules()]
+    handles = [module.register_forward_pre_hook(enter) for module in layer_modules(model)]
     try:
         with eval_mode(model):
             model(image.unsqueeze(0).clone())
@@ -52,14 +53,18 @@ def first_kernels(model: nn.Module, image: Tensor) -> FirstLayer:
             handle.remove()
     for path, module in found[:1]:
         if isinstance(module, nn.Conv2d):
-            return FirstLayer(path, module.weight.detach().clone(), True)
+            return FirstLayer(path, _drawn(module.weight), True)
         if isinstance(module, nn.Linear) and module.in_features == image.numel():
-            weights = module.weight.detach().view(-1, *image.shape).clone()
-            return FirstLayer(path, weights, False)
+            return FirstLayer(path, _drawn(module.weight).view(-1, *image.shape), False)
     what = type(found[0][1]).__name__ if found else "none"
     raise CnnlabError(
         f"the first layer with weights is no convolution and no layer of all pixels ({what})"
     )
+
+
+def _drawn(weight: Tensor) -> Tensor:
+    """A copy that numpy takes, of a half-precision network on a GPU, too."""
+    return weight.detach().cpu().float().clone()
 
 
 def draw_kernels(

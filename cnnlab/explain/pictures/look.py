@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from cnnlab.explain.network import as_written
 from cnnlab.explain.pictures.capture import activations
 from cnnlab.explain.pictures.map_layers import (
     MapLayer,
@@ -65,8 +66,22 @@ def look(
         examples: among which those are looked for that excite a map most; or why there are none.
 
     Raises:
-        CnnlabError: there is no such layer or map.
+        CnnlabError: there is no such layer, map or class, or no tensor in what it returns.
     """
+    with as_written(model) as network:
+        return _look(network, image, spec, label, layers, channel, is_classifier, examples)
+
+
+def _look(
+    model: nn.Module,
+    image: Tensor,
+    spec: ImageSpec,
+    label: int | None,
+    layers: Sequence[str],
+    channel: int | None,
+    is_classifier: bool,
+    examples: Examples | str,
+) -> Look:
     found = map_layers(model, image)
     named = [find_layer(found, name) for name in layers]
     shown = list(dict.fromkeys(named)) or stages(found)

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from cnnlab.explain.eval_mode import eval_mode
+from cnnlab.explain.network import is_leaf, layer_modules
 from cnnlab.explain.trace.axes import spatial_factors
 from cnnlab.explain.trace.field import Field
 from cnnlab.explain.trace.operations import tensors
@@ -77,7 +78,7 @@ def map_layers(model: nn.Module, image: Tensor) -> list[MapLayer]:
         image: normalised (C, H, W).
     """
     finder = _Finder(model, image.unsqueeze(0).clone())
-    handles = [module.register_forward_hook(finder.leave) for module in model.modules()]
+    handles = [module.register_forward_hook(finder.leave) for module in layer_modules(model)]
     try:
         with eval_mode(model), _Operations(finder):
             model(finder.image)
@@ -180,7 +181,7 @@ class _Finder:
         path = self._paths[module]
         self._calls[path] += 1
         has_weights = any(parameter.dim() > 1 for parameter in module.parameters())
-        if has_weights and not any(module.children()):
+        if has_weights and is_leaf(module):
             self._after = path
         if not isinstance(output, Tensor) or output.dim() != 4 or len(output) != 1:
             return
@@ -190,7 +191,7 @@ class _Finder:
         channels_last = field is not None and _is_channels_last(field)
         sizes = tuple(output.shape[1:])
         channels, height, width = (sizes[2], *sizes[:2]) if channels_last else sizes
-        is_whole = module is self._model and any(module.children())
+        is_whole = module is self._model and not is_leaf(module)
         if min(height, width) < 2 or not self._after or is_whole:
             return
         layer = MapLayer(

@@ -1,7 +1,7 @@
 """The parts of a look at a network: what each computes, how high its panel is, or why it is not."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -9,8 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from cnnlab.explain.eval_mode import eval_mode
+from cnnlab.explain.network import NOT_FINITE, check_label
 from cnnlab.explain.pictures.attribution_figure import draw_attributions
 from cnnlab.explain.pictures.attributions import (
+    FEW_STEPS,
+    FEW_STOPS,
+    STEPS,
+    STOPS,
     MissingCaptumError,
     grad_cam,
     integrated_gradients,
@@ -19,18 +25,19 @@ from cnnlab.explain.pictures.attributions import (
 from cnnlab.explain.pictures.drawing import class_name, picture
 from cnnlab.explain.pictures.feature_maps import draw_stage, draw_stages
 from cnnlab.explain.pictures.kernels import draw_kernels, first_kernels
-from cnnlab.explain.pictures.map_layers import (
-    MapLayer,
-)
+from cnnlab.explain.pictures.map_layers import MapLayer
 from cnnlab.explain.pictures.montage import WIDTH, Panel
 from cnnlab.explain.pictures.probabilities import draw_probabilities, probabilities
 from cnnlab.explain.pictures.receptive_fields import Unit, draw_receptive_fields
 from cnnlab.explain.pictures.strongest_images import draw_strongest_images, strongest_images
+from cnnlab.explain.trace.torch_bridge import MultiplyAdds
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
+from cnnlab.text import first_line
 
 MOST_ROWS = 6  # layers beside or above each other
 MAX_MACS = 60e9  # multiply-adds for the images that excite a map most: seconds
+HEAVY = 2.5e9  # multiply-adds of an image, above which fewer passes must do for attributions
 BATCH = 2_000_000  # numbers in a batch of images
 COUNT = 8  # of the strongest images
 HEADING, TITLE = 0.55, 0.28  # inches
@@ -77,6 +84,10 @@ class Parts:
     def probabilities(self) -> None:
         probability = probabilities(self.model, self.image)
         predicted, label = int(probability.argmax()), self.label
+        check_label(label, len(probability))
+        if not probability.isfinite().all():
+            self.left_out["probabilities"] = NOT_FINITE
+            return
         said = "predicted and true" if predicted == label else "predicted"
         self.classes = {f"{said}: {class_name(self.spec, predicted)}": predicted}
         if label is not None and label != predicted:
@@ -141,19 +152,34 @@ class Parts:
             self.add("receptive fields", panel)
 
     def attributions(self, layer: MapLayer | None) -> None:
+        model, image, targets = self.model, self.image, list(self.classes.values())
+        if not targets:
+            self.left_out |= dict.fromkeys((GRAD_CAM, *METHODS), NOT_FINITE)
+            return
+        is_heavy = self._multiply_adds() > HEAVY
+        steps, stops = (FEW_STEPS, FEW_STOPS) if is_heavy else (STEPS, STOPS)
+        methods: dict[str, Callable[[], list[Tensor]]] = {
+            METHODS[0]: lambda: [
+                integrated_gradients(model, image, k, steps=steps) for k in targets
+            ],
+            METHODS[1]: lambda: occlusion(model, image, targets, stops=stops),
+        }
+        if layer is None:
+            self.left_out[GRAD_CAM] = NO_MAPS
+        else:
+            cam = lambda: [grad_cam(model, image, k, layer) for k in targets]  # noqa: E731
+            methods = {f"{GRAD_CAM}\nat {layer.name}": cam, **methods}
         found: dict[str, list[Tensor]] = {}
-        targets = list(self.classes.values())
-        try:
-            if layer is None:
-                self.left_out[GRAD_CAM] = NO_MAPS
-            else:
-                name = f"{GRAD_CAM}\nat {layer.name}"
-                found[name] = [grad_cam(self.model, self.image, k, layer) for k in targets]
-            gradients = [integrated_gradients(self.model, self.image, k) for k in targets]
-            covered = occlusion(self.model, self.image, targets)
-            found |= dict(zip(METHODS, (gradients, covered), strict=True))
-        except MissingCaptumError as error:
-            self.left_out |= dict.fromkeys((GRAD_CAM, *METHODS), str(error))
+        for method, attribute in methods.items():
+            try:
+                found[method] = attribute()
+            except MissingCaptumError as error:
+                self.left_out |= dict.fromkeys((GRAD_CAM, *METHODS), str(error))
+                return
+            except RuntimeError as error:  # such as a network through which no gradient comes
+                reason = f"this network does not allow it: {first_line(str(error))}"
+                self.left_out[method.partition("\n")[0]] = reason
+        if not found:
             return
         names = list(self.classes)
 
@@ -169,6 +195,11 @@ class Parts:
             file = method.partition("\n")[0].replace(" ", "-").lower()
             self.files[file] = panel({method: values})
 
+    def _multiply_adds(self) -> int:
+        with eval_mode(self.model), MultiplyAdds() as counter:
+            self.model(self.image.unsqueeze(0).clone())
+        return counter.total
+
     def strongest_images(
         self, layers: Sequence[MapLayer], units: Mapping[str, Unit], examples: Examples
     ) -> None:
@@ -176,7 +207,7 @@ class Parts:
         number = min(len(examples), max(COUNT, int(MAX_MACS / macs)))
         size = max(1, min(256, BATCH // self.spec.num_features))
         batches = (
-            examples(torch.arange(first, min(first + size, number)))[0]
+            examples(torch.arange(first, min(first + size, number)))[0].to(self.image)
             for first in range(0, number, size)
         )
         wanted = [(layer, units[layer.name].channel) for layer in layers]

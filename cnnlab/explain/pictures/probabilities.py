@@ -5,6 +5,7 @@ from matplotlib.figure import FigureBase
 from torch import Tensor, nn
 
 from cnnlab.explain.eval_mode import eval_mode
+from cnnlab.explain.network import output_tensor
 from cnnlab.explain.pictures.drawing import (
     COLORS,
     MEDIUM,
@@ -22,7 +23,7 @@ PREDICTED, TRUE, OTHER = COLORS[1], COLORS[2], "#BFBFBF"
 def probabilities(model: nn.Module, image: Tensor) -> Tensor:
     """The softmax of a classifier's logits for one normalised image (C, H, W): float32 (K,)."""
     with eval_mode(model):
-        logits: Tensor = model(image.unsqueeze(0).clone())
+        logits = output_tensor(model(image.unsqueeze(0).clone()))
     return logits[0].float().softmax(0)
 
 

@@ -46,10 +46,10 @@ def strongest_images(
     best: list[list[Tensor]] = [[] for _ in maps]
     seen = 0
     for images in batches:
-        found = capture(model, layers, images)
+        found = {name: maps.cpu() for name, maps in capture(model, layers, images).items()}
         for kept, (layer, channel) in zip(best, maps, strict=True):
             values, places = found[layer.name][:, channel].flatten(1).max(1)
-            indices = torch.arange(seen, seen + len(images), device=values.device)
+            indices = torch.arange(seen, seen + len(images))
             parts = (indices, values, places)
             joined = [torch.cat(pair) for pair in zip(kept, parts, strict=True)] if kept else parts
             order = torch.sort(joined[1], descending=True, stable=True).indices[:count]

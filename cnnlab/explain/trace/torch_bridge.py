@@ -8,7 +8,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -64,6 +64,28 @@ def multiply_adds(
     formula = flop_registry.get(operation.overloadpacket)
     # Torch counts a multiply-add as two operations.
     return formula(*args, **kwargs, out_val=out) // 2 if formula is not None else 0
+
+
+class MultiplyAdds(OperationMode):  # type: ignore[no-untyped-call]
+    """Counts multiply-adds within its block, in ``total``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def run_operation(
+        self, operation: Operation, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        out = super().run_operation(operation, args, kwargs)
+        self.total += multiply_adds(operation, args, kwargs, out)
+        return out
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """The network within what ``torch.compile`` returns; any other as it is."""
+    inner = getattr(model, "_orig_mod", model)
+    assert isinstance(inner, nn.Module)
+    return inner
 
 
 def storage_id(tensor: Tensor) -> int:

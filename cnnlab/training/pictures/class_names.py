@@ -20,6 +20,7 @@ def short_names(names: Sequence[str]) -> list[str]:
     ``a_class_with_an_endless_name_of_its_own`` -> ``a_class_with_an…e_of_its_own``.
     """
     short = [middle_cut(drawable(name), LONGEST) for name in names]
+    short = [name.replace("$", r"\$") for name in short]  # no formula to matplotlib
     counts = Counter(short)
     return [
         name if name and counts[name] == 1 else f"{index} {name}".rstrip()

@@ -1,6 +1,5 @@
 """The confusion matrix as a picture: which classes a network takes for which."""
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +7,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlab.text import in_lines
 from cnnlab.training.pictures.class_names import drawable, short_names
 
 MOST_NUMBERED = 30  # classes; above it the cells are too small for a number
@@ -56,9 +56,7 @@ def _draw(counts: NDArray[np.int64], names: Sequence[str], title: str, share: st
     words = max(map(len, names)) * font_size * WIDTH_OF_LETTER
     left, bottom = 0.5 + words, 0.5 + (words if slanted else 0.15)
     width = left + side + 1.1
-    lines = textwrap.wrap(
-        title, int(0.85 * width / (10 * WIDTH_OF_LETTER))
-    )  # a run's name can be long
+    lines = in_lines(title, int(0.85 * width / (10 * WIDTH_OF_LETTER)))  # a run's name can be long
     height = bottom + side + 0.4 + 0.17 * len(lines)
     figure = Figure(figsize=(width, height), dpi=120)
     axes = figure.add_axes((left / width, bottom / height, side / width, side / height))

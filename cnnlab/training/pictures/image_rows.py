@@ -1,11 +1,12 @@
 """Rows of images with their captions: training images, mistakes."""
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from cnnlab.text import in_lines
 
 Drawable = NDArray[np.floating]  # (N, H, W, 3) or (N, H, W), in 0..1
 SIDE = 1.25  # inches of an image
@@ -36,9 +37,7 @@ def image_rows_figure(
     """
     left = MARGIN if any(names) else 0.15
     width = max(left + max(map(len, rows)) * SIDE + 0.15, NARROWEST)
-    lines = [
-        part for line in title.split("\n") for part in textwrap.wrap(line, int(LETTERS * width))
-    ]
+    lines = in_lines(title, int(LETTERS * width))
     above = [LINE * max((text.count("\n") + 1 for text in row), default=0) for row in captions]
     height = 0.3 + 0.2 * len(lines) + sum(above) + len(rows) * (SIDE + 0.06)
     figure = Figure(figsize=(width, height), dpi=dpi)

@@ -61,6 +61,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mnist_family(tmp_path: Path, name: str) -> None:
     images = write_mnist(tmp_path / name / "raw")
     dataset = getattr(data, name)(root=str(tmp_path))
+    assert not dataset.needs_download()
+    assert getattr(data, name)(root=str(tmp_path / "empty")).needs_download()
     splits = dataset.load()
     assert (dataset.num_train, len(splits.val), len(splits.test)) == (50, 10, 20)
     assert splits.train.pixels.shape == (50, 1, 28, 28)

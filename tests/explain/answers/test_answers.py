@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cnnlab.explain.answers.calibration import calibration, calibration_figure
 from cnnlab.explain.answers.mistakes import mistakes_figure
@@ -11,6 +12,7 @@ from cnnlab.explain.answers.per_class import (
     confusion_counts,
     per_class_figure,
 )
+from cnnlab.explain.features.scatter import scatter_figure
 
 
 def test_expected_calibration_error_by_hand() -> None:
@@ -49,6 +51,7 @@ def test_accuracy_of_each_class() -> None:
     axes = per_class_figure(counts, list("abcd"), "mlp").axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == list("abc")
     assert [text.get_text() for text in axes.texts] == ["66.7%  of 3", "100.0%  of 2", "0.0%  of 1"]
+    assert axes.get_ylim() == (2.6, -0.6)  # no point on the frame
     many = confusion_counts(np.arange(40), np.append(np.arange(39), 0), 40)
     axes = per_class_figure(many, list(map(str, range(40)))).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()][:2] == ["39", "0"]
@@ -64,3 +67,25 @@ def test_mistakes_are_named() -> None:
     assert first.get_xlabel() == "predicted: dog\nover 99.9% sure"
     assert second.get_xlabel() == "predicted: dog\n90.0% sure"
     assert [axes.get_visible() for axes in figure.axes] == [True] * 6 + [False] * 4
+
+
+def test_the_name_of_a_run_is_not_cut_off() -> None:
+    name = "resnet20_cifar100_epochs200_augment.crop4_flip_cutout8_lr0.4_weight_decay0.0005_seed3"
+    found = calibration([0.6, 0.9], [True, False])
+    figures = [
+        per_class_figure(np.eye(2, dtype=np.int64), ["cat", "dog"], name),
+        calibration_figure(found, name),
+        mistakes_figure(
+            np.zeros((1, 1, 8, 8), np.uint8), [0], [1], [0.9], ["cat", "dog"], name * 2
+        ),
+        scatter_figure({"PCA": (np.eye(2), ("x", "y"))}, [0, 1], ["cat", "dog"], name * 2),
+    ]
+    for figure in figures:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        titles = [axes.title for axes in figure.axes]
+        titles += [] if figure._suptitle is None else [figure._suptitle]
+        widest = max((text.get_window_extent() for text in titles), key=lambda box: box.width)
+        assert widest.width > 0.5 * figure.bbox.width
+        assert 0 <= widest.x0 < widest.x1 <= figure.bbox.width
+        assert widest.y1 <= figure.bbox.height

@@ -65,6 +65,7 @@ def test_long_names_are_cut_and_what_the_font_has_not_is_left_out(tmp_path):
     cut = "a_class_of_pictu…_letter"
     other = "a_class_of_pictu…letters"
     assert short_names(names) == ["cat", "dog", "2", f"3 {cut}", other, f"5 {cut}"]
+    assert short_names(["$x_1$", "5$"]) == [r"\$x_1\$", r"5\$"]  # no formula
     figure.savefig(tmp_path / "confusion.png")
     assert figure.axes[0].get_title().startswith("mlp_\n")
     width, height = figure.get_size_inches()
