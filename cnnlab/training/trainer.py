@@ -6,6 +6,7 @@ from typing import Literal
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
 
@@ -39,10 +40,12 @@ def make_trainer(
         max_epochs=epochs,
         callbacks=list(callbacks),
         logger=list(loggers),
-        plugins=[CheckpointFiles()],
+        # Ours also for one process: Lightning would take a SLURM job, or torchrun's, as its own.
+        plugins=[CheckpointFiles(), LightningEnvironment()],
         accelerator=options.accelerator,
         devices=options.devices,
-        strategy=NetworkStrategy() if options.devices > 1 else "auto",
+        num_nodes=options.nodes,
+        strategy=NetworkStrategy() if options.processes > 1 else "auto",
         precision=lightning_precision(options.precision, options.accelerator),
         deterministic=options.deterministic,
         default_root_dir=folder,
