@@ -18,7 +18,7 @@ from cnnlab.training import nodes, peers
 from cnnlab.training.rendezvous import Rendezvous
 from cnnlab.training.stopping import StopRequest
 
-WORDS = ["train", "model=mlp", "model.norm=none", "data=digits", "batch_size=64"]
+WORDS = ["train", "model=mlp", "model.batch_norm=false", "data=digits", "batch_size=64"]
 WORDS += ["trainer.accelerator=cpu", "sweep.name=s", "logger=[]"]
 TWO = ["trainer.nodes=2"]
 Start = Callable[..., list[Command]]
@@ -70,6 +70,7 @@ def test_stopped_continued_and_killed_they_do_as_one_node(start, tmp_path):
     both = start(*WORDS, *TWO, "trainer.epochs=2000", "seed=1")
     both[0].until(has_begun(tmp_path))
     os.kill(both[1].pid, signal.SIGKILL)
+    both[1].end()
     code, text = both[0].end()
     assert code == 130, text
     assert f"process 2 of 2, on {socket.gethostname()} was killed or is not reached" in text
