@@ -4,6 +4,7 @@ Lightning would wrap the whole training module, whose reducer then prepares once
 steps. Here the network inside it is wrapped, once for every step's forward and backward pass.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch.distributed as dist
@@ -23,8 +24,9 @@ class NetworkStrategy(DDPStrategy):
 
 def synchronise_batch_norm(network: nn.Module) -> None:
     """Let its batch norms, in place, see the images of all processes; all parameters stay."""
+    convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
     for name, child in network.named_children():
-        setattr(network, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
+        setattr(network, name, convert(child))
 
 
 class DataParallel:

@@ -110,8 +110,7 @@ def _train(peers: Peers, job: Job) -> None:
         if not peers.leads:
             _check_shared(peers, job)
         peers.join()
-        store = dist.PrefixStore("group", peers.store)
-        join_group(job.config.trainer, store=store)
+        join_group(job.config.trainer, store=peers.group_store())
         run(job, peers.stop)
     except BaseException as error:
         if _is_lost_connection(error):

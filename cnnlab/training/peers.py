@@ -18,6 +18,9 @@ from datetime import timedelta
 
 import torch.distributed as dist
 
+# torch does not say that it exports these, which its documentation describes.
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line
 from cnnlab.training.rendezvous import TORCHRUN, Rendezvous
@@ -47,7 +50,7 @@ class Peers:
     def __init__(self, rendezvous: Rendezvous, stop: StopRequest) -> None:
         self.rendezvous, self.stop = rendezvous, stop
         self.others = [rank for rank in range(rendezvous.processes) if rank != rendezvous.rank]
-        self.store: dist.Store = _connect(rendezvous)
+        self.store: PrefixStore = _connect(rendezvous)
         self._beats: dict[int, tuple[bytes, float]] = {}  # of the others: the last, and when
         self._joined = self._over = False
         self._beat(self.store, 0)
@@ -59,11 +62,11 @@ class Peers:
         """Whether this is the first process."""
         return self.rendezvous.rank == 0
 
-    def name(self, rank: int, store: dist.Store | None = None) -> str:
-        """``process 3 of 4, on gpu7``, with the host where it has said so."""
+    def name(self, rank: int, store: PrefixStore | None = None) -> str:
+        """``process 3 of 4 on gpu7``, with the host where it has said so."""
         host, store = "", store or self.store
         if store.check([f"host/{rank}"]):
-            host = f", on {store.get(f'host/{rank}').decode()}"
+            host = f" on {store.get(f'host/{rank}').decode()}"
         return f"process {rank + 1} of {self.rendezvous.processes}{host}"
 
     def join(self) -> None:
@@ -86,6 +89,10 @@ class Peers:
                 )
             time.sleep(POLL_SECONDS)
         self._joined = True
+
+    def group_store(self) -> PrefixStore:
+        """Where torch's process group keeps what it needs."""
+        return PrefixStore("group", self.store)
 
     def fail(self, error: BaseException, text: bytes) -> None:
         """Tell the others, unless one has failed before, of an error, pickled as ``text``."""
@@ -127,8 +134,7 @@ class Peers:
         with contextlib.suppress(dist.DistError):  # the store has ended with its process
             if self.leads:
                 self.store.set(OVER, b"")
-                number = self.rendezvous.processes - 1 if self._joined else 0
-                self._until(lambda: self.store.add(LEFT, 0) >= number, GRACE_SECONDS)
+                self._until(lambda: self.store.add(LEFT, 0) >= self._alive(), GRACE_SECONDS)
             elif self._until(lambda: self.store.check([OVER]), LAST_SECONDS):
                 self.store.add(LEFT, 1)
         self._over = True
@@ -163,16 +169,16 @@ class Peers:
         except (dist.DistError, CnnlabError):
             self._end(f"the connection to {self._first()} is lost")
 
-    def _beat(self, store: dist.Store, beat: int) -> None:
+    def _beat(self, store: PrefixStore, beat: int) -> None:
         store.set(f"beat/{self.rendezvous.rank}", str(beat))
 
-    def _pass_signal(self, store: dist.Store) -> None:
+    def _pass_signal(self, store: PrefixStore) -> None:
         if self.stop.signal is not None:
             store.set(SIGNAL, str(self.stop.signal))
         elif self.leads and store.check([SIGNAL]):
             self.stop.signal = int(store.get(SIGNAL))
 
-    def _look(self, store: dist.Store) -> None:
+    def _look(self, store: PrefixStore) -> None:
         """The first process looks at all others, these at the first."""
         ranks = self.others if self.leads else [0]
         now = time.monotonic()
@@ -188,6 +194,10 @@ class Peers:
         late = [(when, rank) for rank, (_, when) in self._beats.items() if now - when > seconds]
         return [rank for _, rank in sorted(late)]
 
+    def _alive(self) -> int:
+        """How many of the others have joined and are there, for all that is known."""
+        return len(self.others) - len(self._silent(3 * BEAT_SECONDS)) if self._joined else 0
+
     def _end(self, reason: str) -> None:
         """End this process, unless it does so by itself soon."""
         deadline = time.monotonic() + 2 * GRACE_SECONDS
@@ -202,12 +212,12 @@ class Peers:
         return "torchrun" if self.rendezvous.launcher == TORCHRUN else "the first process"
 
 
-def _connect(rendezvous: Rendezvous, *, is_host: bool = True) -> dist.Store:
+def _connect(rendezvous: Rendezvous, *, is_host: bool = True) -> PrefixStore:
     """A client of the store; in the first process, where torchrun has none, the store too."""
     hosts = is_host and rendezvous.rank == 0 and not rendezvous.has_store
     where = f"{rendezvous.address}:{rendezvous.port}"
     try:
-        store = dist.TCPStore(
+        store = TCPStore(
             rendezvous.address,
             rendezvous.port,
             is_master=hosts,
@@ -217,4 +227,4 @@ def _connect(rendezvous: Rendezvous, *, is_host: bool = True) -> dist.Store:
     except dist.DistError as error:
         said = "cannot listen" if hosts else "no process answers"
         raise CnnlabError(f"{said} at {where}: {first_line(error)}; set MASTER_PORT") from error
-    return dist.PrefixStore("cnnlab", store)
+    return PrefixStore("cnnlab", store)

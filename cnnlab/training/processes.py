@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -212,9 +213,9 @@ def _obey_parent(stop: StopRequest, scratch: Path) -> None:
 
 
 def join_group(
-    options: TrainerConfig, *, store: dist.Store | None = None, init_method: str | None = None
+    options: TrainerConfig, *, store: Any = None, init_method: str | None = None
 ) -> None:
-    """Meet the other processes, at a store or where ``init_method`` says."""
+    """Meet the other processes, at a store of torch's or where ``init_method`` says."""
     on_gpu = options.accelerator in ("auto", "gpu") and torch.cuda.is_available()
     dist.init_process_group(
         "nccl" if on_gpu else "gloo",

@@ -9,6 +9,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from cnnlab.config.options import TrainerConfig
 from cnnlab.training.checkpoint import CheckpointFiles
@@ -36,6 +37,8 @@ def make_trainer(
     silence(verbose=verbose)
     # Deterministic torch also fills new memory, to show who reads it unwritten: not our question.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if options.processes == 1:  # Lightning takes the rank of a SLURM task, whatever its program is
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]
     return pl.Trainer(
         max_epochs=epochs,
         callbacks=list(callbacks),

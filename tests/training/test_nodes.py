@@ -8,15 +8,22 @@ import sys
 from collections.abc import Callable
 
 import pytest
+import small_run
 import torch
 from commands import Command, has_begun
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch import nn
 
+from cnnlab.config.options import TrainerConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.status import state_of
 from cnnlab.training import nodes, peers
+from cnnlab.training.data_parallel import synchronise_batch_norm
+from cnnlab.training.limits import refuse_missing_device
 from cnnlab.training.rendezvous import Rendezvous
 from cnnlab.training.stopping import StopRequest
+from cnnlab.training.trainer import make_trainer
 
 WORDS = ["train", "model=mlp", "model.batch_norm=false", "data=digits", "batch_size=64"]
 WORDS += ["trainer.accelerator=cpu", "sweep.name=s", "logger=[]"]
@@ -73,7 +80,7 @@ def test_stopped_continued_and_killed_they_do_as_one_node(start, tmp_path):
     both[1].end()
     code, text = both[0].end()
     assert code == 130, text
-    assert f"process 2 of 2, on {socket.gethostname()} was killed or is not reached" in text
+    assert f"process 2 of 2 on {socket.gethostname()} was killed or is not reached" in text
     (run,) = (run for run in find_runs([tmp_path]) if "seed1" in run.name)
     assert state_of(run)[0] == "killed"
 
@@ -96,6 +103,33 @@ def test_torchrun_on_two_nodes_equals_one_process(tmp_path):
         assert torch.allclose(value, two["state_dict"][key], rtol=0, atol=1e-5), key
     for key in ("test_loss", "test_acc"):
         assert runs[1].result()[key] == pytest.approx(runs[2].result()[key], abs=1e-5)
+
+
+def test_a_slurm_job_of_one_process_is_none_of_several(monkeypatch):
+    """Lightning would refuse these variables, or, where tasks share a sweep, log nothing."""
+    for name, value in {"NTASKS": "4", "PROCID": "3", "LOCALID": "3", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setattr(rank_zero_only, "rank", 3)
+    trainer = make_trainer(TrainerConfig(accelerator="cpu"), 1)
+    assert (trainer.world_size, trainer.global_rank, rank_zero_only.rank) == (1, 0, 0)
+
+
+def test_synchronised_batch_norm_keeps_the_names_of_weights():
+    network = small_run.network()
+    before = network.state_dict()
+    synchronise_batch_norm(network)
+    assert isinstance(network[1], nn.SyncBatchNorm)
+    after = network.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_synchronised_batch_norm_needs_several_gpus():
+    with pytest.raises(ValueError, match=r"^sync_batchnorm=true needs several devices: devices=2"):
+        TrainerConfig(sync_batchnorm=True)
+    options = TrainerConfig(sync_batchnorm=True, nodes=2, accelerator="cpu")
+    with pytest.raises(CnnlabError, match=r"^trainer.sync_batchnorm=true needs GPUs: torch has"):
+        refuse_missing_device(options)
 
 
 def rendezvous(rank: int, port: int) -> Rendezvous:
