@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnnlab.data.loading.augment import Augment, augment_batch, crop
+from cnnlab.data.loading.augment import Augment, augment_batch
+from cnnlab.data.loading.crop import crop
 
 
 def images(count: int, height: int = 7, width: int = 5) -> Tensor:
