@@ -31,15 +31,34 @@ def crop(
         padded = pixels.index_select(2, rows).index_select(3, columns)
     else:
         padded = F.pad(pixels, (padding,) * 4)
-    # All windows are a view, of which one index_select copies those that are wanted, row by row:
-    # nine times faster than a gather by pixel.
-    row = w + 2 * padding
-    plane = row * (h + 2 * padding)
-    first = torch.arange(n, device=pixels.device) * (c * plane) + top * row + left
-    last = (n - 1) * c * plane + 2 * padding * (row + 1)
-    windows = padded.as_strided((last + 1, c, h, w), (1, plane, row, 1))
-    cut = windows.index_select(0, first)
+    take = gathered_windows if pixels.device.type == "mps" else copied_windows
+    cut = take(padded, top, left, (h, w))
     return cut if mirrored is None else mirror(cut, mirrored)
+
+
+def copied_windows(padded: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Tensor:
+    """The window (H, W) of each image at its corner, as copies of memory, row by row.
+
+    All windows of all images are a view, from which one index_select takes those that are wanted:
+    nine times faster on a CPU than a gather by pixel.
+    """
+    n, c, height, width = padded.shape
+    image = c * height * width
+    first = torch.arange(n, device=padded.device) * image + top * width + left
+    number = (n - 1) * image + (height - size[0]) * width + width - size[1] + 1
+    windows = padded.as_strided((number, c, *size), (1, height * width, width, 1))
+    return windows.index_select(0, first)
+
+
+def gathered_windows(padded: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Tensor:
+    """The same by pixel, for devices that would first make all windows of a view."""
+    n, c, _, width = padded.shape
+    rows, columns = (
+        corner.view(n, 1) + torch.arange(length, device=padded.device)
+        for corner, length in zip((top, left), size, strict=True)
+    )
+    strips = padded.gather(2, rows.view(n, 1, -1, 1).expand(n, c, size[0], width))
+    return strips.gather(3, columns.view(n, 1, 1, -1).expand(n, c, *size))
 
 
 def mirror(pixels: Tensor, mirrored: Tensor) -> Tensor:
