@@ -8,6 +8,7 @@ in one process with one thread, on noise of CIFAR-10's size, so no data set is n
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -119,6 +120,7 @@ if __name__ == "__main__":
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "rounds": options.rounds,
+        "load_average": round(os.getloadavg()[0], 1),  # of the machine: other work slows both
         "measured": [measure(size, options.rounds) for size in (128, 512)],
     }
     text = json.dumps(record, indent=1)

@@ -25,7 +25,7 @@ def crop(
         mirrored: bool (N,), which windows to flip left to right.
         mode: what the padding shows.
     """
-    n, c, h, w = pixels.shape
+    h, w = pixels.shape[2:]
     if mode == "reflect":
         rows, columns = (_reflected(size, padding, pixels.device) for size in (h, w))
         padded = pixels.index_select(2, rows).index_select(3, columns)
