@@ -4,6 +4,7 @@ The answer comes from a cache of names. What is imported on the way to it counts
 """
 
 import itertools
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,9 @@ def main() -> None:
     if sys.argv[1:2] == ["complete"]:
         _complete(sys.argv[2:])
     else:
+        if {"RANK", "SLURM_PROCID"} & os.environ.keys():
+            # Before torch loads: it warns of find_unused_parameters, as in training/processes.py.
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from cnnlab.app.cli import main as run_command
 
         run_command()

@@ -20,6 +20,7 @@ from cnnlab.sweep.launchers import options as launchers
 from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.sweep.search import options as search
 from cnnlab.text import first_line, plural
+from cnnlab.training.rendezvous import refuse_nodes_in_sweep
 
 if TYPE_CHECKING:
     from cnnlab.sweep.search.space import Space
@@ -40,6 +41,8 @@ def run_sweep(command: Command, *, verbose: bool) -> list[RunDir]:
     if node.runtime.choices["hydra/sweeper"] == "optuna":
         return _search(command, search.parse(_to_dict(node.sweeper)), launcher, verbose=verbose)
     jobs = unique(check_jobs(command))
+    for job in jobs:
+        refuse_nodes_in_sweep(job.config.trainer.nodes)
     todo = [job for job in jobs if not job.run_dir.is_done]
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo)} of {len(jobs)} jobs are already done", file=sys.stderr)

@@ -5,11 +5,11 @@ import dataclasses
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import hydra
 
-from cnnlab.app.command import read_command
+from cnnlab.app.command import Command, read_command
 from cnnlab.app.compose import CONFIG, Composer, chooses_nothing
 from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.overrides import CONF
@@ -17,10 +17,12 @@ from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.durable import DiskFullError, is_disk_full
+from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.text import first_line
+from cnnlab.training.rendezvous import TORCHRUN, Rendezvous, find_rendezvous, refuse_mismatch
 
 
 def train(
@@ -35,6 +37,9 @@ def train(
         DiskFullError: there is no room for the next file; the same command continues later.
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been saved.
     """
+    rendezvous = find_rendezvous(os.environ)
+    if rendezvous is not None and rendezvous.launcher == TORCHRUN and rendezvous.processes > 1:
+        return _train_with_others(rendezvous, words, multirun, verbose=verbose)
     command = read_command(words, multirun)
     if command.is_sweep:
         try:
@@ -43,15 +48,44 @@ def train(
             if is_disk_full(error):
                 raise DiskFullError from error
             raise
+    job = _make_job(command, verbose=verbose)
+    if rendezvous is not None and job.config.trainer.processes > 1:
+        return _train_with_others(rendezvous, words, multirun, verbose=verbose)
+    refuse_mismatch(job.config.trainer, None)
+    return _execute(job)
+
+
+def _train_with_others(
+    rendezvous: Rendezvous, words: Sequence[str], multirun: bool | None, *, verbose: bool
+) -> list[RunDir]:
+    """As ``train``, in one of the processes that torchrun or srun has started for one run."""
+    from cnnlab.training.nodes import follow, leading
+
+    if rendezvous.rank > 0:
+        follow(rendezvous)
+        return []
+    with leading(rendezvous) as leader:
+        command = read_command(words, multirun)
+        if command.is_sweep:
+            raise CnnlabError(f"{rendezvous.launcher} starts one run; leave it out for a sweep")
+        job = _make_job(command, verbose=verbose)
+        refuse_mismatch(job.config.trainer, rendezvous)
+        return _execute(job, leader.train)
+
+
+def _make_job(command: Command, *, verbose: bool) -> Job:
     job = command.make_job(command.overrides)
-    job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
+    return dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
+
+
+def _execute(job: Job, train: Callable[[Job], None] | None = None) -> list[RunDir]:
     ensure_data([] if job.run_dir.is_done else [job])
     from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
 
     announce([job])
-    state = execute(job)
+    state = execute(job, train)
     if state is None and not job.run_dir.is_done and is_abandoned(job.run_dir):
-        state = execute(job)
+        state = execute(job, train)
     if state is RunState.DISK_FULL:
         raise DiskFullError(job.run_dir.path.parent)
     if state and state.is_resumable:

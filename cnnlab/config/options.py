@@ -44,7 +44,10 @@ class TrainerConfig:
         precision: of the forward and backward pass; bf16 and 16 are mixed precision, with 32-bit
             weights. auto: bf16 on a GPU that supports it, else 32.
         accelerator: the device to train on; auto: a GPU if there is one, else the CPU.
-        devices: GPUs, or processes on a CPU, that share each batch.
+        devices: GPUs, or processes on a CPU, that share each batch; of each node.
+        nodes: machines with that many devices each, that torchrun or SLURM's srun starts.
+        sync_batchnorm: batch norm over the images of all devices together, on GPUs; else each
+            device normalises its own part of a batch.
         deterministic: refuse operations whose results could differ between two runs.
         gradient_clip: largest L2 norm of all gradients together; larger ones are scaled down.
         accumulate: batches whose gradients are added up for one optimiser step.
@@ -76,6 +79,8 @@ class TrainerConfig:
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: PositiveInt = 1
+    nodes: Annotated[PositiveInt, Flags(neutral=1)] = 1
+    sync_batchnorm: Annotated[bool, Flags(neutral=False)] = False
     deterministic: bool = False
     gradient_clip: Annotated[float, Range(above=0)] | None = None
     accumulate: PositiveInt = 1
@@ -102,6 +107,13 @@ class TrainerConfig:
             raise ValueError(f"checkpoint_every={self.checkpoint_every} must be at least 1 step")
         if self.early_stopping is not None and self.checkpoint == "last":
             raise ValueError("early_stopping needs a metric: checkpoint=val_acc or val_loss")
+        if self.sync_batchnorm and self.processes == 1:
+            raise ValueError("sync_batchnorm=true needs several devices: devices=2 or more")
+
+    @property
+    def processes(self) -> int:
+        """How many share each batch: one for each device of each node."""
+        return self.devices * self.nodes
 
     @property
     def reads_test_set(self) -> bool:

@@ -125,6 +125,13 @@ def ensure_claimed(run: RunDir) -> None:
             raise ClaimLostError(f"{_read(run) or 'another process'} has taken over {run}")
 
 
+def shows_claim(run: RunDir, token: str) -> bool:
+    """Whether this process sees the claim with this token, which another host may have written."""
+    with suppress(OSError):
+        return run.claim_file.is_file() and _has(run, token)
+    return False
+
+
 def is_abandoned(run: RunDir) -> bool:
     """Watch the claim of a process on another host: whether it shows no heartbeat any more.
 

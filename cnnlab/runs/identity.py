@@ -135,7 +135,7 @@ def identify(config: RunConfig) -> Identity:
 
 def _loss_version(config: RunConfig) -> dict[str, str]:
     """Version 2 of a weighted loss whose batch is shared out: the mean is that of the whole."""
-    is_shared = config.trainer.accumulate > 1 or config.trainer.devices > 1
+    is_shared = config.trainer.accumulate > 1 or config.trainer.processes > 1
     is_weighted = config.loss.get("class_weights", "none") != "none"
     named = config.loss["name"] == config.task.loss
     return {"loss": "v2"} if is_shared and is_weighted and named else {}

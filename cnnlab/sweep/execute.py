@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -32,11 +32,15 @@ log = logging.getLogger("cnnlab")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
-def execute(job: Job) -> RunState | None:
+def execute(job: Job, train: Callable[[Job], None] | None = None) -> RunState | None:
     """Run the job; its final state. None: it is done, or another process is running it.
 
     A failure or a stop is written into the folder, printed in a line, and not raised. A full disk
     may leave room for neither: the state alone says so.
+
+    Args:
+        train: trains a job that this process has claimed, in processes that are there already;
+            None: here, or in processes that are started for ``trainer.devices``.
     """
     folder = job.run_dir
     try:
@@ -50,7 +54,7 @@ def execute(job: Job) -> RunState | None:
             if other is not None:
                 print(f"{job.title}: already being run by {other}", file=sys.stderr)
             elif not folder.is_done:  # another process may have finished it since
-                return _train(job, _begin(job))
+                return _train(job, _begin(job), train or _run)
         return None
     except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
         if is_disk_full(error):
@@ -87,7 +91,14 @@ def announce(jobs: Iterable[Job]) -> None:
         print(note, file=sys.stderr)
 
 
-def _train(job: Job, lines: Iterable[str]) -> RunState | None:
+def _run(job: Job) -> None:
+    if job.config.trainer.devices > 1:
+        run_in_processes(job)
+    else:
+        run(job)
+
+
+def _train(job: Job, lines: Iterable[str], train: Callable[[Job], None]) -> RunState | None:
     """Train; the run's final state, None where another process has taken it over.
 
     Args:
@@ -99,10 +110,7 @@ def _train(job: Job, lines: Iterable[str]) -> RunState | None:
             log.warning("%s", line)
         log.info("%s %s", "resumed" if folder.last_checkpoint.is_file() else "started", folder.name)
         try:
-            if job.config.trainer.devices > 1:
-                run_in_processes(job)
-            else:
-                run(job)
+            train(job)
         except BaseException as error:
             state = final_state(error)
             is_lost = _lost(job)

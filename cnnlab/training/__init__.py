@@ -6,5 +6,5 @@ put together), ``transfer.py`` (weights to start from) and ``record.py`` (what a
 ``module.py`` trains chunks of steps under Lightning, ``loop.py`` one step after another;
 ``tasks/`` says what is learnt, ``lightning_bridge.py`` holds what is not public in Lightning.
 On several devices ``processes.py`` starts and watches a process for each, ``data_parallel.py``
-averages their gradients.
+averages their gradients; ``nodes.py`` trains in processes that torchrun or srun has started.
 """

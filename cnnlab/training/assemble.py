@@ -27,6 +27,7 @@ from cnnlab.training.limits import (
     refuse_augment_beyond,
     refuse_large_images,
     refuse_large_model,
+    refuse_missing_device,
     refuse_overfit_beyond,
     refuse_short_average,
     refuse_short_profile,
@@ -155,7 +156,7 @@ def _refuse_unfit_images(config: RunConfig, spec: ImageSpec) -> Iterator[None]:
         if reason.startswith(ONE_VALUE):
             raise CnnlabError(
                 f"model={name}: batch norm cannot train on one image at a time; give "
-                f"batch_size={2 * config.trainer.devices} or more"
+                f"batch_size={2 * config.trainer.processes} or more"
             ) from error
         raise CnnlabError(f"model={name} cannot take images of {spec}: {reason}") from error
 
@@ -200,18 +201,6 @@ def _refuse_color_of_grey(augment: Augment, spec: ImageSpec) -> None:
         )
 
 
-def _refuse_missing_device(accelerator: str, devices: int) -> None:
-    has = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not has.get(accelerator, True):
-        name = {"gpu": "GPU", "mps": "Apple GPU"}[accelerator]
-        raise CnnlabError(
-            f"trainer.accelerator={accelerator}: this machine has no {name}; use auto or cpu"
-        )
-    if accelerator in ("gpu", "auto") and has["gpu"] and devices > torch.cuda.device_count():
-        gpus = plural(torch.cuda.device_count(), "GPU")
-        raise CnnlabError(f"trainer.devices={devices}: this machine has {gpus}")
-
-
 def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:
     """Assemble on the meta device and push one batch shape through: milliseconds, no download.
 
@@ -221,7 +210,7 @@ def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:
     Raises:
         CnnlabError: the run is impossible.
     """
-    _refuse_missing_device(config.trainer.accelerator, config.trainer.devices)
+    refuse_missing_device(config.trainer)
     name = config.model["name"]
     with refuse_impossible_size(name):
         parts = assemble(config, "meta")

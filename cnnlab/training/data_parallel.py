@@ -4,10 +4,10 @@ Lightning would wrap the whole training module, whose reducer then prepares once
 steps. Here the network inside it is wrapped, once for every step's forward and backward pass.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch.distributed as dist
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -18,11 +18,15 @@ SYNCHRONISED: AbstractContextManager[None] = nullcontext()
 class NetworkStrategy(DDPStrategy):
     """Lightning's strategy for a process a device, without its wrapper of the training module."""
 
-    def __init__(self) -> None:
-        super().__init__(cluster_environment=LightningEnvironment())
-
     def configure_ddp(self) -> None:
         """Nothing: ``DataParallel`` averages the gradients."""
+
+
+def synchronise_batch_norm(network: nn.Module) -> None:
+    """Let its batch norms, in place, see the images of all processes; all parameters stay."""
+    convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+    for name, child in network.named_children():
+        setattr(network, name, convert(child))
 
 
 class DataParallel:

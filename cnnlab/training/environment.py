@@ -29,7 +29,7 @@ def describe(trainer: pl.Trainer) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
         "device": device_name(device),
-        "devices": trainer.num_devices,
+        "devices": trainer.num_devices * trainer.num_nodes,
         "precision": str(trainer.precision),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
@@ -70,7 +70,8 @@ def device_name(device: torch.device) -> str:
 def describe_run(job: Job, splits: Splits, trainer: pl.Trainer) -> str:
     """``lenet5, 61.7k parameters; mnist5k, 3,500 training images; cpu, precision 32``."""
     device = trainer.strategy.root_device.type
-    several = f"{trainer.num_devices} x " if trainer.num_devices > 1 else ""
+    parts = [(trainer.num_nodes, "nodes x "), (trainer.num_devices, "x ")]
+    several = "".join(f"{number} {times}" for number, times in parts if number > 1)
     return (
         f"{job.choices['model']}, {si(job.cost.params)} parameters; "
         f"{job.config.data['name']}, {len(splits.train):,} training images; "

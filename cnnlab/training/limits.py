@@ -2,17 +2,40 @@
 
 import math
 
-from cnnlab.config.options import RunConfig
+import torch
+
+from cnnlab.config.options import RunConfig, TrainerConfig
 from cnnlab.data.loading.augment import Augment
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
-from cnnlab.text import as_typed
+from cnnlab.text import as_typed, plural
 
 FLOAT = 4  # bytes
 MAX_NUMBERS = 2**30  # in one image: 4 GB of input
 PROFILER_WARMUP, PROFILED = 2, 5  # optimiser steps: with the profiler unrecorded, recorded
 PROFILER_STEPS = 1 + PROFILER_WARMUP + PROFILED  # in all; the first fills caches
 MAX_WEIGHTS = 2**40  # bytes: a terabyte of weights, besides their gradients, is no lab's network
+
+
+def refuse_missing_device(options: TrainerConfig) -> None:
+    """Refuse devices that this machine does not have, and what its CPU cannot do.
+
+    Raises:
+        CnnlabError: one is missing, or batch norm cannot be synchronised.
+    """
+    accelerator, devices = options.accelerator, options.devices
+    has = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not has.get(accelerator, True):
+        name = {"gpu": "GPU", "mps": "Apple GPU"}[accelerator]
+        raise CnnlabError(
+            f"trainer.accelerator={accelerator}: this machine has no {name}; use auto or cpu"
+        )
+    on_gpu = accelerator in ("gpu", "auto") and has["gpu"]
+    if on_gpu and devices > torch.cuda.device_count():
+        gpus = plural(torch.cuda.device_count(), "GPU")
+        raise CnnlabError(f"trainer.devices={devices}: this machine has {gpus}")
+    if options.sync_batchnorm and not on_gpu:
+        raise CnnlabError("trainer.sync_batchnorm=true needs GPUs: torch has none for a CPU")
 
 
 def refuse_large_images(spec: ImageSpec) -> None:
@@ -51,13 +74,13 @@ def refuse_uneven_batch(config: RunConfig) -> None:
     Raises:
         CnnlabError: they cannot; the nearest sizes that they can are named.
     """
-    size, devices = config.batch_size, config.trainer.devices
+    size, devices = config.batch_size, config.trainer.processes
     if size % devices:
         below, above = size // devices * devices, -(-size // devices) * devices
         nearest = f"{below} or {above}" if below else f"{above}"
-        raise CnnlabError(
-            f"batch_size={size} is not divisible by trainer.devices={devices}; give {nearest}"
-        )
+        nodes = f" x trainer.nodes={config.trainer.nodes}" if config.trainer.nodes > 1 else ""
+        shared = f"trainer.devices={config.trainer.devices}{nodes}"
+        raise CnnlabError(f"batch_size={size} is not divisible by {shared}; give {nearest}")
 
 
 def refuse_overfit_beyond(config: RunConfig, num_train: int) -> None:
@@ -127,7 +150,7 @@ def refuse_useless_pictures(config: RunConfig) -> None:
 
 def images_at_a_time(config: RunConfig) -> int:
     """Images that a network sees at a time while it trains, or 2 if they are more."""
-    return min(2, config.batch_size // config.trainer.devices)
+    return min(2, config.batch_size // config.trainer.processes)
 
 
 def refuse_large_model(model: str, params: int) -> None:

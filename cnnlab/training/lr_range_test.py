@@ -166,7 +166,13 @@ def lr_range_test(
         KeyboardInterrupt: Ctrl-C.
     """
     trainer_options = dataclasses.replace(
-        config.trainer, devices=1, max_steps=steps, max_time=None, checkpoint_every=None
+        config.trainer,
+        devices=1,
+        nodes=1,
+        sync_batchnorm=False,
+        max_steps=steps,
+        max_time=None,
+        checkpoint_every=None,
     )
     pl.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config)

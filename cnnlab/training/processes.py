@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -191,13 +192,14 @@ def main() -> None:
         discover()
         job: Job
         job, sys.argv = pickle.loads((scratch / "job").read_bytes())
-        _join_group(job.config.trainer, scratch)
+        # They meet at a file: no port that another program may take.
+        join_group(job.config.trainer, init_method=f"file://{scratch}/rendezvous")
         run(job, stop)
         dist.destroy_process_group()
     except BaseException as error:
         name = f"error-{time.time_ns()}-{os.environ['RANK']}"
         part = scratch / f".{name}"
-        part.write_bytes(_pickled(error))
+        part.write_bytes(pickled(error))
         part.rename(scratch / name)
         raise
 
@@ -210,19 +212,22 @@ def _obey_parent(stop: StopRequest, scratch: Path) -> None:
     os._exit(1)
 
 
-def _join_group(options: TrainerConfig, scratch: Path) -> None:
-    """Meet the other processes at a file: no port that another program may take."""
+def join_group(
+    options: TrainerConfig, *, store: Any = None, init_method: str | None = None
+) -> None:
+    """Meet the other processes, at a store of torch's or where ``init_method`` says."""
     on_gpu = options.accelerator in ("auto", "gpu") and torch.cuda.is_available()
     dist.init_process_group(
         "nccl" if on_gpu else "gloo",
-        init_method=f"file://{scratch}/rendezvous",
+        init_method=init_method,
+        store=store,
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
         device_id=torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else None,
     )
 
 
-def _pickled(error: BaseException) -> bytes:
+def pickled(error: BaseException) -> bytes:
     """An error, as itself where its class allows that, and its traceback as text."""
     text = "".join(traceback.format_exception(error))
     if isinstance(error.__context__, KeyboardInterrupt):  # Lightning turns it into SystemExit

@@ -6,8 +6,10 @@ from typing import Literal
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from cnnlab.config.options import TrainerConfig
 from cnnlab.training.checkpoint import CheckpointFiles
@@ -35,14 +37,18 @@ def make_trainer(
     silence(verbose=verbose)
     # Deterministic torch also fills new memory, to show who reads it unwritten: not our question.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if options.processes == 1:  # Lightning takes the rank of a SLURM task, whatever its program is
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]
     return pl.Trainer(
         max_epochs=epochs,
         callbacks=list(callbacks),
         logger=list(loggers),
-        plugins=[CheckpointFiles()],
+        # Ours also for one process: Lightning would take a SLURM job, or torchrun's, as its own.
+        plugins=[CheckpointFiles(), LightningEnvironment()],
         accelerator=options.accelerator,
         devices=options.devices,
-        strategy=NetworkStrategy() if options.devices > 1 else "auto",
+        num_nodes=options.nodes,
+        strategy=NetworkStrategy() if options.processes > 1 else "auto",
         precision=lightning_precision(options.precision, options.accelerator),
         deterministic=options.deterministic,
         default_root_dir=folder,

@@ -25,6 +25,7 @@ from cnnlab.training.callbacks import (
     needs_every_batch,
 )
 from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.data_parallel import synchronise_batch_norm
 from cnnlab.training.lightning_bridge import leave_signals
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.profile import Profile
@@ -69,6 +70,8 @@ def wire(
         verbose: lets Lightning speak too.
         chunk_steps, chunk_seconds: the longest chunk of steps; no result depends on them.
     """
+    if config.trainer.sync_batchnorm:
+        synchronise_batch_norm(parts.model)
     position = Position(
         parts.steps_per_epoch,
         max_steps=config.trainer.max_steps,
@@ -111,7 +114,7 @@ def wire(
         folder=None if run_dir is None else run_dir.path,
         verbose=verbose,
     )
-    if config.trainer.devices > 1:
+    if config.trainer.processes > 1:
         leave_signals(trainer)
     return Wiring(make_module(config, parts, splits, position), data, trainer, checkpoint)
 

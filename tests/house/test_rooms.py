@@ -31,7 +31,7 @@ FLOORS: tuple[set[str], ...] = (
     {"sweep"},
     {"bench"},
     {"app"},
-    {"__init__"},  # the Python API
+    {"__init__", "__main__"},  # the Python API, and `python -m cnnlab`
 )
 
 # What of ours each of them may import, itself aside.
@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench": {*FLOORS[0], "config", "data", "explain", "runs", "training", "sweep"},
     "app": set.union(*FLOORS[:6]),
     "__init__": set.union(*FLOORS[:7]),
+    "__main__": {"app"},
 }
 
 # The same for folders within a room; a folder that is not named may import its whole room.

@@ -197,6 +197,8 @@ def test_what_of_a_config_is_essential():
     assert set(config["trainer"]) - set(kept["trainer"]) == {
         "checkpoint_every",
         "val_every",
+        "nodes",
+        "sync_batchnorm",
         "overfit",
         "profile",
         "pictures",

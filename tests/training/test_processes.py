@@ -10,7 +10,7 @@ import pytest
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.execute import final_state
 from cnnlab.training import processes
-from cnnlab.training.processes import _pickled
+from cnnlab.training.processes import pickled
 from cnnlab.training.stopping import (
     SIGNALS,
     ProcessKilledError,
@@ -36,18 +36,18 @@ from cnnlab.training.stopping import (
     ],
 )
 def test_an_error_of_a_process_ends_the_run_in_its_own_state(error, state):
-    again, text = pickle.loads(_pickled(error))
+    again, text = pickle.loads(pickled(error))
     assert str(error) in text
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert final_state(again) == state
 
 
-def test_an_error_that_cannot_be_pickled_keeps_its_name_and_text():
+def test_an_error_that_cannot_bepickled_keeps_its_name_and_text():
     class LocalError(Exception):
         pass
 
-    again, _ = pickle.loads(_pickled(LocalError("only here")))
+    again, _ = pickle.loads(pickled(LocalError("only here")))
     assert isinstance(again, RuntimeError)
     assert str(again) == "LocalError: only here"
 
@@ -59,7 +59,7 @@ def test_ctrl_c_is_not_lost_behind_lightnings_exit():
         except KeyboardInterrupt:
             sys.exit(1)
     except SystemExit as error:
-        again, _ = pickle.loads(_pickled(error))
+        again, _ = pickle.loads(pickled(error))
     assert final_state(again) == "interrupted"
 
 

@@ -8,17 +8,16 @@ augmentations (``augment=[...]``) are in data/augmentations; they may draw on th
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Beta
 
+from cnnlab.data.loading.crop import Padding, crop, mirror
 from cnnlab.data.loading.normalise import Normalise
 from cnnlab.registry import Flags, Range
 
-Padding = Literal["black", "reflect"]
 BatchAugmentation = Callable[[Tensor], Tensor]  # uint8 (N, C, H, W) -> the same; may change it
 
 MAX_ALPHA = 1000  # of Beta(alpha, alpha), which is 0.5 from then on
@@ -98,8 +97,7 @@ def augment_batch(
         top, left = torch.randint(2 * augment.crop + 1, (2, count), device=device)
         pixels = crop(pixels, augment.crop, top, left, mirrored, augment.padding)
     elif mirrored is not None:
-        both = torch.cat([pixels, pixels.flip(3)])  # copying twice is faster than torch.where
-        pixels = both.index_select(0, torch.arange(count, device=device) + count * mirrored)
+        pixels = mirror(pixels, mirrored)
     for augmentation in registered:
         pixels = augmentation(pixels)
     inputs = normalise(pixels)
@@ -107,53 +105,10 @@ def augment_batch(
         drawn = augment.color * torch.randn(count, 3, device=device)
         inputs += 255 * normalise.scale * color_shift(drawn)
     if augment.cutout:
-        centre = torch.rand(2, count, device=device)
-        side = torch.full((count,), augment.cutout, device=device)
-        inputs.mul_(~box(inputs.shape[2:], centre, side, side))
+        inputs.mul_(_outside_squares(inputs, augment.cutout, torch.rand(2, count, device=device)))
     if augment.mixup or augment.cutmix:
         return mix(inputs, labels, mix_lambda(inputs, augment), num_classes)
     return inputs, labels
-
-
-def crop(
-    pixels: Tensor,
-    padding: int,
-    top: Tensor,
-    left: Tensor,
-    mirrored: Tensor | None = None,
-    mode: Padding = "black",
-) -> Tensor:
-    """Cut windows of the images' own size out of the padded images.
-
-    Args:
-        pixels: (N, C, H, W).
-        top, left: int64 (N,), 0..2 * padding: the window's corner in the padded image.
-        mirrored: bool (N,), which windows to flip left to right.
-        mode: what the padding shows.
-    """
-    n, c, h, w = pixels.shape
-    rows = top.view(n, 1) + torch.arange(h, device=pixels.device)  # (N, H)
-    columns = left.view(n, 1) + torch.arange(w, device=pixels.device)  # (N, W)
-    if mode == "reflect":
-        source = pixels
-        rows, columns = _reflected(rows - padding, h), _reflected(columns - padding, w)
-    else:
-        source = F.pad(pixels, (padding,) * 4)
-    # Whole rows first, which is a copy of memory, then columns: faster than one gather by pixel.
-    planes = torch.arange(n * c, device=pixels.device).view(n, c, 1) * source.shape[2]
-    strips = source.reshape(-1, source.shape[3]).index_select(
-        0, (planes + rows.unsqueeze(1)).flatten()
-    )
-    if mirrored is not None:
-        columns = torch.where(mirrored.view(n, 1), columns.flip(1), columns)
-    return strips.view(n, c, h, -1).gather(3, columns.view(n, 1, 1, w).expand(n, c, h, w))
-
-
-def _reflected(positions: Tensor, size: int) -> Tensor:
-    """Positions left or right of 0..size - 1, mirrored into it; the outermost are not repeated."""
-    period = max(2 * (size - 1), 1)
-    positions = positions.remainder(period)
-    return torch.minimum(positions, period - positions) if size > 1 else positions
 
 
 def color_shift(drawn: Tensor) -> Tensor:
@@ -179,13 +134,41 @@ def box(size: torch.Size, centre: Tensor, height: Tensor, width: Tensor) -> Tens
         bool (N, 1, H, W), true inside.
     """
 
-    def inside(length: int, at: Tensor, extent: Tensor) -> Tensor:
-        start = (at * length).long() - extent // 2
-        position = torch.arange(length, device=at.device)
-        return (position >= start.unsqueeze(1)) & (position < (start + extent).unsqueeze(1))
-
-    rows, columns = inside(size[0], centre[0], height), inside(size[1], centre[1], width)
+    rows, columns = side_of_box(size[0], centre[0], height), side_of_box(size[1], centre[1], width)
     return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+
+
+def side_of_box(length: int, at: Tensor, extent: Tensor) -> Tensor:
+    """Which positions of a line of pixels a box covers: bool (N, length).
+
+    Args:
+        at: (N,) in [0, 1): its centre, as a fraction of the length.
+        extent: int64 (N,), pixels.
+    """
+    start = (at * length).long() - extent // 2
+    position = torch.arange(length, device=at.device)
+    return (position >= start.unsqueeze(1)) & (position < (start + extent).unsqueeze(1))
+
+
+def _outside_squares(inputs: Tensor, side: int, centre: Tensor) -> Tensor:
+    """1 outside squares round random pixels, 0 inside: float32 (N, 1, H, W).
+
+    As ``box`` has them, with fewer operations: what a line of pixels shows depends on the centre's
+    position in it alone.
+    """
+    rows, columns = (
+        _outside(length, side, inputs.device).index_select(0, (at * length).long())
+        for length, at in zip(inputs.shape[2:], centre, strict=True)
+    )
+    return torch.maximum(rows.unsqueeze(2), columns.unsqueeze(1)).unsqueeze(1)
+
+
+@cache
+def _outside(length: int, side: int, device: torch.device) -> Tensor:
+    """For each centre the positions of a line outside a square: float32 (length, length)."""
+    centres = (torch.arange(length) + 0.5) / length
+    covered = side_of_box(length, centres, torch.full((length,), side))
+    return (~covered).float().to(device)
 
 
 def mix_lambda(inputs: Tensor, augment: Augment) -> Tensor:

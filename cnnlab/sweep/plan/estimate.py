@@ -160,7 +160,7 @@ def configuration(config: RunConfig) -> str:
     parts = (config.model, config.data, optimizer, config.batch_size)
     augmentation = (config.augment, trainer.overfit is None)
     freezing = (config.init.freeze, config.init.head)
-    device = (trainer.accelerator, trainer.devices, trainer.precision, trainer.deterministic)
+    device = (trainer.accelerator, trainer.processes, trainer.precision, trainer.deterministic)
     return repr(
         (parts, augmentation, freezing, device, trainer.accumulate, trainer.gradient_clip is None)
     )

@@ -60,8 +60,8 @@ def measure_step(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    clock, devices, accumulate = Clock(), config.trainer.devices, config.trainer.accumulate
-    batch_size = config.batch_size // devices
+    clock, accumulate = Clock(), config.trainer.accumulate
+    batch_size = config.batch_size // config.trainer.processes
     requested, limit = batch_size * accumulate, MAX_MACS * torch.get_num_threads()
     if trains_on_cpu(config.trainer.accelerator) and 3 * macs * requested > limit:
         batch_size, accumulate = min(batch_size, max(2, int(limit / (3 * macs)))), 1
@@ -78,6 +78,8 @@ def measure_step(
             config.trainer,
             accumulate=accumulate,
             devices=1,
+            nodes=1,
+            sync_batchnorm=False,
             max_steps=most_steps,
             max_time=f"{max(seconds, 1e-6):.6f}s",
             max_eval_steps=None,

@@ -73,7 +73,7 @@ def footnotes(plan: Plan) -> list[str]:
         lines.append(
             "measured without trainer.compile: compiling takes extra time, steps are faster"
         )
-    if any(trainer.devices > 1 for trainer in trainers):
+    if any(trainer.processes > 1 for trainer in trainers):
         lines.append("measured on one device: communication between devices is not included")
     return lines
 

@@ -30,6 +30,7 @@ from cnnlab.sweep.search.trials import (
     record_outcome,
     wait_for_run,
 )
+from cnnlab.training.rendezvous import refuse_nodes_in_sweep
 
 
 def search(
@@ -112,6 +113,7 @@ def _check_objectives(job: Job, options: SearchOptions) -> None:
     if "val_acc" in options.objectives and "val_acc" not in task.val_columns:
         name = job.config.model["name"]
         raise CnnlabError(f"{KEY}.objectives: model={name} has no val_acc; use {task.metric}")
+    refuse_nodes_in_sweep(job.config.trainer.nodes)
     if options.pruner != "none" and job.config.trainer.devices > 1:
         raise CnnlabError(f"{KEY}.pruner={options.pruner} needs trainer.devices=1")
 

@@ -11,10 +11,10 @@ from cnnlab.data.loading.augment import (
     augment_batch,
     box,
     color_shift,
-    crop,
     mix,
     mix_lambda,
 )
+from cnnlab.data.loading.crop import crop
 from cnnlab.data.loading.normalise import Normalise
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
@@ -98,6 +98,17 @@ def test_cutout_zeroes_one_square_of_all_channels() -> None:
     assert (area.min(), area.max()) == (4, 16)  # 2x2 in the corner that loses most, 4x4 inside
     # Along a side of 12 the square keeps 2, 3, 4 (nine times) or 3 pixels: mean 44/12, squared.
     assert abs(float(area.float().mean()) - (44 / 12) ** 2) < 0.25
+
+
+@pytest.mark.parametrize("side", [1, 4, 5])
+def test_cutout_takes_the_pixels_of_its_box(side) -> None:
+    pixels = images(400, 1, 7, 12)
+    torch.manual_seed(0)
+    cut, _ = run(Augment(cutout=side), pixels)
+    torch.manual_seed(0)
+    extent = torch.full((400,), side)
+    inside = box(pixels.shape[2:], torch.rand(2, 400), extent, extent)
+    assert torch.equal(cut, pixels * ~inside)
 
 
 def constant_images(count: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnnlab.data.loading.augment import Augment, augment_batch, crop
+from cnnlab.data.loading.augment import Augment, augment_batch
+from cnnlab.data.loading.crop import copied_windows, crop, gathered_windows
 
 
 def images(count: int, height: int = 7, width: int = 5) -> Tensor:
@@ -25,6 +26,14 @@ def test_reflected_crops_equal_slices_of_the_reflected_image(height, width, padd
         y, x = int(top[i]), int(left[i])
         window = padded[i, :, y : y + height, x : x + width]
         assert torch.equal(cropped[i], window.flip(2) if mirrored[i] else window)
+
+
+def test_windows_are_the_same_copied_and_gathered() -> None:
+    pixels = images(50)
+    top, left = torch.randint(3, (50,)), torch.randint(2, (50,))
+    copied = copied_windows(pixels, top, left, (5, 4))
+    assert copied.shape == (50, 2, 5, 4)
+    assert torch.equal(copied, gathered_windows(pixels, top, left, (5, 4)))
 
 
 def test_reflection_beyond_the_image_goes_back_and_forth() -> None:

@@ -1,0 +1,152 @@
+"""Which process this is, from torchrun's variables or SLURM's."""
+
+import pytest
+
+from cnnlab.config.options import TrainerConfig
+from cnnlab.registry import CnnlabError
+from cnnlab.training.rendezvous import (
+    find_rendezvous,
+    first_host,
+    refuse_mismatch,
+    refuse_nodes_in_sweep,
+)
+
+TORCHRUN = {
+    "RANK": "3",
+    "LOCAL_RANK": "1",
+    "GROUP_RANK": "1",
+    "WORLD_SIZE": "4",
+    "LOCAL_WORLD_SIZE": "2",
+    "MASTER_ADDR": "gpu7",
+    "MASTER_PORT": "29500",
+    "TORCHELASTIC_USE_AGENT_STORE": "True",
+}
+SRUN = {
+    "SLURM_JOB_ID": "1234567",
+    "SLURM_PROCID": "3",
+    "SLURM_LOCALID": "1",
+    "SLURM_NODEID": "1",
+    "SLURM_NTASKS": "4",
+    "SLURM_NNODES": "2",
+    "SLURM_JOB_NODELIST": "gpu[7-8]",
+}
+
+
+def test_torchruns_variables():
+    found = find_rendezvous(TORCHRUN | SRUN)  # torchrun under srun
+    assert found is not None
+    assert (found.rank, found.processes, found.per_node) == (3, 4, 2)
+    assert (found.launcher, found.has_store) == ("torchrun", True)
+    assert found.environment == {
+        "RANK": "3",
+        "LOCAL_RANK": "1",
+        "NODE_RANK": "1",
+        "WORLD_SIZE": "4",
+        "MASTER_ADDR": "gpu7",
+        "MASTER_PORT": "29500",
+    }
+
+
+def test_sruns_variables():
+    found = find_rendezvous(SRUN)
+    assert found is not None
+    assert (found.rank, found.processes, found.local_rank, found.node) == (3, 4, 1, 1)
+    assert (found.address, found.port, found.has_store) == ("gpu7", 15000 + 4567, False)
+    named = find_rendezvous(SRUN | {"MASTER_ADDR": "head", "MASTER_PORT": "5"})
+    assert named is not None
+    assert (named.address, named.port) == ("head", 5)
+
+
+def test_ranks_are_by_node_however_slurm_distributes_its_tasks():
+    cyclic = find_rendezvous(SRUN | {"SLURM_PROCID": "2", "SLURM_NODEID": "0"})
+    assert cyclic is not None
+    assert cyclic.rank == 1
+
+
+def test_a_step_of_fewer_tasks_than_the_job_has():
+    step = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "2", "SLURM_LOCALID": "0"}
+    found = find_rendezvous(SRUN | step | {"SLURM_STEP_NODELIST": "gpu8,gpu9"})
+    assert found is not None
+    assert (found.rank, found.processes, found.per_node, found.address) == (1, 2, 1, "gpu8")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"RANK": "1", "WORLD_SIZE": "2"},  # nowhere to meet
+        # what submitit_slurm submits: one task, in a job of its own
+        SRUN | {"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NTASKS": "1"},
+        # a batch script, and a shell in an allocation
+        SRUN | {"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "ENVIRONMENT": "BATCH"},
+        {key: value for key, value in SRUN.items() if key != "SLURM_PROCID"},
+    ],
+)
+def test_no_rendezvous(environment):
+    assert find_rendezvous(environment) is None
+
+
+def test_a_variable_that_is_no_number():
+    with pytest.raises(CnnlabError, match="WORLD_SIZE=two in the environment is not a number"):
+        find_rendezvous(TORCHRUN | {"WORLD_SIZE": "two"})
+
+
+@pytest.mark.parametrize(
+    ("hosts", "first"),
+    [
+        ("gpu7", "gpu7"),
+        ("gpu[7-9,12],cpu1", "gpu7"),
+        ("gpu[07],cpu1", "gpu07"),
+        ("a1,b2", "a1"),
+        ("a1 b2", "a1"),
+        ("rack[1-2]-n.example", "rack1-n.example"),
+    ],
+)
+def test_the_first_host_of_slurms_list(hosts, first):
+    assert first_host(hosts) == first
+
+
+def test_the_processes_that_were_started_are_those_of_the_run():
+    refuse_mismatch(TrainerConfig(devices=2, nodes=2), find_rendezvous(TORCHRUN))
+    refuse_mismatch(TrainerConfig(devices=2, nodes=2), find_rendezvous(SRUN))
+    refuse_mismatch(TrainerConfig(devices=2), None)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        (
+            {"devices": 2},
+            TORCHRUN,
+            "trainer.nodes=1 trainer.devices=2 are 2 processes, but torchrun started 4 processes, "
+            "2 on each of 2 nodes; give trainer.nodes=2 trainer.devices=2",
+        ),
+        (
+            {"devices": 4},
+            TORCHRUN,
+            "trainer.nodes=1 trainer.devices=4 are 4 processes, but torchrun started 4 processes, "
+            "2 on each of 2 nodes; give trainer.nodes=2 trainer.devices=2",
+        ),
+        (
+            {"devices": 3, "nodes": 2},
+            {key: value for key, value in SRUN.items() if key != "SLURM_NNODES"},
+            "trainer.nodes=2 trainer.devices=3 are 6 processes, but srun started 4 processes",
+        ),
+        (
+            {"devices": 2, "nodes": 2},
+            {},
+            "trainer.nodes=2: start the command on every node with torchrun --nnodes 2 "
+            "--nproc-per-node 2 --rdzv-endpoint HOST:PORT -m cnnlab, or srun",
+        ),
+    ],
+)
+def test_others_are_refused_in_a_line(options, environment, said):
+    with pytest.raises(CnnlabError) as refused:
+        refuse_mismatch(TrainerConfig(**options), find_rendezvous(environment))
+    assert str(refused.value) == said
+
+
+def test_a_sweep_has_one_node():
+    refuse_nodes_in_sweep(1)
+    with pytest.raises(CnnlabError, match=r"^trainer.nodes=2: runs on several nodes are started"):
+        refuse_nodes_in_sweep(2)
