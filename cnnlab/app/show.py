@@ -97,11 +97,11 @@ def _with_fitting_batch(config: "RunConfig", dataset: "ImageDataset") -> "RunCon
     """The config, or where its batch has more images than there are, with a smaller one."""
     from dataclasses import replace
 
-    asked = config.batch_size * config.trainer.accumulate
-    if not 0 < dataset.num_train < asked:
+    needed = config.batch_size * config.trainer.accumulate
+    if not 0 < dataset.num_train < needed:
         return config
     fitting = min(config.batch_size, dataset.num_train)
-    few = f"{dataset.num_train} training images are fewer than a batch of {asked}"
+    few = f"{dataset.num_train} training images are fewer than a batch of {needed}"
     print(f"{few}: shown with batch_size={fitting}", file=sys.stderr)
     return replace(config, batch_size=fitting, trainer=replace(config.trainer, accumulate=1))
 
