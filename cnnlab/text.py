@@ -39,7 +39,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def in_lines(text: str, letters: int) -> list[str]:
-    """Lines of at most so many letters, broken behind spaces and underscores where possible.
+    """Lines of at most ``letters`` letters, broken behind spaces and underscores where possible.
 
     So a run's name, one long word, fits above a picture.
     """
