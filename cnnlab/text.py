@@ -44,9 +44,9 @@ def in_lines(text: str, letters: int) -> list[str]:
     So a run's name, one long word, fits above a picture.
     """
     lines: list[str] = []
-    for given in text.split("\n"):
+    for paragraph in text.split("\n"):
         lines.append("")
-        for word in re.findall(rf"[^ _]{{0,{letters - 1}}}[ _]|[^ _]{{1,{letters}}}", given):
+        for word in re.findall(rf"[^ _]{{0,{letters - 1}}}[ _]|[^ _]{{1,{letters}}}", paragraph):
             if len((lines[-1] + word).rstrip()) > letters:
                 lines.append("")
             lines[-1] += word
