@@ -39,14 +39,14 @@ def plural(number: int, noun: str) -> str:
 
 
 def in_lines(text: str, letters: int) -> list[str]:
-    """Lines of at most so many letters, broken behind spaces and underscores where possible.
+    """Lines of at most ``letters`` letters, broken behind spaces and underscores where possible.
 
     So a run's name, one long word, fits above a picture.
     """
     lines: list[str] = []
-    for given in text.split("\n"):
+    for paragraph in text.split("\n"):
         lines.append("")
-        for word in re.findall(rf"[^ _]{{0,{letters - 1}}}[ _]|[^ _]{{1,{letters}}}", given):
+        for word in re.findall(rf"[^ _]{{0,{letters - 1}}}[ _]|[^ _]{{1,{letters}}}", paragraph):
             if len((lines[-1] + word).rstrip()) > letters:
                 lines.append("")
             lines[-1] += word

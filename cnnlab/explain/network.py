@@ -1,14 +1,10 @@
-"""What is asked of any network: the tensor that it returns, its layers, and itself uncompiled."""
+"""What is asked of any network: the tensor that it returns, its classes, its layers."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from cnnlab.explain.trace.torch_bridge import uncompiled
 from cnnlab.registry import CnnlabError
 
 NOT_FINITE = "the output of the network is NaN or infinite for this image"
@@ -51,14 +47,3 @@ def layer_modules(model: nn.Module) -> list[nn.Module]:
     return [
         module for path, module in model.named_modules() if PARAMETRIZATIONS not in path.split(".")
     ]
-
-
-@contextmanager
-def as_written(model: nn.Module) -> Iterator[nn.Module]:
-    """The network as it was before ``torch.compile``; within the block none of it is compiled."""
-    network = uncompiled(model)
-    if "torch._dynamo" not in sys.modules:  # importing it takes a second
-        yield network
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield network

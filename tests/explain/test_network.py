@@ -6,13 +6,14 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from cnnlab.explain.features.penultimate import penultimate_features
-from cnnlab.explain.network import as_written, is_leaf, layer_modules, output_tensor
+from cnnlab.explain.network import is_leaf, layer_modules, output_tensor
 from cnnlab.explain.page.render import look_page
 from cnnlab.explain.page.stages import passage
 from cnnlab.explain.pictures import parts
 from cnnlab.explain.pictures.kernels import first_kernels
 from cnnlab.explain.pictures.look import look
 from cnnlab.explain.pictures.map_layers import map_layers
+from cnnlab.explain.trace.torch_bridge import as_written
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
 

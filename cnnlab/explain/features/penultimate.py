@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.explain.eval_mode import eval_mode
-from cnnlab.explain.network import as_written
+from cnnlab.explain.trace.torch_bridge import as_written
 
 
 def penultimate_features(model: nn.Module, batches: Iterable[Tensor]) -> tuple[Tensor, str]:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from cnnlab.explain.network import as_written, check_label
+from cnnlab.explain.network import check_label
 from cnnlab.explain.page.extent import Extent, extent
 from cnnlab.explain.page.numbers import stage_numbers
 from cnnlab.explain.page.stages import Passage, passage
 from cnnlab.explain.pictures.drawing import picture
 from cnnlab.explain.pictures.probabilities import percent
+from cnnlab.explain.trace.torch_bridge import as_written
 from cnnlab.spec import ImageSpec
 from cnnlab.text import as_script, plural, render_page, script_hash
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from cnnlab.explain.network import as_written
 from cnnlab.explain.pictures.capture import activations
 from cnnlab.explain.pictures.map_layers import (
     MapLayer,
@@ -25,6 +24,7 @@ from cnnlab.explain.pictures.parts import (
     evenly,
 )
 from cnnlab.explain.pictures.receptive_fields import strongest_unit
+from cnnlab.explain.trace.torch_bridge import as_written
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
 

@@ -198,7 +198,7 @@ class Parts:
     def _multiply_adds(self) -> int:
         with eval_mode(self.model), MultiplyAdds() as counter:
             self.model(self.image.unsqueeze(0).clone())
-        return counter.total
+        return int(counter.total)
 
     def strongest_images(
         self, layers: Sequence[MapLayer], units: Mapping[str, Unit], examples: Examples

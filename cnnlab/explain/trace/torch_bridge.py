@@ -5,9 +5,12 @@ and modules: ``aten::convolution``, ``aten::addmm``.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -81,11 +84,16 @@ class MultiplyAdds(OperationMode):  # type: ignore[no-untyped-call]
         return out
 
 
-def uncompiled(model: nn.Module) -> nn.Module:
-    """The network within what ``torch.compile`` returns; any other as it is."""
-    inner = getattr(model, "_orig_mod", model)
-    assert isinstance(inner, nn.Module)
-    return inner
+@contextmanager
+def as_written(model: nn.Module) -> Iterator[nn.Module]:
+    """The network as it was before ``torch.compile``; within the block none of it is compiled."""
+    network = getattr(model, "_orig_mod", model)
+    assert isinstance(network, nn.Module)
+    if "torch._dynamo" not in sys.modules:  # importing it takes a second
+        yield network
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield network
 
 
 def storage_id(tensor: Tensor) -> int:
