@@ -4,6 +4,7 @@ A rule takes the root as its argument, so that it can be shown a tree with a pla
 """
 
 import ast
+import functools
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -26,7 +27,12 @@ def short(file: Path, root: Path) -> str:
 
 
 def parse(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+    return _parsed(file.read_text(encoding="utf-8"), str(file))
+
+
+@functools.cache
+def _parsed(text: str, name: str) -> ast.Module:
+    return ast.parse(text, name)
 
 
 def module_name(file: Path, root: Path) -> str:
