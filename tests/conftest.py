@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side
 import pytest
 from hypothesis import HealthCheck, settings
 
-# torch and its kind are a million objects that stay: to search them often takes a tenth of the time.
+# torch and its kind are a million objects that stay; to search them often takes a tenth of the time
 gc.set_threshold(10_000, 20, 20)
 # Lightning reads the entry points of all that is installed for every trainer that it makes.
 importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
