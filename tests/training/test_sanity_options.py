@@ -150,7 +150,7 @@ SMALL_ENOUGH = {
 OPTIM = {"vgg": ["optim.lr=1e-4"]}  # at Adam's 0.001 deep layers without normalisation die
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.usefixtures("cnnlab")
 def test_every_classifier_learns_two_batches_by_heart(name) -> None:
