@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Compiled once, and not again by each of the hundred processes of the tests.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: install demo docs test test-all torture lint types check clean help
@@ -23,7 +25,7 @@ demo: $(READY)  ## train four architectures x three seeds on images of MNIST and
 	$(BIN)/cnnlab report runs/demo
 
 test: $(READY)  ## run the fast tests
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-all: $(READY)  ## all tests, including those that train for real
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10

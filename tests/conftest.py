@@ -1,5 +1,8 @@
 """Shared by all tests: one thread, and the command line run in this process as a user types it."""
 
+import functools
+import gc
+import importlib.metadata
 import os
 import signal
 import sys
@@ -12,6 +15,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# torch and its kind are a million objects that stay; to search them often takes a tenth of the time
+gc.set_threshold(10_000, 20, 20)
+# Lightning reads the entry points of all that is installed for every trainer that it makes.
+importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
+# No test cuts the power, and a disk takes a hundredth of a second to be sure.
+os.fsync = lambda _descriptor: None
 
 # A shell makes what it starts in the background deaf to Ctrl-C, and so every command started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.app.errors import one_value, plain_errors, refuse_unknown_groups
-from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists
+from cnnlab.app.hydra_bridge import apply_values, config_loader, group_exists, store_node
 from cnnlab.app.override_checks import check_group_value, check_override
 from cnnlab.app.overrides import CONF, expand_resume, quote_values
 from cnnlab.app.prepare import prepare, typed
@@ -140,22 +139,18 @@ def compose_choices(words: Sequence[str]) -> dict[str, Any]:
 
 def register_configs() -> None:
     """Put every default into Hydra's store, as plain nodes under their groups."""
-    store = ConfigStore.instance()
     for kind, registry in GROUPS.items():
         for entry in registry:
-            store.store(group=kind, name=entry.name, node=schema.defaults(entry), provider="cnnlab")
+            store_node(schema.defaults(entry), entry.name, kind)
     for kind, registry in LISTS.items():
         for entry in registry:
             options = {key: o for key, o in schema.defaults(entry).items() if key != "name"}
-            place = f"{kind}.{entry.name}"
-            store.store(group=kind, name=entry.name, node=options, package=place, provider="cnnlab")
+            store_node(options, entry.name, kind, package=f"{kind}.{entry.name}")
     node = run_defaults()
     del node["trainer"]
-    store.store(name="run", node=node, provider="cnnlab")
-    trainer = schema.to_dict(TrainerConfig())
-    store.store(group="trainer", name="default", node=trainer, provider="cnnlab")
+    store_node(node, "run")
+    store_node(schema.to_dict(TrainerConfig()), "default", "trainer")
     for name in launchers.LAUNCHERS:
-        node = launchers.defaults(name)
-        store.store(group="hydra/launcher", name=name, node=node, provider="cnnlab")
+        store_node(launchers.defaults(name), name, "hydra/launcher")
     for name, node in search.SWEEPERS.items():
-        store.store(group="hydra/sweeper", name=name, node=node, provider="cnnlab")
+        store_node(node, name, "hydra/sweeper")

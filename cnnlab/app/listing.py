@@ -42,9 +42,10 @@ def print_models(data: str | None) -> None:
     table.add_column("parameters", justify="right")
     table.add_column("MACs", justify="right")
     table.add_column("paper", overflow="fold")
+    found = _variants_by_base(MODELS)
     for entry in MODELS:
         source = entry.paper.partition(",")[0]
-        for name, config in [(entry.name, {"name": entry.name}), *_variants_of(entry, MODELS)]:
+        for name, config in [(entry.name, {"name": entry.name}), *found[entry.name]]:
             table.add_row(name, *_costs(config, spec, source))
     terminal.console().print(table)
 
@@ -89,6 +90,7 @@ def _size(entry: Entry) -> str:
 
 def _print_options(registry: Registry, remark: Callable[[Entry], str] | None = None) -> None:
     console = terminal.console()
+    found = _variants_by_base(registry)
     for entry in registry:
         print_heading(console, entry.name, first_paragraph(entry.component))
         lines = [f"[dim]{escape(entry.paper)}[/dim]"] if entry.paper else []
@@ -99,7 +101,7 @@ def _print_options(registry: Registry, remark: Callable[[Entry], str] | None = N
         print_lines(console, lines)
         group = f"{registry.kind}.{entry.name}" if registry.kind in LISTS else registry.kind
         print_rows(console, list(component_rows(group, entry.component)))
-        print_lines(console, [_variant_line(*variant) for variant in _variants_of(entry, registry)])
+        print_lines(console, [_variant_line(*variant) for variant in found[entry.name]])
         console.print()
     nested = dict(pair for entry in registry for pair in nested_options(entry.component))
     for name, cls in nested.items():
@@ -137,8 +139,12 @@ def _say_once(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _variants_of(entry: Entry, registry: Registry) -> list[tuple[str, dict[str, Any]]]:
-    return [(name, config) for name, config in variants(registry) if config["name"] == entry.name]
+def _variants_by_base(registry: Registry) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """The variants of each component; every file is read once, and none for each component."""
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {entry.name: [] for entry in registry}
+    for name, config in variants(registry):
+        found[config["name"]].append((name, config))
+    return found
 
 
 def _costs(config: Mapping[str, Any], spec: ImageSpec, source: str) -> tuple[str, str, str]:

@@ -60,7 +60,10 @@ def write_logits(run, accuracy, classes):
 
 @pytest.mark.parametrize(
     ("count", "name"),
-    [(1, "m"), (4, LONG), (12, "m"), pytest.param(60, "m", marks=pytest.mark.slow), (60, LONG)],
+    [
+        *((1, "m"), (4, LONG), (12, "m")),
+        *(pytest.param(60, name, marks=pytest.mark.slow(5)) for name in ("m", LONG)),
+    ],
 )
 def test_texts_are_apart_and_inside(make_run, tmp_path, monkeypatch, count, name):
     rng = np.random.default_rng(count)

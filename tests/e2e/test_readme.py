@@ -146,7 +146,7 @@ def words(line: str) -> list[str]:
     return [w for word in split[1:] for w in (glob.glob(word) if word.endswith("/*") else [word])]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(120)
 @pytest.mark.usefixtures("newcomer")
 def test_every_command_and_snippet(cnnlab):
     scope = follow(README, cnnlab)
@@ -158,7 +158,7 @@ def test_every_command_and_snippet(cnnlab):
     assert min(row["test_acc"] for row in tested if row["data"] == "stripes") > 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.slow(8)
 @pytest.mark.usefixtures("newcomer")
 @pytest.mark.parametrize(
     "name", sorted(n for n, page in PAGES.items() if commands(page) or snippets(page))

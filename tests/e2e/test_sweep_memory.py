@@ -45,7 +45,7 @@ print(states.count("done"), states.count("failed"), peak() - before)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_memory_is_flat_over_thirty_jobs(tmp_path: Path):
     (tmp_path / "heavy.py").write_text(MODEL)
     done = subprocess.run(

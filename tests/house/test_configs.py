@@ -157,7 +157,7 @@ def test_every_yaml_was_found():
 @pytest.mark.parametrize(
     "rule",
     [
-        pytest.param(that_do_not_compose, marks=pytest.mark.slow),
+        pytest.param(that_do_not_compose, marks=pytest.mark.slow(15)),
         restated_defaults,
         restated_choices,
         epochs_worked_out_by_hand,

@@ -1,20 +1,16 @@
 """Every file lies in a room, and imports point one way."""
 
 import ast
-import functools
 import itertools
-import sys
-from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import pytest
+from room_graph import circles, height, room_graph
 from source_tree import (
     ROOT,
     assert_none,
-    dynamic_imports,
     folder_of,
     import_graph,
-    imported_names,
     parse,
     python_files,
     room_of,
@@ -80,29 +76,6 @@ FOLDERS: dict[str, set[str]] = {
 
 MOST_FLOORS = 8
 MOST_LOOSE_FILES = 9
-# Modules whose names are put together at run time: whatever registers a component.
-MAY_IMPORT_BY_NAME = {
-    "__init__.py",
-    "discovery.py",
-    "models/__init__.py",
-    "data/__init__.py",
-    "data/augmentations/__init__.py",
-    "training/tasks/__init__.py",
-}
-
-# Whole libraries that belong to some rooms or files alone.
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    "hydra": ("app/", "sweep/search/space.py"),
-    "omegaconf": ("app/", "sweep/search/space.py"),
-    "lightning": ("training/", "sweep/", "bench/", "data/loading/datamodule.py"),
-    "optuna": ("sweep/search/",),
-    "joblib": ("sweep/launchers/",),
-    "ray": ("sweep/launchers/",),
-    "submitit": ("sweep/launchers/",),
-    "typer": ("app/",),
-    "timm": ("models/",),
-}
-MODELS_MAY_IMPORT = {"torch", "torchvision", "timm", "cnnlab"}
 
 
 def files_without_a_room(root: Path) -> list[str]:
@@ -156,21 +129,6 @@ def statements_that_point_up() -> list[str]:
     ]
 
 
-def height(root: Path) -> int:
-    """Of the longest chain of imports from room to room, in rooms.
-
-    Raises:
-        RecursionError: the rooms import in a circle.
-    """
-    rooms = room_graph(root)
-
-    @functools.cache
-    def floor(room: str) -> int:
-        return 1 + max((floor(other) for other in rooms.get(room, ())), default=0)
-
-    return max(map(floor, rooms))
-
-
 def eager_imports_of_the_api(root: Path) -> list[str]:
     """What ``import cnnlab`` itself brings in of ours, but for the error that it shows to all."""
     return [
@@ -182,94 +140,12 @@ def eager_imports_of_the_api(root: Path) -> list[str]:
     ]
 
 
-def circles(graph: Mapping[Hashable, set]) -> list[set]:
-    """The sets of nodes of which each reaches every other (Tarjan 1972's components)."""
-    reached: dict[Hashable, set] = {}
-    for start in graph:
-        seen: set = set()
-        waiting = list(graph[start])
-        while waiting:
-            node = waiting.pop()
-            if node not in seen:
-                seen.add(node)
-                waiting += graph.get(node, ())
-        reached[start] = seen
-    components = [
-        frozenset(other for other in seen if node in reached.get(other, ()))
-        for node, seen in reached.items()
-        if node in seen
-    ]
-    return [set(component) for component in dict.fromkeys(components)]
-
-
-def room_graph(root: Path) -> dict[str, set[str]]:
-    """What each room and loose file imports; the Python API, above them all, is left out."""
-    rooms: dict[str, set[str]] = {}
-    for file, others in import_graph(root).items():
-        own = room_of(file, root)
-        imported = {room_of(other, root) for other in others} - {own}
-        rooms.setdefault(own, set()).update(imported)
-    rooms.pop("__init__", None)
-    return rooms
-
-
 def circles_between_rooms(root: Path) -> list[set[str]]:
     return circles(room_graph(root))
 
 
 def circles_between_files(root: Path) -> list[set[str]]:
     return [{short(file, root) for file in circle} for circle in circles(import_graph(root))]
-
-
-def relative_imports(root: Path) -> list[str]:
-    """A relative import says less of where it leads, and the rules above do not follow it."""
-    return [
-        f"{short(file, root)}:{line}"
-        for file in python_files(root)
-        for line, name in imported_names(file)
-        if name.startswith(".")
-    ]
-
-
-def imports_by_name(root: Path) -> list[str]:
-    return [
-        f"{short(file, root)}:{line}"
-        for file in python_files(root)
-        if short(file, root) not in MAY_IMPORT_BY_NAME
-        for line in dynamic_imports(file)
-    ]
-
-
-def private_imports(root: Path) -> list[str]:
-    """Names with a leading underscore that one file takes from another."""
-    return [
-        f"{short(file, root)}:{node.lineno} {alias.name}"
-        for file in python_files(root)
-        for node in ast.walk(parse(file))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cnnlab")
-        for alias in node.names
-        if alias.name.startswith("_") and not alias.name.startswith("__")
-    ]
-
-
-def misplaced_libraries(root: Path) -> list[str]:
-    """Files that import a library which belongs elsewhere."""
-    return sorted(
-        f"{short(file, root)} imports {library}"
-        for file in python_files(root)
-        for library in {name.split(".")[0] for _, name in imported_names(file)} & set(LIBRARIES)
-        if not short(file, root).startswith(LIBRARIES[library])
-    )
-
-
-def what_models_import(root: Path) -> list[str]:
-    return sorted(
-        f"{short(file, root)} imports {library}"
-        for file in python_files(root)
-        if room_of(file, root) == "models"
-        for library in {name.split(".")[0] for _, name in imported_names(file)}
-        if library not in MODELS_MAY_IMPORT | set(sys.stdlib_module_names)
-    )
 
 
 def test_every_file_lies_in_a_room_with_stated_imports():
@@ -306,19 +182,6 @@ def test_importing_the_package_imports_nothing_else():
 @pytest.mark.parametrize("rule", [circles_between_rooms, circles_between_files])
 def test_nothing_imports_in_a_circle(rule):
     assert_none(rule(ROOT))
-
-
-@pytest.mark.parametrize("rule", [relative_imports, imports_by_name, private_imports])
-def test_imports_say_what_they_import(rule):
-    assert_none(rule(ROOT))
-
-
-def test_libraries_stay_in_their_rooms():
-    assert_none(misplaced_libraries(ROOT))
-
-
-def test_models_import_torch_and_each_other():
-    assert_none(what_models_import(ROOT))
 
 
 IN_FUNCTION = "def f():\n    from cnnlab.app import cli\n"
@@ -405,24 +268,3 @@ def test_planted_imports_between_folders_are_found(tmp_path):
     }
     found = forbidden_folder_imports(write_tree(tmp_path, files))
     assert found == ["sweep/launchers/gpus.py imports sweep/search/study.py"]
-
-
-def test_planted_obscure_imports_are_found(tmp_path):
-    text = "from . import load\nfrom ..runs import claim\nfrom importlib import import_module\n"
-    text += "import_module(f'cnnlab.{name}')\nfrom cnnlab.runs.claim import _lock\n"
-    write_tree(tmp_path, {"cnnlab/inference/evaluate.py": text})
-    assert relative_imports(tmp_path) == ["inference/evaluate.py:1", "inference/evaluate.py:2"]
-    assert imports_by_name(tmp_path) == ["inference/evaluate.py:4"]
-    assert private_imports(tmp_path) == ["inference/evaluate.py:5 _lock"]
-
-
-def test_planted_libraries_are_found(tmp_path):
-    files = {
-        "cnnlab/runs/claim.py": "def f():\n    from hydra.core import utils\n    import omegaconf",
-        "cnnlab/app/cli.py": "import hydra, omegaconf",
-        "cnnlab/sweep/search/space.py": "import hydra",
-        "cnnlab/models/mlp.py": "import math\nimport numpy\nimport torchvision\n",
-    }
-    found = misplaced_libraries(write_tree(tmp_path, files))
-    assert found == ["runs/claim.py imports hydra", "runs/claim.py imports omegaconf"]
-    assert what_models_import(tmp_path) == ["models/mlp.py imports numpy"]

@@ -8,6 +8,7 @@ import pytest
 
 import cnnlab.models  # noqa: F401
 from cnnlab.registry import MODELS, Registry
+from cnnlab.runs.first_edition import defining_files
 from cnnlab.runs.source_digest import code_files, source_of
 
 FILES = {
@@ -173,3 +174,9 @@ def test_a_component_that_was_typed_into_a_session_has_no_source(monkeypatch):
     monkeypatch.setattr(typed, "__module__", "no_such_module")
     registry.register("typed")(typed)
     assert source_of(registry["typed"]) == ""
+
+
+def test_the_old_digest_covered_the_files_that_a_model_shares():
+    files = {file.stem for file in defining_files(MODELS["resnet"].component.__module__, set())}
+    assert {"resnet", "residual", "layers"} <= files
+    assert "mlp" not in files

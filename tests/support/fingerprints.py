@@ -4,12 +4,10 @@
 an option. What was computed on another machine agrees within ``TOLERANCE``.
 """
 
-import dataclasses
 import functools
 import importlib.util
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -17,16 +15,16 @@ from unittest import mock
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from dataset_fingerprints import augmentation_fingerprint, dataset_fingerprint
+from fingerprint_numbers import rounded, summary, summary_of, wave, words
+from loss_fingerprints import loss_fingerprint, task_fingerprint
 from torch import Tensor, nn
 
 from cnnlab.app.listing import variants
 from cnnlab.config.options import GROUPS
-from cnnlab.config.schema import build, options, resolve
-from cnnlab.data.dataset import Images
-from cnnlab.data.sets.downloaded import DownloadedDataset
+from cnnlab.config.schema import build, options
 from cnnlab.discovery import discover
-from cnnlab.registry import AUGMENTATIONS, LOSSES, MODELS, TASKS, CnnlabError, Entry
+from cnnlab.registry import AUGMENTATIONS, MODELS, TASKS, CnnlabError, Entry
 from cnnlab.runs.essential import digest
 from cnnlab.spec import ImageSpec
 
@@ -66,12 +64,12 @@ def fingerprint(kind: str, entry: Entry) -> Fingerprint:
     """The component's version and what it does, as plain data."""
     make: dict[str, Callable[[Entry], Fingerprint]] = {
         "model": _model,
-        "data": _dataset,
+        "data": dataset_fingerprint,
         "optim": _optimizer,
         "schedule": _schedule,
-        "loss": _loss,
-        "task": _task,
-        "augment": _augmentation,
+        "loss": loss_fingerprint,
+        "task": task_fingerprint,
+        "augment": augmentation_fingerprint,
     }
     return {"version": entry.version, **make[kind](entry)}
 
@@ -99,7 +97,7 @@ def _model(entry: Entry) -> Fingerprint:
             spec = _smallest_spec(entry, base | changes)
         except AssertionError:  # an option that needs another
             continue
-        found[_words(base | changes)] = _learns(entry, base | changes, spec)
+        found[words(base | changes)] = _learns(entry, base | changes, spec)
     return {"behaviour": found, "variants": _variants(entry)}
 
 
@@ -137,7 +135,7 @@ def _learns(entry: Entry, options: Mapping[str, Any], spec: ImageSpec) -> Finger
     model = _built(entry, options, spec).double().train()
     if entry.name in OF_LIBRARIES:
         return {"spec": str(spec), "parameters": _shapes(model)}
-    images = _wave((4, *spec.shape), 0.7)
+    images = wave((4, *spec.shape), 0.7)
     with mock.patch.object(F, "dropout", _dropout):
         outputs = model(images)
         if entry.task == "reconstruct":
@@ -152,9 +150,9 @@ def _learns(entry: Entry, options: Mapping[str, Any], spec: ImageSpec) -> Finger
     return {
         "spec": str(spec),
         "parameters": _shapes(model),
-        "outputs": _summary(outputs),
-        "evaluated": _summary(evaluated),
-        "gradients": _summary(torch.cat([_summary_of(g) for g in gradients])),
+        "outputs": summary(outputs),
+        "evaluated": summary(evaluated),
+        "gradients": summary(torch.cat([summary_of(g) for g in gradients])),
     }
 
 
@@ -181,88 +179,33 @@ def _variants(entry: Entry) -> dict[str, str]:
     return found
 
 
-# Data sets
-
-
-def _dataset(entry: Entry) -> Fingerprint:
-    component: Any = entry.component
-    if issubclass(component, DownloadedDataset):
-        with mock.patch.multiple(component, _read=_many_images, ensure_files=lambda _: None):
-            dataset = component()
-            splits = dataset.load()
-        return {"spec": _spec(dataset.spec), **_split(splits)}
-    with tempfile.TemporaryDirectory() as folder:
-        if entry.name == "folder":
-            _pictures(Path(folder), ("ant", "bee", "cat"), 12)
-            dataset = component(root=folder, size=8)
-        elif entry.name == "imagenet":
-            _pictures(Path(folder) / "train", ("n1", "n2", "n3"), 10)
-            _pictures(Path(folder) / "val", ("n1", "n2", "n3"), 2)
-            spec = dataclasses.replace(component.spec, num_classes=3, class_names=())
-            few = {"spec": spec, "num_images": 30, "num_val": 6}
-            dataset = type("Few", (component,), few)(root=folder, size=8)
-        else:
-            dataset = component()
-        return {"spec": _spec(dataset.spec), **_split(dataset.load(), pixels=True)}
-
-
-def _many_images(dataset: Any, *_: Any, **__: Any) -> tuple[Images, Images]:
-    """As many labels as there really are, over pixels that do not matter."""
-    labels = (torch.arange(dataset.num_images) * 7) % dataset.spec.num_classes
-    pixels = torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8)
-    return Images(pixels, labels), Images(pixels[:100], labels[:100])
-
-
-def _pictures(top: Path, names: tuple[str, ...], count: int) -> None:
-    """Class folders of pictures 24 wide and 16 high, each of its own colours."""
-    for number, name in enumerate(names):
-        (top / name).mkdir(parents=True)
-        for i in range(count):
-            values = (_wave((16, 24, 3), 0.1 + number + i / count) * 127 + 128).to(torch.uint8)
-            Image.fromarray(values.numpy()).save(top / name / f"{i:02}.png")
-
-
-def _spec(spec: ImageSpec) -> list[Any]:
-    names = digest(spec.class_names)
-    return [*spec.shape, spec.num_classes, names, *map(float, (*spec.mean, *spec.std))]
-
-
-def _split(splits: Any, *, pixels: bool = False) -> Fingerprint:
-    parts = (splits.train, splits.val, splits.test)
-    found: Fingerprint = {"images": [len(part) for part in parts], "split": splits.digest}
-    if pixels:
-        found["labels"] = [part.labels[:8].tolist() for part in parts]
-        found["batch"] = [_summary(part.pixels[:8].double() / 255) for part in parts]
-    return found
-
-
 # Optimisers and schedules
 
 
 def _optimizer(entry: Entry) -> Fingerprint:
     usual = {"lr": 0.05} if entry.name == "sgd" else {}  # whose default depends on the network
     return {
-        _words(options): _three_steps(functools.partial(entry.component, **options))
+        words(options): _three_steps(functools.partial(entry.component, **options))
         for options in (usual, {"lr": 0.01, **OTHER_OPTIMIZERS.get(entry.name, {})})
     }
 
 
 def _three_steps(make: Callable[[list[nn.Parameter]], torch.optim.Optimizer]) -> Numbers:
     """The change of a matrix and a vector by three steps, in learning rates of 1e-3."""
-    weights = [nn.Parameter(_wave((4, 3), 0.7)), nn.Parameter(_wave((4,), 1.1))]
+    weights = [nn.Parameter(wave((4, 3), 0.7)), nn.Parameter(wave((4,), 1.1))]
     before = torch.cat([weight.detach().flatten() for weight in weights])
     optimizer = make(weights)
     for step in range(3):
         for i, weight in enumerate(weights):
-            weight.grad = _wave(tuple(weight.shape), 0.3 + i + step)
+            weight.grad = wave(tuple(weight.shape), 0.3 + i + step)
         optimizer.step()
     after = torch.cat([weight.detach().flatten() for weight in weights])
-    return _rounded((after - before) * 1e3)
+    return rounded((after - before) * 1e3)
 
 
 def _schedule(entry: Entry) -> Fingerprint:
     return {
-        _words(options): _factors(entry.component(50, 10, **options))
+        words(options): _factors(entry.component(50, 10, **options))
         for options in SCHEDULE_OPTIONS.get(entry.name, [{}])
     }
 
@@ -276,86 +219,7 @@ def _factors(schedule: Any) -> Numbers:
             row = {"epoch": step // 10, "val_loss": 1 / epoch, "val_acc": 1 - 0.5 / epoch}
             schedule.epoch_end(row)
         factors.append(schedule.factor(step))
-    return _rounded(torch.tensor(factors[::3], dtype=torch.float64))
-
-
-# Losses and tasks
-
-WEIGHTED = ({}, {"label_smoothing": 0.1}, {"class_weights": "balanced"})
-
-
-def _loss(entry: Entry) -> Fingerprint:
-    """The loss of four images, and along its gradient, of classes and of mixed images."""
-    spec, labels = ImageSpec(1, 3, 3, 4), torch.tensor([0, 1, 1, 3])
-    mixed = 0.7 * F.one_hot(labels, 4).double() + 0.3 * F.one_hot(labels.flip(0), 4)
-    found: Fingerprint = {}
-    for changed in WEIGHTED:
-        loss = build(LOSSES, {"name": entry.name, **changed}, spec, labels).double()
-        numbers = []
-        for targets in (labels, mixed):
-            logits = _wave((4, 4), 0.7).requires_grad_()
-            value = loss(logits, targets)
-            (gradient,) = torch.autograd.grad(value, logits)
-            numbers += [value.detach(), *_summary_of(gradient)]
-        found[_words(changed)] = _rounded(torch.stack(numbers).double())
-    return found
-
-
-def _task(entry: Entry) -> Fingerprint:
-    """The loss and the counts of four images, in training and in evaluation."""
-    task, spec, labels = entry.component(), ImageSpec(1, 3, 3, 4), torch.tensor([0, 1, 1, 3])
-    outputs = _wave(task.output_shape(spec, 4), 0.7).sigmoid()
-    images = _wave((4, *spec.shape), 1.3).sigmoid()
-    found: Fingerprint = {}
-    for changed in WEIGHTED:
-        loss = resolve(LOSSES, {"name": task.loss, **changed})
-        criterion = task.criterion(loss, spec, labels).double()
-        sums = [criterion.train(mode)(outputs, images, labels) for mode in (True, False)]
-        numbers = [float(value) for mean, counts in sums for value in (mean, *counts)]
-        words = _words({key: value for key, value in loss.items() if key != "name"})
-        found[words] = _rounded(torch.tensor(numbers, dtype=torch.float64))
-    return found
-
-
-# Augmentations
-
-
-def _augmentation(entry: Entry) -> Fingerprint:
-    """What becomes of 64 images under one seed, on the CPU."""
-    spec = ImageSpec(3, 24, 24, 10)
-    pixels = (_wave((64, *spec.shape), 0.7) * 127 + 128).to(torch.uint8)
-    torch.manual_seed(0)
-    changed = entry.component(spec)(pixels).double() / 255
-    return {"images": [_summary(part) for part in changed.split(16)]}
-
-
-# Numbers
-
-
-def _wave(shape: tuple[int, ...], pace: float) -> Tensor:
-    """Numbers from -1 to 1 without a random generator."""
-    return torch.arange(math.prod(shape), dtype=torch.float64).mul(pace).cos().view(shape)
-
-
-def _summary_of(values: Tensor) -> Tensor:
-    """The root of the mean square, and the direction along two fixed waves."""
-    flat = values.detach().double().flatten()
-    size = flat.norm()
-    unit = flat / size.clamp(min=1e-30)
-    along = [(unit * _wave((len(flat),), pace)).sum() for pace in (0.9, 2.3)]
-    return torch.stack([size.clamp(min=1e-30).log(), *along])
-
-
-def _summary(values: Tensor) -> Numbers:
-    return _rounded(_summary_of(values))
-
-
-def _rounded(values: Tensor) -> Numbers:
-    return [float(f"{value:.4g}") for value in values.tolist()]
-
-
-def _words(options: Mapping[str, Any]) -> str:
-    return " ".join(f"{key}={value}" for key, value in options.items()) or "defaults"
+    return rounded(torch.tensor(factors[::3], dtype=torch.float64))
 
 
 # Recording

@@ -4,6 +4,7 @@ A rule takes the root as its argument, so that it can be shown a tree with a pla
 """
 
 import ast
+import functools
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -26,7 +27,12 @@ def short(file: Path, root: Path) -> str:
 
 
 def parse(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+    return _parsed(file.read_text(encoding="utf-8"), str(file))
+
+
+@functools.cache
+def _parsed(text: str, name: str) -> ast.Module:
+    return ast.parse(text, name)
 
 
 def module_name(file: Path, root: Path) -> str:
@@ -56,16 +62,21 @@ def imported_names(file: Path) -> Iterator[tuple[int, str]]:
 
     Also of those within functions, under TYPE_CHECKING, and by ``import_module`` of a literal.
     """
-    for node in ast.walk(parse(file)):
+    yield from _imports(parse(file))
+
+
+@functools.cache
+def _imports(tree: ast.Module) -> tuple[tuple[int, str], ...]:
+    found = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             start = "." * node.level + (node.module or "")
-            for alias in node.names:
-                yield node.lineno, f"{start}.{alias.name}"
+            found += [(node.lineno, f"{start}.{alias.name}") for alias in node.names]
         elif _is_import_module(node) and isinstance(node.args[0], ast.Constant):
-            yield node.lineno, str(node.args[0].value)
+            found.append((node.lineno, str(node.args[0].value)))
+    return tuple(found)
 
 
 def dynamic_imports(file: Path) -> list[int]:

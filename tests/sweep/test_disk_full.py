@@ -77,7 +77,7 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 @pytest.mark.parametrize(
     ("launcher", "kilobytes"),
     [("in_process", 400), ("joblib", 400)],

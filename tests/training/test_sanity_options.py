@@ -141,11 +141,16 @@ class StopBelow(Callback):
 
 
 CLASSIFIERS = [entry.name for entry in MODELS if entry.task == "classify"]
-SMALL_ENOUGH = {**MODEL_OPTIONS, "densenet": {"depth": 22}, "vgg": {"depth": 11}}
+SMALL_ENOUGH = {
+    **MODEL_OPTIONS,
+    "densenet": {"depth": 10},
+    "vgg": {"depth": 11},
+    "wide_resnet": {"depth": 10, "width": 2},
+}
 OPTIM = {"vgg": ["optim.lr=1e-4"]}  # at Adam's 0.001 deep layers without normalisation die
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.usefixtures("cnnlab")
 def test_every_classifier_learns_two_batches_by_heart(name) -> None:
