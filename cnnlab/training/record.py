@@ -13,6 +13,7 @@ from cnnlab.config.flags import flags
 from cnnlab.data.dataset import Images, Splits
 from cnnlab.metrics import describe_column, find_metric, metric_of_column
 from cnnlab.registry import MODELS
+from cnnlab.runs.contents import read_metric_columns
 from cnnlab.runs.flat import with_choices
 from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
@@ -101,7 +102,8 @@ def _result(job: Job, splits: Splits, wiring: Wiring, scores: dict[str, Any]) ->
     best, position = wiring.checkpoint.best, module.position
     rows: dict[str, list[float]] = {}
     if run_dir.metrics_file.is_file():
-        rows = {str(name): list(column) for name, column in run_dir.metrics().items()}
+        columns = read_metric_columns(run_dir.metrics_file)
+        rows = {name: column.tolist() for name, column in columns.items()}
     reads_test_set = job.config.trainer.reads_test_set
     evaluated = [splits.val, splits.test] if reads_test_set else [splits.val]
     return {

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
 from cnnlab.inference.ensemble.curve import COUNTS, TIMES, mean_cost
 from cnnlab.inference.ensemble.members import LOGITS, Member, SeedSweep
 from cnnlab.inference.ensemble.votes import log_mean_probability
 from cnnlab.registry import CnnlabError
+from cnnlab.runs.confusion import macro_f1
 from cnnlab.runs.durable import copy, replacing
 from cnnlab.runs.ensemble_record import relative_path, result_digest, write_members
 from cnnlab.runs.essential import digest
@@ -96,7 +96,7 @@ def _result(
     """The columns of result.json: those of the ensemble, its costs, and what all members share."""
     first, labels = members[0].result, members[0].labels
     predicted = outputs.argmax(1)
-    f1 = f1_score(labels, predicted, average="macro", zero_division=0)
+    f1 = macro_f1(labels, predicted)
     right = np.take_along_axis(outputs, labels[:, None], 1)
     total = {column: len(members) * mean_cost(members, column) for column in (*COUNTS, *TIMES)}
     return {

@@ -7,6 +7,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlab.runs.confusion import confusion_counts
 from cnnlab.text import in_lines
 from cnnlab.training.pictures.class_names import drawable, short_names
 
@@ -35,9 +36,7 @@ def confusion_figure(
     names = list(class_names) or [str(index) for index in range(largest + 1)]
     if largest >= len(names):
         raise ValueError(f"class {largest} has no name; there are {len(names)} names")
-    from sklearn.metrics import confusion_matrix
-
-    counts = confusion_matrix(true, predicted, labels=range(len(names)))
+    counts = confusion_counts(true, predicted, len(names))
     right = int(np.trace(counts))
     share = f"{right} of {len(true)} right ({100 * right / len(true):.2f}%)"
     return _draw(counts, short_names(names), drawable(title) or "Confusion matrix", share)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.config.schema import build
 from cnnlab.registry import LOSSES, TASKS
+from cnnlab.runs.confusion import macro_f1
 from cnnlab.runs.mistakes import confidences, most_confident_mistakes, write_mistakes
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec
@@ -40,11 +41,7 @@ class Classify(Task):
         return ClassifyLoss(build(LOSSES, loss, spec, labels))
 
     def scores(self, outputs: Tensor, labels: Tensor) -> dict[str, float]:
-        from sklearn.metrics import f1_score
-
-        predicted = outputs.argmax(1).numpy()
-        macro_f1 = f1_score(labels.numpy(), predicted, average="macro", zero_division=0)
-        return {"test_macro_f1": float(macro_f1)}
+        return {"test_macro_f1": macro_f1(labels.numpy(), outputs.argmax(1).numpy())}
 
     def draw(
         self,

@@ -1,0 +1,29 @@
+"""Which classes are taken for which, as counts, and the scores that follow from them.
+
+As scikit-learn has them; importing that takes a second, a fifth of a short run.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def confusion_counts(
+    labels: ArrayLike, predictions: ArrayLike, num_classes: int
+) -> NDArray[np.int64]:
+    """int64 (K, K): images of the row's class that are taken for the column's.
+
+    Args:
+        labels, predictions: class indices (N,), each below ``num_classes``.
+    """
+    pairs = np.asarray(labels, np.int64) * num_classes + np.asarray(predictions, np.int64)
+    counts = np.bincount(pairs, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def macro_f1(labels: ArrayLike, predictions: ArrayLike) -> float:
+    """The mean over classes, of those that occur in either, of the class's own F1 score."""
+    num_classes = int(max(np.max(labels), np.max(predictions))) + 1
+    counts = confusion_counts(labels, predictions, num_classes)
+    true_or_predicted = counts.sum(0) + counts.sum(1)
+    occurs = true_or_predicted > 0
+    return float(np.mean(2.0 * counts.diagonal()[occurs] / true_or_predicted[occurs]))
