@@ -84,7 +84,7 @@ def bench(
     discover(imports or [])
     refuse_repeated(words or [])
     output = Output.of(json_file, plot)
-    options = {"rounds": rounds, "seconds": seconds or SECONDS}
+    seconds = seconds or SECONDS
     try:
         if against is not None:
             from cnnlab.app.bench_against import run_against
@@ -93,17 +93,25 @@ def bench(
         elif tune:
             from cnnlab.app.bench_tune import run_tune
 
-            run_tune(words or [], **options, minutes=minutes or MINUTES, output=output)
+            run_tune(
+                words or [],
+                rounds=rounds,
+                seconds=seconds,
+                minutes=minutes or MINUTES,
+                output=output,
+            )
         elif sweep:
             from cnnlab.app.bench_sweep import run_bench_sweep
 
-            ok = run_bench_sweep(words or [], imports or [], **options, output=output)
+            ok = run_bench_sweep(
+                words or [], imports or [], rounds=rounds, seconds=seconds, output=output
+            )
             if not ok:
                 raise typer.Exit(1)
         else:
             from cnnlab.app.bench_report import run_report
 
-            run_report(words or [], **options, output=output)
+            run_report(words or [], rounds=rounds, seconds=seconds, output=output)
     except KeyboardInterrupt as stop:  # of which typer would say nothing
         print("\ncnnlab: interrupted", file=sys.stderr)
         raise typer.Exit(130) from stop

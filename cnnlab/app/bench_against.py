@@ -1,11 +1,15 @@
 """``cnnlab bench --against``: from override words to what is timed."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cnnlab.app.bench_output import Output, say
 from cnnlab.app.compose import compose
 from cnnlab.bench.workload import Against, Workload, load_workload
 from cnnlab.registry import MODELS, CnnlabError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DEFAULTS = {
     "usual": ("model=mlp", "model.hidden=[64,128,64]", "model.batch_norm=true"),
@@ -15,7 +19,6 @@ DEFAULTS = {
 KEYS = ("model", "data", "batch_size", "seed", "optim.lr", "optim.momentum", "optim.weight_decay")
 # What the reference loops do without; our side may use it, as with the choice of --tune.
 OURS = ("trainer.precision", "trainer.channels_last", "trainer.compile")
-FIXED = ("trainer.accelerator", "trainer.precision")  # by default
 
 
 def run_against(
@@ -32,8 +35,8 @@ def run_against(
     found = compare(against, workload, rounds=rounds, say=say)
     output.print(*found.lines())
 
-    def draw():  # type: ignore[no-untyped-def]
-        from cnnlab.bench.figure import against_figure
+    def draw() -> "Figure":
+        from cnnlab.bench.comparison_figures import against_figure
 
         return against_figure(found)
 

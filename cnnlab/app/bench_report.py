@@ -1,9 +1,13 @@
 """``cnnlab bench``: one configuration measured in full."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cnnlab.app.bench_output import Output, say
 from cnnlab.app.compose import compose
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def run_report(words: Sequence[str], *, rounds: int, seconds: float, output: Output) -> None:
@@ -19,7 +23,7 @@ def run_report(words: Sequence[str], *, rounds: int, seconds: float, output: Out
     report = measure(config, rounds=rounds, seconds=seconds, say=say)
     output.print(heading(report), report_table(report), footer(report))
 
-    def draw():  # type: ignore[no-untyped-def]
+    def draw() -> "Figure":
         from cnnlab.bench.figure import speed_figure
 
         return speed_figure([(report.model, report)], heading(report))

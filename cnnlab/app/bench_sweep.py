@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override
 
@@ -18,6 +19,9 @@ from cnnlab.app.grid import expand_grid
 from cnnlab.bench.report import Report
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MAX_CELLS = 200  # each takes seconds
 # Not `python -m`: the package has no such module, and the command's own script may not be on PATH.
@@ -45,10 +49,10 @@ def run_bench_sweep(
             say(f"  {train.median:,.0f} images/s ({train.low:,.0f} to {train.high:,.0f})")
         else:
             say(f"  {found}")
-    from cnnlab.bench.tables import failures, footer, sweep_table
+    from cnnlab.bench.tables import failures, footer, sweep_tables
 
     reports = [(name, report) for name, report in rows if isinstance(report, Report)]
-    output.print(sweep_table(rows), *failures(rows))
+    output.print(*sweep_tables(rows), *failures(rows))
     if reports:
         output.print(footer(reports[0][1]))
     found_rows = [
@@ -56,7 +60,7 @@ def run_bench_sweep(
         for name, r in rows
     ]
 
-    def draw():  # type: ignore[no-untyped-def]
+    def draw() -> "Figure":
         from cnnlab.bench.figure import speed_figure
 
         return speed_figure(reports, "cnnlab bench --sweep")

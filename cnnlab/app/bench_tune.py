@@ -3,22 +3,24 @@
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from cnnlab.app.bench_output import Output, say
 from cnnlab.app.command import Command, read_command
-from cnnlab.app.compose import compose
 from cnnlab.app.grid import expand_grid
 from cnnlab.app.prepare import TUNED
-from cnnlab.bench.axes import Axis, axes, plain_words, thread_counts, usable_cores
+from cnnlab.bench.axes import Axis, axes, thread_counts, usable_cores
 from cnnlab.bench.tune import Candidate, Trial, add_agreement, fastest, time_candidates
 from cnnlab.bench.tuning import Tuning, save_tuning
 from cnnlab.bench.workload import Workload, load_workload
 from cnnlab.data.loading.load import accelerator_device
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line, plural
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BATCH_SIZE = "batch_size"
 
@@ -51,7 +53,7 @@ def run_tune(
         file = save_tuning(tuning)
         output.print(f"trainer=tuned takes it from {file}")
 
-    def draw():  # type: ignore[no-untyped-def]
+    def draw() -> "Figure":
         from cnnlab.bench.comparison_figures import tune_figure
 
         return tune_figure(tunings)
@@ -85,6 +87,8 @@ def _tune(
 def read_axes(words: Sequence[str]) -> dict[str, Axis]:
     """What is varied: each axis with the values of this machine, or with those that are typed.
 
+    Plain 32-bit training is among them in any case: all else is compared with it.
+
     Raises:
         CnnlabError: the words are refused, or vary what is none of the axes.
     """
@@ -95,10 +99,8 @@ def read_axes(words: Sequence[str]) -> dict[str, Axis]:
     found = axes(accelerator_device(accelerator))
     for key, axis in found.items():
         if key in typed:
-            values = tuple(typed[key].split(","))
-            plain = [value for value in axis.values[:1] if value in values]
-            others = [value for value in values if value not in plain]
-            found[key] = Axis((*plain, *others))
+            others = [value for value in typed[key].split(",") if value != axis.values[0]]
+            found[key] = Axis((axis.values[0], *others))
     return found
 
 
@@ -111,7 +113,7 @@ def candidates(words: Sequence[str], chosen: Mapping[str, Axis]) -> list[Candida
     swept = [f"{key}={','.join(axis.values)}" for key, axis in chosen.items()]
     command = read_command([*words, *swept], multirun=True)
     plain = [axis.values[0] for axis in chosen.values()]
-    found = []
+    found: list[Candidate] = []
     for overrides in expand_grid(command):
         values = {o.get_key_element(): str(o.input_line).partition("=")[2] for o in overrides}
         options = {key: values[key] for key in chosen}

@@ -36,24 +36,25 @@ class Agreement:
     top1: float | None
     loss: float
 
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """The top-1 agreement and the two differences, for a table."""
+        top1 = "-" if self.top1 is None else f"{self.top1:.2%}"
+        return top1, f"{self.outputs:.1e}", f"{self.loss:.1e}"
+
     def __str__(self) -> str:
-        top1 = "" if self.top1 is None else f"same answer {self.top1:.2%}, "
+        top1 = "" if self.top1 is None else f"the same answer for {self.top1:.2%} of the images, "
         return (
             f"{top1}outputs {self.outputs:.1e} apart (at most {self.largest:.1e}), "
-            f"loss after {STEPS} steps {self.loss:.1e}"
+            f"the loss after {STEPS} steps {self.loss:.1e}"
         )
 
     @classmethod
     def of(
-        cls,
-        outputs: Tensor,
-        reference: Tensor,
-        loss: float,
-        reference_loss: float,
-        *,
-        classes: bool,
+        cls, outputs: Tensor, reference: Tensor, losses: tuple[float, float], *, classes: bool
     ) -> "Agreement":
-        """Compare outputs (N, ...) of the same weights and images, and two losses."""
+        """Compare outputs (N, ...) of the same weights and images, and two losses, theirs last."""
+        loss, reference_loss = losses
         scale = reference.square().mean().sqrt().clamp_min(1e-12)
         difference = (outputs - reference) / scale
         same = (outputs.argmax(1) == reference.argmax(1)).float().mean().item()
@@ -114,7 +115,7 @@ def agreement(workload: Workload, reference: Reference) -> Agreement:
     measured.parts.model.load_state_dict(reference.weights)
     outputs = _outputs(measured, workload)
     classes = workload.config.task.name == "classify"
-    return Agreement.of(outputs, reference.outputs, losses[-1], reference.loss, classes=classes)
+    return Agreement.of(outputs, reference.outputs, (losses[-1], reference.loss), classes=classes)
 
 
 def _train(workload: Workload) -> tuple[list[float], Measured]:
@@ -131,9 +132,10 @@ def _outputs(measured: Measured, workload: Workload) -> Tensor:
     images = workload.splits.val
     images = images.select(torch.arange(min(IMAGES, len(images))))
     batches = MemoryBatches(images, measured.parts.dataset.spec, device)
+    size = workload.config.batch_size
     model.to(device)
     found = []
     with eval_mode(model), trainer.precision_plugin.forward_context():
-        for indices in torch.arange(len(images), device=device).split(workload.config.batch_size):
+        for indices in torch.split(torch.arange(len(images), device=device), size):
             found.append(model(batches(indices)[0]).float().cpu())
     return torch.cat(found)

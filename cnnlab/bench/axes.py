@@ -4,7 +4,6 @@ import dataclasses
 import importlib.util
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +41,6 @@ def axes(device: torch.device) -> dict[str, Axis]:
     }
     known = {f"trainer.{field.name}" for field in dataclasses.fields(TrainerConfig)}
     return {key: axis for key, axis in found.items() if key in known}
-
-
-def plain_words(found: Mapping[str, Axis]) -> list[str]:
-    """The overrides of plain 32-bit training, which all else is compared with."""
-    return [f"{key}={axis.values[0]}" for key, axis in found.items()]
 
 
 def thread_counts(cores: int) -> list[int]:

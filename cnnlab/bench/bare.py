@@ -79,7 +79,7 @@ def train(
             torch.zeros((), dtype=torch.int64, device=device),
         )
         with torch.no_grad():
-            for indices in torch.arange(len(splits.val), device=device).split(eval_size):
+            for indices in torch.split(torch.arange(len(splits.val), device=device), eval_size):
                 inputs, labels = batch(val_images, indices)
                 logits = model(inputs)  # (N, K)
                 loss_sum += F.cross_entropy(logits, labels, reduction="sum")

@@ -38,11 +38,12 @@ def inference_rates(
     """
     images = images.select(torch.arange(min(len(images), BATCHES * batch_size)))
     batches = MemoryBatches(images, spec, device)
-    indices = torch.arange(len(images), device=device).split(min(batch_size, len(images)))
-    indices = [each for each in indices if len(each) == len(indices[0])]
+    size = min(batch_size, len(images))
+    whole = len(images) // size
+    indices = torch.arange(whole * size, device=device).view(whole, size)
 
     def call(number: int) -> None:
-        inputs, _ = batches(indices[number % len(indices)])
+        inputs, _ = batches(indices[number % whole])
         model(inputs)
 
     def timed(calls: int) -> float:
@@ -63,4 +64,4 @@ def inference_rates(
             times = [timed(calls) for _ in range(rounds)]
     finally:
         model.to(place)
-    return Spread([calls * len(indices[0]) / each for each in times])
+    return Spread([calls * size / each for each in times])

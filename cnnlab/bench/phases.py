@@ -66,7 +66,7 @@ class PhaseTimer:
         if not self.active:
             return
         if self._device.type == "cuda":
-            event = torch.cuda.Event(enable_timing=True)
+            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             event.record()
             self._marks.append((ended, event))
             return

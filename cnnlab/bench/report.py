@@ -110,8 +110,8 @@ class Report:
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> "Report":
         """What ``to_dict`` wrote."""
-        names = ("model", "data", "batch_size", "accumulate", "eval_batch_size", "precision")
-        names += ("options", "params", "macs", "first_step_from", "environment")
+        names = ["model", "data", "batch_size", "accumulate", "eval_batch_size", "precision"]
+        names += ["options", "params", "macs", "first_step_from", "environment"]
         memory = ("peak_host_bytes", "peak_device_bytes")
         return cls(
             **{name: found[name] for name in names},

@@ -1,15 +1,17 @@
 """Reports as tables of a terminal: one configuration in full, or a row for each of several."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from cnnlab.bench.phases import FRAMEWORK, PHASES
 from cnnlab.bench.report import Report
 from cnnlab.bench.spread import Spread
 from cnnlab.text import duration, plural, si
 
 MILLI = 1000.0
+Row = tuple[str, Report | str]  # a name, and its report or why there is none
 
 
 def heading(report: Report) -> str:
@@ -69,45 +71,55 @@ def report_table(report: Report) -> Table:
     return table
 
 
-def sweep_table(rows: Sequence[tuple[str, Report | str]]) -> Table:
-    """A row for each configuration: its name, and its report or why there is none."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+def sweep_tables(rows: Sequence[Row]) -> list[Table]:
+    """Speed, what a step's time goes to, and memory: each with a row for each configuration."""
     reports = [report for _, report in rows if isinstance(report, Report)]
-    has_device = any("peak_device_bytes" in report.memory for report in reports)
-    table.add_column("", overflow="fold")
-    columns = ["images/s", "(min to max)", "inference", "step ms", "data", "forward", "backward"]
-    columns += ["optim", "framework", "latency ms", "host MB", *["device MB"] * has_device]
-    columns += ["first step", "FLOP/s", "of peak"]
-    for name in columns:
-        table.add_column(name, justify="right")
-    for name, report in rows:
-        if isinstance(report, Report):
-            table.add_row(name, *_cells(report, has_device=has_device))
-        else:
-            table.add_row(name, "failed")
-    return table
+    devices = ["device MB"] * any("peak_device_bytes" in report.memory for report in reports)
+    speed = ["images/s", "min", "max", "inference", "latency ms", "of peak"]
+    memory = ["host MB", *devices, "first step"]
+    return [
+        _table(rows, speed, _speed_cells),
+        _table(rows, ["step ms", *PHASES, FRAMEWORK], _split_cells),
+        _table(rows, memory, lambda report: _memory_cells(report, has_device=bool(devices))),
+    ]
 
 
-def failures(rows: Sequence[tuple[str, Report | str]]) -> list[str]:
+def failures(rows: Sequence[Row]) -> list[str]:
     """A line for each configuration that has no report."""
     return [f"{name}: {why}" for name, why in rows if isinstance(why, str)]
 
 
-def _cells(report: Report, *, has_device: bool) -> list[str]:
+def _table(
+    rows: Sequence[Row], columns: Sequence[str], cells: Callable[[Report], list[str]]
+) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", overflow="fold", min_width=12)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, report in rows:
+        table.add_row(name, *(["failed"] if isinstance(report, str) else cells(report)))
+    return table
+
+
+def _speed_cells(report: Report) -> list[str]:
     train = report.train
-    split = [f"{share:.1%}" for share in (report.split or {}).values()] or ["-"] * 5
-    memory = [report.memory.get("peak_host_bytes")]
-    if has_device:
-        memory.append(report.memory.get("peak_device_bytes"))
+    numbers = (train.median, train.low, train.high, report.inference.median)
     return [
-        f"{train.median:,.0f}",
-        f"{train.low:,.0f} to {train.high:,.0f}",
-        f"{report.inference.median:,.0f}",
-        f"{MILLI * report.step.median:,.2f}",
-        *split,
+        *(f"{number:,.0f}" for number in numbers),
         f"{MILLI * report.latency:,.2f}",
-        *("-" if number is None else f"{number / 1e6:,.0f}" for number in memory),
-        duration(report.first_step),
-        si(report.train_flops),
         f"{report.train_flops / report.peak:.0%}",
+    ]
+
+
+def _split_cells(report: Report) -> list[str]:
+    shares = (report.split or {}).values()
+    return [f"{MILLI * report.step.median:,.2f}", *(f"{share:.1%}" for share in shares)]
+
+
+def _memory_cells(report: Report, *, has_device: bool) -> list[str]:
+    names = ["peak_host_bytes", *["peak_device_bytes"] * has_device]
+    found = [report.memory.get(name) for name in names]
+    return [
+        *("-" if number is None else f"{number / 1e6:,.0f}" for number in found),
+        duration(report.first_step),
     ]

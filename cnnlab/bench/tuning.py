@@ -9,7 +9,7 @@ import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from cnnlab.bench.tune import Trial, fastest, speedup
+from cnnlab.bench.tune import NO_TIME, Trial, fastest, speedup
 from cnnlab.bench.tuned import cache_key, save
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
@@ -72,7 +72,8 @@ class Tuning:
         table.add_column("threads", justify="right")
         for heading in ("images/s", "(min to max)", "times plain"):
             table.add_column(heading, justify="right")
-        table.add_column("agreement with plain 32-bit training", overflow="fold")
+        for heading in ("same answer", "outputs", "loss"):  # of plain training
+            table.add_column(heading, justify="right")
         for trial in [*self.trials, *self.by_threads[1:]]:
             table.add_row(*self._cells(trial))
         runs = len(base.rates)
@@ -92,13 +93,13 @@ class Tuning:
         threads = candidate.threads or self.default_threads
         cells = [*candidate.options.values(), str(threads)]
         if not trial.rates:
-            return [*cells, "-", "-", "-", trial.failed]
+            return [*cells, "failed" if trial.failed != NO_TIME else "no time"]
         rate = trial.rate
         same_base = self.trials[0] if candidate.threads is None else self.by_threads[0]
         ratio = speedup(trial, same_base)
         if candidate.threads is not None:  # of the fastest, which is that many times the base
             ratio *= speedup(self.chosen, self.trials[0])
-        note = "-" if trial.agreement is None else str(trial.agreement)
+        apart = ("-",) * 3 if trial.agreement is None else trial.agreement.cells
         is_chosen = trial is self.chosen and self.threads == self.default_threads
         is_chosen = is_chosen or (candidate.threads == self.threads != self.default_threads)
         return [
@@ -106,7 +107,7 @@ class Tuning:
             f"{rate.median:,.0f}",
             f"{rate.low:,.0f} to {rate.high:,.0f}",
             f"{ratio:.2f}{' *' if is_chosen else ''}",
-            trial.failed or note,
+            *apart,
         ]
 
     def to_dict(self) -> dict[str, Any]:
