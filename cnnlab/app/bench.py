@@ -61,9 +61,8 @@ def bench(
     """Measure the speed of training and inference.
 
     cnnlab bench model=resnet20 data=cifar10
+
     cnnlab bench --sweep model=mlp,lenet5 batch_size=64,256
-    cnnlab bench --tune model=resnet20 data=cifar10
-    cnnlab bench --against bare model=lenet5 data=mnist
 
     Prints images per second, what a step's time goes to, latency, memory, the time to the first
     step, and the share of the machine's peak. --tune writes what trainer=tuned reads. --against

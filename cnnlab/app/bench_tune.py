@@ -1,6 +1,7 @@
 """``cnnlab bench --tune``: the combinations of options, the fastest, and the line to copy."""
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -110,21 +111,21 @@ def candidates(words: Sequence[str], chosen: Mapping[str, Axis]) -> list[Candida
     Raises:
         CnnlabError: plain training is refused.
     """
-    swept = [f"{key}={','.join(axis.values)}" for key, axis in chosen.items()]
-    command = read_command([*words, *swept], multirun=True)
-    plain = [axis.values[0] for axis in chosen.values()]
+    command = read_command(words, multirun=True)
+    plain = tuple(axis.values[0] for axis in chosen.values())
     found: list[Candidate] = []
-    for overrides in expand_grid(command):
-        values = {o.get_key_element(): str(o.input_line).partition("=")[2] for o in overrides}
-        options = {key: values[key] for key in chosen}
-        changes = sum(a != b for a, b in zip(options.values(), plain, strict=True))
+    for values in itertools.product(*(axis.values for axis in chosen.values())):
+        options = dict(zip(chosen, values, strict=True))
+        typed = [f"{key}={value}" for key, value in options.items()]
         try:
+            overrides = [*command.overrides, *command.composer.read(typed)]
             config = command.make_job(overrides).config
         except CnnlabError as error:
             if not found:
                 raise
-            say(f"{' '.join(f'{k}={v}' for k, v in options.items())}: {first_line(error)}")
+            say(f"{' '.join(typed)}: {first_line(error)}")
             continue
+        changes = sum(a != b for a, b in zip(values, plain, strict=True))
         found.append(Candidate(options, config, changes))
     return found
 

@@ -35,7 +35,7 @@ class PhaseTimer:
         self.active = False
         self._device, self._now = device, now
         self._marks: list[tuple[str, Any]] = []  # what has just ended, and when
-        self._has_loss = False
+        self._has_loss, self._depth = False, 0
 
     def attach(self, module: TrainingModule) -> None:
         """Time the steps of ``module``, where active."""
@@ -54,8 +54,8 @@ class PhaseTimer:
 
         module.training_step = training_step  # type: ignore[method-assign]
         module.loss_and_counts = timed_loss  # type: ignore[method-assign]
-        module.optimizer.register_step_pre_hook(lambda *_: self.mark("backward"))
-        module.optimizer.register_step_post_hook(lambda *_: self._end_step())
+        module.optimizer.register_step_pre_hook(lambda *_: self._begin_optimizer())
+        module.optimizer.register_step_post_hook(lambda *_: self._end_optimizer())
 
     def begin_data(self) -> None:
         """A batch is about to be made: the first of a step, or the next of several."""
@@ -84,9 +84,16 @@ class PhaseTimer:
                 seconds[name] += begin.elapsed_time(end) / 1000 if is_event else end - begin
         return seconds
 
-    def _end_step(self) -> None:
-        self.mark("optimizer")
-        self._has_loss = False
+    def _begin_optimizer(self) -> None:
+        if self._depth == 0:
+            self.mark("backward")
+        self._depth += 1  # torch calls the hooks in super().step() too
+
+    def _end_optimizer(self) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self.mark("optimizer")
+            self._has_loss = False
 
 
 class TimedBatches:
