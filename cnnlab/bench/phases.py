@@ -42,8 +42,10 @@ class PhaseTimer:
         train, loss_and_counts = module.training_step, module.loss_and_counts
 
         def training_step(chunk: Chunk) -> None:
-            batches: Any = TimedBatches(chunk.batches, self)
-            train(chunk._replace(batches=batches) if self.active else chunk)
+            if self.active:
+                batches: Any = TimedBatches(chunk.batches, self)
+                chunk = Chunk(chunk.epoch, chunk.step, chunk.indices, batches)
+            train(chunk)
 
         def timed_loss(inputs: Tensor, targets: Tensor) -> Any:
             self.mark(FRAMEWORK)
