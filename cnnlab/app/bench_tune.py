@@ -34,7 +34,7 @@ def run_tune(
     Raises:
         CnnlabError: the words are refused, or plain training cannot be measured.
     """
-    deadline = time.monotonic() + 60 * minutes
+    begin = time.monotonic()
     chosen = read_axes(words)
     own = [word for word in words if word.partition("=")[0] not in chosen]
     groups = [
@@ -46,13 +46,13 @@ def run_tune(
             say(axis.left_out)
     total = sum(len(found) for _, found in groups)
     say(f"{plural(total, 'combination')}, {plural(rounds, 'round')}, at most {minutes:g} minutes")
-    options = {"rounds": rounds, "seconds": seconds, "deadline": deadline, "say": say}
-    tunings = [_tune(batch, found, workload, options) for batch, found in groups]
+    tunings = []
+    for number, (batch, found) in enumerate(groups, 1):
+        deadline = begin + 60 * minutes * number / len(groups)
+        options = {"rounds": rounds, "seconds": seconds, "deadline": deadline, "say": say}
+        tunings.append(_tune(batch, found, workload, options))
     for tuning in tunings:
         output.print(*tuning.lines())
-    for tuning in tunings:
-        file = save_tuning(tuning)
-        output.print(f"trainer=tuned takes it from {file}")
 
     def draw() -> "Figure":
         from cnnlab.bench.comparison_figures import tune_figure
@@ -60,6 +60,11 @@ def run_tune(
         return tune_figure(tunings)
 
     output.write({"words": list(words), "tunings": [each.to_dict() for each in tunings]}, draw)
+    for tuning in tunings:
+        if tuning.is_choice:
+            output.print(f"trainer=tuned takes it from {save_tuning(tuning)}")
+        else:
+            output.print(f"{tuning.name}: not kept for trainer=tuned; give more --minutes")
 
 
 def _tune(

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from cnnlab.bench import bare, usual
 from cnnlab.bench.fit import compile_network
+from cnnlab.bench.measure import speed_options
 from cnnlab.bench.timing import Contender, EpochClock, Ratio, Round, alternate, ratio, table
 from cnnlab.bench.workload import Against, Workload
 from cnnlab.data.loading.datamodule import eval_batch_size
@@ -22,7 +23,6 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.environment import device_name
 from cnnlab.training.isolation import isolated
-from cnnlab.training.trainer import lightning_precision
 from cnnlab.training.wiring import wire
 
 AGAIN = "bare again"  # the control: what a ratio of 1 looks like here and now
@@ -96,10 +96,10 @@ def compare(
 
 def _options(workload: Workload) -> str:
     """What our side alone uses, to be put behind the workload; empty where that is nothing."""
-    trainer = workload.config.trainer
-    precision = lightning_precision(trainer.precision, trainer.accelerator).partition("-")[0]
-    found = [f"precision {precision}"] * (precision != "32") + ["compiled"] * bool(trainer.compile)
-    return f"; ours with {' and '.join(found)}" if found else ""
+    options = speed_options(workload.config).items()
+    found = " ".join(f"{key}={value}" for key, value in options)
+    found = found.removeprefix("trainer.precision=32").strip()  # the references' too
+    return f"; ours with {found}" if found else ""
 
 
 def contenders(against: Against, workload: Workload) -> dict[str, Contender]:

@@ -43,6 +43,12 @@ class Tuning:
         return fastest(self.trials)
 
     @property
+    def is_choice(self) -> bool:
+        """Whether there was time for more than plain training."""
+        others = self.trials[1:]
+        return any(trial.failed != NO_TIME for trial in others) or not others
+
+    @property
     def command(self) -> str:
         """The line to copy."""
         words = ["cnnlab train", *self.words, *self.chosen.candidate.words]

@@ -9,7 +9,7 @@ import pytest
 import torchvision.datasets.mnist
 
 from cnnlab.app.bench_against import choose
-from cnnlab.bench.against import contenders
+from cnnlab.bench.against import _options, contenders, time_ours
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
 
@@ -68,6 +68,20 @@ def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
         "usual": 2.5,
         "ours": 2.5,
     }
+
+
+def test_a_compiled_network_trains_an_epoch_more_that_is_not_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnnlab.bench.against.compile_network", lambda *_: None)
+    ours = ["trainer.compile=true", "trainer.precision=bf16"]
+    workload = choose("bare", ["model=mlp", "model.batch_norm=true", *TINY, *ours], epochs=1)
+    parts = workload.assemble()
+    assert time_ours(parts, workload) > 0
+    steps = [v for k, v in parts.model.state_dict().items() if k.endswith("num_batches_tracked")]
+    assert set(map(int, steps)) == {8}  # 4 steps an epoch
+    assert _options(workload) == "; ours with trainer.precision=bf16 trainer.compile=true"
+    assert _options(choose("bare", TINY, epochs=1)) == ""
 
 
 @pytest.mark.parametrize(

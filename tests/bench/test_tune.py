@@ -164,6 +164,10 @@ def test_the_line_to_copy_names_the_threads_where_they_differ() -> None:
     tuning = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=2, default_threads=2)
     line = "cnnlab train model=mlp batch_size=16 trainer.precision=bf16"
     assert tuning.command == line
+    assert tuning.is_choice
+    late = [trials[0], Trial(candidate("bf16"), failed=NO_TIME)]
+    assert not Tuning([], late, [], threads=2, default_threads=2).is_choice
+    assert Tuning([], late[:1], [], threads=2, default_threads=2).is_choice
     fewer = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=1, default_threads=2)
     assert fewer.command == f"OMP_NUM_THREADS=1 {line}"
 
