@@ -44,8 +44,8 @@ def run_tune(
     for axis in chosen.values():
         if axis.left_out:
             say(axis.left_out)
-    total = sum(len(found) for _, found in groups)
-    say(f"{plural(total, 'combination')}, {plural(rounds, 'round')}, at most {minutes:g} minutes")
+    total = plural(sum(len(found) for _, found in groups), "combination")
+    say(f"{total}, {plural(rounds, 'round')}, nothing new after {minutes:g} minutes")
     tunings = []
     for number, (batch, found) in enumerate(groups, 1):
         deadline = begin + 60 * minutes * number / len(groups)
