@@ -1,34 +1,116 @@
-"""``cnnlab bench``: from override words to what is timed."""
+"""``cnnlab bench``: how fast a configuration is on this machine, and how it can be faster.
 
-from collections.abc import Sequence
+Nothing heavy is imported up here, as in ``cli.py``, which registers the command.
+"""
 
-from cnnlab.app.compose import compose
-from cnnlab.bench.workload import Against, Workload, load_workload
-from cnnlab.registry import CnnlabError
+import sys
+from typing import Annotated, Literal
 
-DEFAULTS = {
-    "standard": ("model=mlp", "model.hidden=[64,128,64]", "model.batch_norm=true"),
-    "bare": ("model=lenet5",),
-}
-# All that the reference loops know: SGD under a cosine without warm-up, on images as they are.
-KEYS = ("model", "data", "batch_size", "seed", "optim.lr", "optim.momentum", "optim.weight_decay")
+import typer
+
+from cnnlab.app.cli_listing import Imports
+
+ROUNDS, SECONDS, EPOCHS, MINUTES = 5, 1.0, 1, 10.0
 
 
-def choose(against: Against, words: Sequence[str], epochs: int) -> Workload:
-    """The workload that override ``words`` ask for; the rest is that of the reference's default.
+def bench(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="Options as for cnnlab train: model=resnet20 data=cifar10 batch_size=128. "
+            "Without files: data=synthetic data.size=28 data.num_train=55000.",
+        ),
+    ] = None,
+    against: Annotated[
+        Literal["bare", "usual"] | None,
+        typer.Option(
+            help="Compare epochs with a plain torch loop, or with torchvision, PIL, DataLoader "
+            "and Lightning."
+        ),
+    ] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="A row for each of several: model=mlp,lenet5.")
+    ] = False,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Find the fastest memory format, precision and threads."),
+    ] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = ROUNDS,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.001, help=f"Of each measurement, at least [default: {SECONDS:g}]."),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"With --against, in each measurement [default: {EPOCHS}]."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.01, help=f"With --tune, start nothing later [default: {MINUTES:g}]."),
+    ] = None,
+    json_file: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE", help="Write all numbers; - is standard output."),
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw a PNG picture.")
+    ] = None,
+    imports: Imports = None,
+) -> None:
+    """Measure the speed of training and inference.
 
-    Raises:
-        CnnlabError: the words are refused, or the images cannot be read.
+    cnnlab bench model=resnet20 data=cifar10
+
+    cnnlab bench --sweep model=mlp,lenet5 batch_size=64,256
+
+    Prints images per second, what a step's time goes to, latency, memory, the time to the first
+    step, and the share of the machine's peak. --tune writes what trainer=tuned reads. --against
+    compares whole epochs with other ways to train; its default model is lenet5 (bare) or an MLP
+    with batch norm (usual), on MNIST.
     """
-    keys = [word.partition("=")[0].lstrip("+~") for word in words]
-    for key in keys:
-        known = key in KEYS or key.startswith(("model.", "data."))
-        if not known or key.startswith("data.augment"):
-            raise CnnlabError(
-                f"bench has no option '{key}'; it has {', '.join(KEYS)} and the options of model "
-                "and data, except augmentation"
+    from cnnlab.app.arguments import refuse_repeated, refuse_together
+    from cnnlab.app.bench_output import Output
+    from cnnlab.discovery import discover
+    from cnnlab.registry import CnnlabError
+
+    refuse_together({"--against": against, "--sweep": sweep, "--tune": tune})
+    refuse_together({"--against": against, "--seconds": seconds})
+    if epochs is not None and against is None:
+        raise CnnlabError("--epochs needs --against; other measurements take --seconds")
+    if minutes is not None and not tune:
+        raise CnnlabError("--minutes needs --tune")
+    discover(imports or [])
+    refuse_repeated(words or [])
+    output = Output.of(json_file, plot)
+    seconds = seconds or SECONDS
+    try:
+        if against is not None:
+            from cnnlab.app.bench_against import run_against
+
+            run_against(against, words or [], rounds, epochs or EPOCHS, output)
+        elif tune:
+            from cnnlab.app.bench_tune import run_tune
+
+            run_tune(
+                words or [],
+                rounds=rounds,
+                seconds=seconds,
+                minutes=minutes or MINUTES,
+                output=output,
             )
-    model = () if "model" in keys else DEFAULTS[against]
-    data = () if "data" in keys else ("data=mnist",)
-    fixed = (f"trainer.epochs={epochs}", "trainer.accelerator=cpu", "schedule.warmup_epochs=0")
-    return load_workload(compose([*model, *data, *words, *fixed]))
+        elif sweep:
+            from cnnlab.app.bench_sweep import run_bench_sweep
+
+            ok = run_bench_sweep(
+                words or [], imports or [], rounds=rounds, seconds=seconds, output=output
+            )
+            if not ok:
+                raise typer.Exit(1)
+        else:
+            from cnnlab.app.bench_report import run_report
+
+            run_report(words or [], rounds=rounds, seconds=seconds, output=output)
+    except KeyboardInterrupt as stop:  # of which typer would say nothing
+        print("\ncnnlab: interrupted", file=sys.stderr)
+        raise typer.Exit(130) from stop

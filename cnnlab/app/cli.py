@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from cnnlab.app.bench import bench
 from cnnlab.app.cli_listing import (
     Imports,
     completion,
@@ -143,41 +144,8 @@ def evaluate_runs(
         raise typer.Exit(1)
 
 
-@app.command()
-def bench(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUE]...",
-            help="What to train, as for cnnlab train: model=mlp data=mnist data.root=DIR. "
-            "Without MNIST: data=synthetic data.size=28 data.num_train=55000.",
-        ),
-    ] = None,
-    against: Annotated[
-        Literal["standard", "bare"],
-        typer.Option(help="torchvision, PIL, DataLoader and Lightning; or a plain torch loop."),
-    ] = "standard",
-    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs in each measurement.")] = 1,
-    imports: Imports = None,
-) -> None:
-    """Time a training epoch against other ways to train.
-
-    That is the standard way, or a bare loop over tensors.
-
-    The default model is an MLP with batch norm (standard) or lenet5 (bare), on MNIST.
-    """
-    from cnnlab.app.arguments import refuse_repeated
-    from cnnlab.app.bench import choose
-    from cnnlab.bench.bench import bench as measure
-    from cnnlab.discovery import discover
-
-    discover(imports or [])
-    refuse_repeated(words or [])
-    measure(against, choose(against, words or [], epochs), rounds=rounds)
-
-
 COMMANDS: dict[str, Callable[..., None]] = {  # in the order of `cnnlab --help`
+    "bench": bench,
     "compare": compare,
     "report": report,
     "ensemble": ensemble,

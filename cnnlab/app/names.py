@@ -69,7 +69,8 @@ def _commands() -> Iterator[tuple[str, dict[str, Any]]]:
                 arguments = _kind_of_argument(parameter.name, hints[parameter.name])
                 continue
             for flag in (*parameter.opts, *parameter.secondary_opts):
-                kind = _kind_of_flag(flag) or _choices(hints[parameter.name])
+                choices = [c for c in _choices(hints[parameter.name]) if c != "null"]
+                kind = _kind_of_flag(flag) or choices
                 flags[flag] = None if parameter.is_flag else kind
         if takes_hydras:
             flags |= dict.fromkeys((*MULTIRUN, *HELP, RESOLVE)) | dict.fromkeys(PACKAGE, "")
@@ -94,6 +95,8 @@ def _kind_of_flag(flag: str) -> Kind:
         "--where": "overrides",
         "--why": "run",
         "--out": "folder",
+        "--json": "file",
+        "--plot": "file",
         "--data": [entry.name for entry in DATASETS],
         "--status": [str(state) for state in RunState if " " not in state],
         "--kernel": [*KERNELS, "all"],

@@ -20,6 +20,8 @@ from cnnlab.runs.naming import run_name
 from cnnlab.task import Task
 from cnnlab.training.assemble import preflight
 
+TUNED = "tuned"  # conf/trainer/tuned.yaml
+
 
 @scanned_once()
 def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
@@ -38,6 +40,10 @@ def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
     }
     try:
         checked = typed(composed)
+        if choices["trainer"] == TUNED:
+            from cnnlab.bench.tuned import with_tuned_options  # loads lightning
+
+            checked = with_tuned_options(checked, key_values(overrides))
         _name_loss(choices, checked.loss["name"], key_values(overrides))
         if checked.resume is not None:
             check_unchanged(checked)

@@ -28,13 +28,20 @@ def train(
     lr: float,
     momentum: float,
     weight_decay: float,
+    device: torch.device | str = "cpu",
 ) -> list[tuple[float, float, float, float]]:
-    """Train by SGD under a cosine schedule, on the CPU, in 32 bit.
+    """Train by SGD under a cosine schedule, in 32 bit. ``model`` is on ``device``.
 
     Returns:
         training loss, training accuracy, validation loss and validation accuracy of each epoch.
     """
-    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in spec.normalisation())
+    train_images, val_images = (
+        Images(part.pixels.to(device), part.labels.to(device))
+        for part in (splits.train, splits.val)
+    )
+    mean, std = (
+        torch.tensor(values, device=device).view(1, -1, 1, 1) for values in spec.normalisation()
+    )
     scale, shift = 1 / (255 * std), -mean / std
 
     def batch(images: Images, indices: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,12 +55,15 @@ def train(
     history = []
     for epoch in range(epochs):
         model.train()
-        order = epoch_order(len(splits.train), seed, epoch)[: steps * batch_size]
-        loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+        order = epoch_order(len(splits.train), seed, epoch)[: steps * batch_size].to(device)
+        loss_sum, right = (
+            torch.zeros((), device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
         for step, indices in enumerate(order.view(steps, batch_size)):
             done = (epoch * steps + step) / (epochs * steps)
             optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * done)) / 2
-            inputs, labels = batch(splits.train, indices)
+            inputs, labels = batch(train_images, indices)
             logits = model(inputs)  # (N, K)
             loss = F.cross_entropy(logits, labels)
             optimizer.zero_grad()
@@ -64,10 +74,13 @@ def train(
         trained = loss_sum.item() / steps, right.item() / (steps * batch_size)
 
         model.eval()
-        loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+        loss_sum, right = (
+            torch.zeros((), device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
         with torch.no_grad():
-            for indices in torch.split(torch.arange(len(splits.val)), eval_size):
-                inputs, labels = batch(splits.val, indices)
+            for indices in torch.split(torch.arange(len(splits.val), device=device), eval_size):
+                inputs, labels = batch(val_images, indices)
                 logits = model(inputs)  # (N, K)
                 loss_sum += F.cross_entropy(logits, labels, reduction="sum")
                 right += (logits.argmax(1) == labels).sum()

@@ -69,13 +69,20 @@ def table(rounds: Sequence[Round]) -> Table:
 class EpochClock(Callback):
     """Seconds from the first epoch's start to the end of training: what ``fit`` sets up before
     and tears down after is not in it; validation, records and checkpoints are.
+
+    Args:
+        skipped: epochs before those that are timed.
     """
 
     seconds: float
 
+    def __init__(self, skipped: int = 0) -> None:
+        self._skipped, self._start = skipped, 0.0
+
     def on_train_epoch_start(self, *_: Any) -> None:
-        if not hasattr(self, "_start"):
+        if self._skipped == 0:
             self._start = time.perf_counter()
+        self._skipped -= 1
 
     def on_train_end(self, *_: Any) -> None:
         self.seconds = time.perf_counter() - self._start

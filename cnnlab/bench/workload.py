@@ -7,27 +7,28 @@ import torch
 
 from cnnlab.config.options import RunConfig
 from cnnlab.config.schema import build
-from cnnlab.data.dataset import Splits
+from cnnlab.data.dataset import ImageDataset, Splits
 from cnnlab.data.loading.load import accelerator_device, load_images
-from cnnlab.registry import DATASETS, MODELS, CnnlabError
+from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.training.assemble import Assembly, assemble
 
-Against = Literal["standard", "bare"]
+Against = Literal["bare", "usual"]
 
 WITHOUT_FILES = "data=synthetic data.size=28 data.num_train=55000 data.num_val=5000"
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A checked config and its images."""
+    """A checked config, its images and the data set that they are of."""
 
     config: RunConfig
     splits: Splits
+    dataset: ImageDataset
 
     def assemble(self) -> Assembly:
         """The network, untrained and always with the same weights, its data set and optimiser."""
         torch.manual_seed(self.config.seed)
-        return assemble(self.config)
+        return assemble(self.config, dataset=self.dataset)
 
     def __str__(self) -> str:
         config, splits = self.config, self.splits
@@ -41,13 +42,16 @@ def load_workload(config: RunConfig) -> Workload:
     """The workload of a checked config.
 
     Raises:
-        CnnlabError: it is not a classifier's, or the images cannot be read.
+        CnnlabError: it takes several devices, continues a run, or the images cannot be read.
     """
-    if MODELS[config.model["name"]].task != "classify":
-        raise CnnlabError(f"bench needs a classifier; model={config.model['name']} is not one")
+    if config.trainer.devices > 1:
+        raise CnnlabError(f"trainer.devices={config.trainer.devices}: bench measures one device")
+    if config.resume is not None:
+        raise CnnlabError(f"resume={config.resume}: bench starts from the initial weights")
     try:
         device = accelerator_device(config.trainer.accelerator)
-        splits = load_images(build(DATASETS, config.data), device)
+        dataset: ImageDataset = build(DATASETS, config.data)
+        splits = load_images(dataset, device)
     except CnnlabError as error:
         raise CnnlabError(f"{error}; to bench without files: {WITHOUT_FILES}") from error
-    return Workload(config, splits)
+    return Workload(config, splits, dataset)

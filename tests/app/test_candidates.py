@@ -69,7 +69,7 @@ LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
         ("runs --status done,fa", ["done,failed"]),
         ("runs --where trainer.comp", ["trainer.compile="]),
         ("models --data mn", ["mnist", "mnist5k"]),
-        ("bench --against ", ["bare", "standard"]),
+        ("bench --against ", ["bare", "usual"]),
         ("completion z", ["zsh"]),
         ("components ", KINDS),
         ("components l", ["logger", "loss"]),

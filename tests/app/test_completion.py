@@ -86,7 +86,7 @@ def test_other_shells_complete(environment, shell, program):
         ("cnnlab comp", "compare completion components"),
         ("cnnlab train model=conv_s", "model=conv_stack"),
         ("cnnlab train -m model=mlp,conv_s", "model=mlp,conv_stack"),
-        ("cnnlab bench --against ", "bare standard"),
+        ("cnnlab bench --against ", "bare usual"),
     ):
         script = program.format(script=SCRIPTS[shell], line=line)
         done = subprocess.run(

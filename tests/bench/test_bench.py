@@ -1,83 +1,56 @@
-"""`cnnlab bench` as its user types it."""
+"""`cnnlab bench` and `cnnlab bench --sweep` as their user types them."""
 
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
-import torchvision.datasets.mnist
+import torch
 
-from cnnlab.app.bench import choose
-from cnnlab.bench.bench import contenders
+from cnnlab.app import bench_sweep
+from cnnlab.app.bench_sweep import measure_cell, read_cells, reason_of
+from cnnlab.bench.report import Report
+from cnnlab.registry import CnnlabError
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
+QUICK = ["--rounds", "2", "--seconds", "0.02"]
 
 
-@pytest.mark.parametrize(
-    ("against", "model", "ratio", "names"),
-    [
-        ("standard", "mlp", "standard / ours = ", ["standard", "ours", "bare", "bare again"]),
-        ("bare", "lenet5", "ours / bare = ", ["ours", "bare", "bare again"]),
-    ],
-)
-def test_it_prints_ratio_and_control_and_leaves_nothing(
-    cnnlab: Callable, tmp_path: Path, against: str, model: str, ratio: str, names: list[str]
-) -> None:
-    answer = cnnlab("bench", "--against", against, "--rounds", "2", *TINY)
+def test_one_configuration_in_full(cnnlab: Callable, tmp_path: Path) -> None:
+    words = ["model=conv_autoencoder", *TINY, "trainer.accumulate=2", "callbacks=[grad_norm]"]
+    answer = cnnlab("bench", *words, *QUICK, "--json", "-", "--plot", "b.png")
     assert answer.code == 0
-    assert answer.out.startswith(
-        f"One epoch of {model} on synthetic: 64 training and 20 validation images, batches of 16\n"
-    )
-    lines = answer.out.splitlines()
-    rows = [line.rsplit(maxsplit=3) for line in lines[4 : 4 + len(names)]]
-    assert [name.strip() for name, *_ in rows] == names
-    assert all(0 < float(low) <= float(mid) <= float(high) for _, mid, low, high in rows)
-    assert sum(line.startswith(ratio) for line in lines) == 1
-    assert sum(line.startswith("bare again / bare = ") for line in lines) == 1
-    assert "threads 1, load average before" in lines[-1]
-    progress = answer.err.splitlines()
-    assert [line.split("  ")[0] for line in progress] == ["round 1/2", "round 2/2"]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_default_of_standard_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -> None:
-    workload = choose("standard", [f"data.root={mnist}", "batch_size=10"], epochs=1)
-    assert workload.config.model["hidden"] == (64, 128, 64)
-    assert workload.config.model["batch_norm"] is True
-    assert workload.config.data["name"] == "mnist"
-    widths = [value.shape for value in workload.assemble().model.parameters() if value.ndim == 2]
-    assert widths == [(64, 784), (128, 64), (64, 128), (10, 64)]
-    assert choose("bare", [f"data.root={mnist}", "batch_size=10"], 1).config.model == {
-        "name": "lenet5",
-        "activation": "relu",
-        "pool": "max",
-    }
-
-
-def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    workload = choose("standard", ["model=mlp", *TINY], epochs=4)
-    for name in ("standard.train", "bench.time_ours"):
-        monkeypatch.setattr(f"cnnlab.bench.{name}", lambda *_, **__: 10.0)
-    assert {w: contenders("standard", workload)[w]() for w in ("standard", "ours")} == {
-        "standard": 2.5,
-        "ours": 2.5,
-    }
+    found = json.loads(answer.out[: answer.out.rindex("}") + 1])
+    report = Report.from_dict(found)
+    assert found["words"] == words
+    assert (report.batch_size, report.accumulate, report.eval_batch_size) == (16, 2, 20)
+    assert len(report.step.values) == len(report.inference.values) == 2
+    assert report.split is not None
+    assert sum(report.split.values()) == pytest.approx(1)
+    assert all(share > 0 for share in report.split.values())
+    for value in (report.latency, report.first_step, report.peak, report.train_flops):
+        assert value > 0
+    assert report.environment["threads"] == torch.get_num_threads() == 1
+    assert "images/s" in answer.err  # the table, as the numbers are on the standard output
+    assert (tmp_path / "b.png").stat().st_size > 10_000
+    assert [path.name for path in tmp_path.iterdir()] == ["b.png"]
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["model=lenet"], "did you mean 'lenet5'?"),
-        (["data=mnsit"], "did you mean 'mnist'?"),
-        (["optim=adam"], "bench has no option 'optim'"),
-        (["trainer.accumulate=2"], "bench has no option 'trainer.accumulate'"),
-        (["data.augment.flip=true"], "bench has no option 'data.augment.flip'"),
-        (["optim.lr=-1"], "optim.lr=-1 must be above 0"),
-        (["model=mlp", "model.dept=20"], "model=mlp has no option 'dept'"),
-        ([*TINY, "seed=0,1"], "seed=0,1 has several values"),
-        ([*TINY[:-1], "batch_size=65"], "batch_size=65 is larger than the training set"),
-        (["--against", "nothing"], "'standard', 'bare'"),
-        (["--rounds", "0"], "--rounds"),
+        (["seed=0,1", *TINY], "seed=0,1 has several values"),
+        (["--epochs", "2"], "--epochs needs --against"),
+        (["--minutes", "2"], "--minutes needs --tune"),
+        (["--sweep", "--tune"], "--sweep and --tune cannot be combined"),
+        (["--against", "nothing"], "'bare', 'usual'"),
+        (["--json", "absent/a.json"], "--json absent/a.json"),
+        (["trainer.devices=2", *TINY], "bench measures one device"),
+        (["--sweep", "model=mlp", *TINY], "--sweep needs an option with several values"),
+        (["--sweep", "model=mlp,lenet", *TINY], "did you mean 'lenet5'?"),
+        (["--sweep", "model=mlp", *TINY, "seed=range(0,201)"], "at most 200"),
     ],
 )
 def test_refusals(cnnlab: Callable, tmp_path: Path, words: list[str], told: str) -> None:
@@ -88,16 +61,65 @@ def test_refusals(cnnlab: Callable, tmp_path: Path, words: list[str], told: str)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_absent_images_are_refused_with_a_way_out(
+def test_too_large_for_the_machine_is_no_traceback(
     cnnlab: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise URLError("no network in tests")
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried\nmore")
 
-    monkeypatch.setattr(torchvision.datasets.mnist, "download_and_extract_archive", fail)
-    answer = cnnlab("bench")
-    assert answer.code == 2
-    assert answer.err.startswith("cnnlab: data=mnist: no files in ")
-    assert answer.err.rstrip().endswith(
-        "to bench without files: data=synthetic data.size=28 data.num_train=55000 data.num_val=5000"
-    )
+    monkeypatch.setattr("cnnlab.bench.measure.measure", fail)
+    answer = cnnlab("bench", "model=mlp", *TINY)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == "cnnlab: out of memory: CUDA out of memory. Tried\n"
+
+
+def test_cells_are_named_by_what_differs() -> None:
+    cells = read_cells(["model=mlp,lenet5", *TINY[:-1], "batch_size=16,32", "seed=3"])
+    assert [name for name, _ in cells] == [
+        "mlp batch_size=16",
+        "mlp batch_size=32",
+        "lenet5 batch_size=16",
+        "lenet5 batch_size=32",
+    ]
+    assert cells[1][1] == ["model=mlp", *TINY[:-1], "batch_size=32", "seed=3"]
+    with pytest.raises(CnnlabError, match="one configuration at a time"):
+        read_cells(["model=mlp,lenet5", *TINY, "hydra/launcher=joblib"])
+
+
+def test_a_failed_cell_ends_no_table(
+    cnnlab: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = cnnlab("bench", "model=mlp", *TINY, *QUICK, "--json", "one.json")
+    assert answer.code == 0
+    report = Report.from_dict(json.loads((tmp_path / "one.json").read_text()))
+    typed: list[list[str]] = []
+
+    def measure(words: list[str]) -> Report | str:
+        typed.append(words)
+        return "killed" if "model=lenet5" in words else report
+
+    monkeypatch.setattr(bench_sweep, "measure_cell", measure)
+    files = ["--json", "b.json", "--plot", "b.png"]
+    answer = cnnlab("bench", "--sweep", "model=lenet5,mlp", *TINY, *QUICK, *files)
+    assert answer.code == 1
+    assert "lenet5: killed\n" in answer.out
+    assert [words[:4] for words in typed] == [["--rounds", "2", "--seconds", "0.02"]] * 2
+    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    assert rows[0] == {"name": "lenet5", "failed": "killed"}
+    assert Report.from_dict(rows[1]) == report
+    assert (tmp_path / "b.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL; it may have run out of memory"),
+        ("import sys; sys.exit('cnnlab: too large\\n\\n')", "too large"),
+        ("raise MemoryError", "MemoryError"),
+        ("import sys; sys.exit(1)", "no reason was said"),
+    ],
+)
+def test_how_a_process_failed(monkeypatch: pytest.MonkeyPatch, script: str, told: str) -> None:
+    monkeypatch.setattr(bench_sweep, "COMMAND", (sys.executable, "-S", "-c", script))
+    assert measure_cell([]) == told
+    assert reason_of("a\nRuntimeError: b\n\n") == "RuntimeError: b"

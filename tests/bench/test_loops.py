@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from cnnlab.app.bench import choose
-from cnnlab.bench import bare, standard
-from cnnlab.bench.bench import time_ours
+from cnnlab.app.bench_against import choose
+from cnnlab.bench import bare, usual
+from cnnlab.bench.against import time_ours
 from cnnlab.bench.workload import Workload
 from cnnlab.data.loading.normalise import Normalise
 
@@ -57,22 +57,22 @@ def test_bare_reports_what_an_evaluation_of_its_model_gives() -> None:
     assert history[-1][2] == pytest.approx(loss, rel=1e-5)
 
 
-def test_the_standard_way_trains_on_torchvisions_mnist(
+def test_the_usual_way_trains_on_torchvisions_mnist(
     mnist: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = [*MLP, f"data.root={mnist}", "batch_size=16", *WORDS]
-    workload = choose("standard", words, epochs=1)
+    workload = choose("usual", words, epochs=1)
     parts = workload.assemble()
     before = {name: value.clone() for name, value in parts.model.state_dict().items()}
-    seconds = standard.train(
-        parts.model, parts.dataset, workload.splits, epochs=1, batch_size=16, **SGD
+    seconds = usual.train(
+        parts.model, parts.dataset, workload.splits, epochs=1, batch_size=16, eval_size=16, **SGD
     )
     assert 0 < seconds < 60
     after = parts.model.state_dict()
     assert all(not torch.equal(after[name], before[name]) for name in before)
     assert after["hidden.1.num_batches_tracked"] == 4  # 50 images in batches of 16, none dropped
     assert capfd.readouterr() == ("", "")
-    train, val = standard.read(parts.dataset, workload.splits)
+    train, val = usual.read(parts.dataset, workload.splits)
     assert (len(train), len(val)) == (50, 10)  # type: ignore[arg-type]
     (images, labels) = next(iter(DataLoader(train, 50)))
     assert (images.shape, labels.shape) == ((50, 1, 28, 28), (50,))
@@ -82,10 +82,10 @@ def test_the_standard_way_trains_on_torchvisions_mnist(
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_standard_way_sees_our_numbers(channels: int) -> None:
-    workload = choose("standard", [*MLP, *TINY, f"data.channels={channels}"], epochs=1)
+def test_the_usual_way_sees_our_numbers(channels: int) -> None:
+    workload = choose("usual", [*MLP, *TINY, f"data.channels={channels}"], epochs=1)
     dataset, splits = workload.assemble().dataset, workload.splits
-    train, val = standard.read(dataset, splits)
+    train, val = usual.read(dataset, splits)
     for pictures, images in ((train, splits.train), (val, splits.val)):
         (inputs, labels) = next(iter(DataLoader(pictures, len(images))))
         assert torch.allclose(inputs, Normalise(dataset.spec)(images.pixels), atol=1e-6)

@@ -1,8 +1,9 @@
 """The order of turns and arithmetic, with contenders that only say what they took."""
 
+import pytest
 from rich.console import Console
 
-from cnnlab.bench.timing import Contender, Ratio, alternate, ratio, table
+from cnnlab.bench.timing import Contender, EpochClock, Ratio, alternate, ratio, table
 
 ROUNDS = [{"a": 2.0, "b": 1.0}, {"a": 9.0, "b": 3.0}, {"a": 4.0, "b": 1.0}]
 
@@ -60,3 +61,16 @@ def test_table_shows_median_least_and_most_of_each() -> None:
     rows = [line.split() for line in captured.get().splitlines() if line.strip()]
     assert rows[0] == ["seconds", "median", "min", "max"]
     assert rows[2:] == [["a", "4.000", "2.000", "9.000"], ["b", "1.000", "1.000", "3.000"]]
+
+
+@pytest.mark.parametrize(("skipped", "seconds"), [(0, 90.0), (1, 80.0)])
+def test_epochs_before_the_timed_ones_do_not_count(
+    monkeypatch: pytest.MonkeyPatch, skipped: int, seconds: float
+) -> None:
+    times = iter([10.0, 20.0, 100.0][skipped:] if skipped else [10.0, 100.0])
+    monkeypatch.setattr("cnnlab.bench.timing.time.perf_counter", lambda: next(times))
+    clock = EpochClock(skipped)
+    for _ in range(3):
+        clock.on_train_epoch_start()
+    clock.on_train_end()
+    assert clock.seconds == seconds

@@ -1,4 +1,4 @@
-"""The standard way, as tutorials have it: torchvision, PIL, a DataLoader, Lightning, torchmetrics.
+"""The usual way, as tutorials have it: torchvision, PIL, a DataLoader, Lightning, torchmetrics.
 
 Nothing in it is slow on purpose, and nothing is tuned: Lightning's defaults are left on, which
 are its progress bar, its logger and a checkpoint of every epoch.
@@ -104,9 +104,11 @@ def train(
     *,
     epochs: int,
     batch_size: int,
+    eval_size: int,
+    device: torch.device | str = "cpu",
     **options: float,
 ) -> float:
-    """Train ``model`` for ``epochs`` on the CPU; seconds without start-up.
+    """Train ``model`` for ``epochs``; seconds without start-up.
 
     ``options`` are SGD's: lr, momentum and weight_decay.
     """
@@ -114,12 +116,16 @@ def train(
     clock = EpochClock()
     with tempfile.TemporaryDirectory() as folder, _output_discarded():
         trainer = pl.Trainer(
-            max_epochs=epochs, accelerator="cpu", default_root_dir=folder, callbacks=[clock]
+            max_epochs=epochs,
+            accelerator=torch.device(device).type,
+            devices=1,
+            default_root_dir=folder,
+            callbacks=[clock],
         )
         trainer.fit(
             Classifier(model, dataset.spec.num_classes, **options),
             DataLoader(train_images, batch_size, shuffle=True),
-            DataLoader(val_images, batch_size),
+            DataLoader(val_images, eval_size),
         )
     return clock.seconds
 

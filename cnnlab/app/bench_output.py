@@ -1,0 +1,83 @@
+"""Where ``cnnlab bench`` puts what it has measured: a table, a JSON file and a picture."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from cnnlab.app.written_picture import output_file, write_picture
+from cnnlab.registry import CnnlabError
+from cnnlab.runs.durable import write_text
+from cnnlab.runs.read_file import reason
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STANDARD_OUTPUT = "-"
+
+
+@dataclass(frozen=True)
+class Output:
+    """The places that the command line names.
+
+    Attributes:
+        json: a file, ``-`` for the standard output, or None.
+        plot: a PNG file, or None.
+    """
+
+    json: str | None
+    plot: Path | None
+
+    @classmethod
+    def of(cls, json_file: str | None, plot: str | None) -> "Output":
+        """The places, checked before anything is measured.
+
+        Raises:
+            CnnlabError: a file cannot be written there.
+        """
+        if json_file is not None and json_file != STANDARD_OUTPUT:
+            path = Path(json_file).expanduser()
+            if not json_file or path.is_dir() or not path.parent.is_dir():
+                why = "a folder" if path.is_dir() else "in no folder"
+                raise CnnlabError(f"--json {json_file}: this is {why}; give a file, or -")
+        picture = None if plot is None else output_file(plot, Path("bench.png"), ".png")
+        return cls(json_file, picture)
+
+    @property
+    def stream(self) -> TextIO:
+        """Where tables go: the standard output, unless the numbers are written there."""
+        return sys.stderr if self.json == STANDARD_OUTPUT else sys.stdout
+
+    def print(self, *lines: Any) -> None:
+        """Print tables and lines; without a terminal they are never wrapped."""
+        from cnnlab.terminal import console
+
+        shown = console(self.stream)
+        for line in lines:
+            shown.print(line, markup=False) if isinstance(line, str) else shown.print(line)
+
+    def write(self, found: Mapping[str, Any], draw: Callable[[], "Figure"]) -> None:
+        """Write what the command line wants to have written, and say where it is.
+
+        Raises:
+            CnnlabError: a file cannot be written.
+        """
+        if self.json == STANDARD_OUTPUT:
+            print(json.dumps(found, indent=1, allow_nan=False))
+        elif self.json is not None:
+            path = Path(self.json).expanduser()
+            try:
+                write_text(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
+            except OSError as error:
+                raise CnnlabError(f"--json {path}: {reason(error)}") from error
+            print(path, file=self.stream)
+        if self.plot is not None:
+            write_picture(draw(), self.plot, show=False)
+            print(self.plot, file=self.stream)
+
+
+def say(line: str) -> None:
+    """A line of progress."""
+    print(line, file=sys.stderr, flush=True)

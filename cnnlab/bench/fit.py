@@ -1,0 +1,87 @@
+"""The training that is measured: the real one, wired as a run is, without a run folder."""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from cnnlab.bench.workload import Workload
+from cnnlab.config.options import RunConfig
+from cnnlab.registry import CnnlabError
+from cnnlab.training.assemble import Assembly, assemble
+from cnnlab.training.schedule import Constant
+from cnnlab.training.stopping import TrainingDivergedError
+from cnnlab.training.wiring import Wiring, make_callbacks, wire
+
+ENDLESS = 10**9  # epochs: a callback ends the training
+NOISE_LR = 1e-6  # speed does not depend on it, and no loss can overflow
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is trained."""
+
+    parts: Assembly
+    wiring: Wiring
+
+
+def wired(workload: Workload, callbacks: Sequence[Callback], *, learns: bool = False) -> Measured:
+    """The run of the workload's config, with its own callbacks, without validation.
+
+    Args:
+        callbacks: beside those that the config names; one of them ends the training.
+        learns: use the run's learning rates, not one that changes next to nothing.
+    """
+    config = workload.config
+    trainer = dataclasses.replace(
+        config.trainer,
+        max_steps=None,
+        max_time=None,
+        checkpoint_every=None,
+        early_stopping=None,
+        overfit=None,
+        profile=False,
+        pictures=(),
+    )
+    config = dataclasses.replace(config, trainer=trainer)
+    pl.seed_everything(config.seed, workers=False, verbose=False)
+    parts = assemble(config, dataset=workload.dataset)
+    if not learns:
+        for group in parts.optimizer.param_groups:
+            group["lr"] = NOISE_LR
+        steps = parts.steps_per_epoch
+        parts = dataclasses.replace(parts, schedule=Constant(steps, steps))
+    compile_network(config, parts)
+    endless = dataclasses.replace(parts, epochs=ENDLESS)
+    wiring = wire(config, endless, workload.splits, callbacks=[*make_callbacks(config), *callbacks])
+    wiring.trainer.limit_val_batches = 0
+    wiring.module.is_validated = False
+    return Measured(parts, wiring)
+
+
+def compile_network(config: RunConfig, parts: Assembly) -> None:
+    """As ``training.run`` does before it wires a run."""
+    if config.trainer.compile:
+        torch.compiler.reset()
+        parts.model.compile()
+
+
+def fit(measured: Measured) -> None:
+    """Train until a callback ends it.
+
+    Raises:
+        CnnlabError: a loss is not finite.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    wiring = measured.wiring
+    try:
+        with contextlib.suppress(SystemExit):  # how Lightning ends after Ctrl-C
+            wiring.trainer.fit(wiring.module, wiring.data)
+    except TrainingDivergedError as error:
+        raise CnnlabError(f"cannot be measured: {error}") from error
+    if wiring.trainer.interrupted:
+        raise KeyboardInterrupt

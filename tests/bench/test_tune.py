@@ -1,0 +1,206 @@
+"""The choice of `cnnlab bench --tune`: turns, ratios, ties, agreement, and the line to copy."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnlab.app.bench_tune import candidates, read_axes
+from cnnlab.bench import axes as axes_module
+from cnnlab.bench.agreement import Agreement
+from cnnlab.bench.axes import Axis, axes, computes_bf16, thread_counts
+from cnnlab.bench.tune import NO_TIME, Candidate, Trial, fastest, speedup, time_candidates
+from cnnlab.bench.tuning import Tuning
+from cnnlab.registry import CnnlabError
+
+TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
+
+
+def candidate(name: str, changes: int = 1) -> Candidate:
+    return Candidate({"trainer.precision": name}, None, changes)  # type: ignore[arg-type]
+
+
+def measured(rates: dict[str, Sequence[float]], changes: Sequence[int] = (0, 1, 1, 1)) -> list:
+    return [
+        Trial(candidate(name, n), list(each))
+        for (name, each), n in zip(rates.items(), changes, strict=False)
+    ]
+
+
+def test_candidates_take_turns_and_a_failure_ends_only_its_own() -> None:
+    calls: list[str] = []
+
+    def rate(what: Candidate, _: object, seconds: float) -> float:
+        assert seconds == 0.5
+        name = what.options["trainer.precision"]
+        calls.append(name)
+        if name == "16":
+            raise RuntimeError("no memory\nmore")
+        return 100.0 * len(calls)
+
+    said: list[str] = []
+    options = {"rounds": 2, "seconds": 0.5, "deadline": 9.0, "say": said.append, "rate": rate}
+    trials = time_candidates(
+        [candidate("32"), candidate("16"), candidate("bf16")],
+        None,  # type: ignore[arg-type]
+        now=lambda: 0.0,
+        **options,  # type: ignore[arg-type]
+    )
+    assert calls == ["32", "16", "bf16", "32", "bf16"]
+    assert [trial.rates for trial in trials] == [[100, 400], [], [300, 500]]
+    assert trials[1].failed == "RuntimeError: no memory"
+    assert len(said) == 5
+
+
+def test_after_the_deadline_only_plain_training_is_measured() -> None:
+    time = iter([0.0, 5.0, 11.0, 12.0, 13.0, 14.0, 15.0])
+    trials = time_candidates(
+        [candidate("32"), candidate("bf16"), candidate("16")],
+        None,  # type: ignore[arg-type]
+        rounds=2,
+        seconds=1,
+        deadline=10,
+        say=lambda _: None,
+        rate=lambda *_: 7.0,
+        now=lambda: next(time),
+    )
+    assert [trial.rates for trial in trials] == [[7.0], [7.0], []]
+    assert trials[2].failed == NO_TIME
+    late = time_candidates(
+        [candidate("32")], None, rounds=1, seconds=1, deadline=0,  # type: ignore[arg-type]
+        say=lambda _: None, rate=lambda *_: 7.0, now=lambda: 99.0,
+    )  # fmt: skip
+    assert late[0].rates == [7.0]
+
+
+def test_the_fastest_is_by_ratios_and_a_tie_goes_to_the_fewest_changes() -> None:
+    # The machine became three times slower in the second round.
+    trials = measured({"32": [300, 100, 200], "bf16": [360, 120, 230], "16": [299, 160, 250]})
+    assert speedup(trials[1], trials[0]) == pytest.approx(1.2)
+    assert speedup(trials[2], trials[0]) == pytest.approx(1.25)
+    assert fastest(trials) is trials[2]
+    tied = measured({"32": [100], "a": [150], "b": [151], "c": [140]}, (0, 1, 2, 1))
+    assert fastest(tied) is tied[1]
+    assert fastest(measured({"32": [100], "a": [101]})).candidate.changes == 0  # within 2%
+    assert fastest(measured({"32": [100], "a": []})).rates == [100]
+
+
+def test_agreement_by_hand() -> None:
+    reference = torch.tensor([[3.0, -3.0], [-3.0, 3.0]])  # of root mean square 3
+    outputs = torch.tensor([[3.0, -3.0], [-3.0, -3.3]])
+    found = Agreement.of(outputs, reference, (1.05, 1.0), classes=True)
+    assert found.outputs == pytest.approx(math.sqrt(6.3**2 / 4) / 3, rel=1e-5)
+    assert found.largest == pytest.approx(2.1, rel=1e-5)
+    assert found.top1 == 0.5
+    assert found.loss == pytest.approx(0.05)
+    assert found.cells == ("50.00%", "1.1e+00", "5.0e-02")
+    assert "the same answer for 50.00% of the images" in str(found)
+    same = Agreement.of(reference, reference, (1.0, 1.0), classes=False)
+    assert (same.outputs, same.largest, same.top1, same.loss) == (0, 0, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "native"),
+    [
+        ("flags\t\t: fpu avx2\n", False),
+        ("flags\t\t: fpu avx512_bf16 avx2\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("model name\t: avx512_bf16\n", False),
+    ],
+)
+def test_a_processor_that_computes_bf16_says_so(tmp_path: Path, text: str, native: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert computes_bf16(tmp_path / "cpuinfo") is native
+    assert not computes_bf16(tmp_path / "absent")
+
+
+def test_axes_are_what_this_machine_can_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("flags : avx2\n")
+    monkeypatch.setattr(axes_module, "CPU_FILE", tmp_path / "cpuinfo")
+    monkeypatch.setattr(axes_module.shutil, "which", lambda _: None)
+    found = axes(torch.device("cpu"))
+    assert found["trainer.precision"].values == ("32",)
+    assert "only emulates" in found["trainer.precision"].left_out
+    assert found["trainer.compile"].values == ("false",)
+    assert "no C++ compiler" in found["trainer.compile"].left_out
+    (tmp_path / "cpuinfo").write_text("flags : avx512_bf16\n")
+    monkeypatch.setattr(axes_module.shutil, "which", lambda name: name)
+    found = axes(torch.device("cpu"))
+    assert found["trainer.precision"].values == ("32", "bf16")
+    assert found["trainer.compile"].values == ("false", "true")
+    assert [thread_counts(cores) for cores in (1, 2, 6, 8)] == [
+        [1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]
+    ]  # fmt: skip
+
+
+def test_typed_values_replace_an_axis_and_plain_training_stays_the_first() -> None:
+    found = read_axes(["model=mlp", "trainer.precision=bf16", "trainer.compile=true,false"])
+    assert found["trainer.precision"].values == ("32", "bf16")
+    assert found["trainer.compile"].values == ("false", "true")
+    with pytest.raises(CnnlabError, match="leave it out"):
+        read_axes(["trainer=tuned"])
+
+
+def test_candidates_are_the_whole_product_with_their_own_configs() -> None:
+    chosen = {"trainer.compile": Axis(("false", "true")), "trainer.precision": Axis(("32", "bf16"))}
+    found = candidates(["model=mlp", *TINY], chosen)
+    assert [each.words for each in found] == [
+        ["trainer.compile=false", "trainer.precision=32"],
+        ["trainer.compile=false", "trainer.precision=bf16"],
+        ["trainer.compile=true", "trainer.precision=32"],
+        ["trainer.compile=true", "trainer.precision=bf16"],
+    ]
+    assert [each.changes for each in found] == [0, 1, 1, 2]
+    assert [each.config.trainer.precision for each in found] == ["32", "bf16"] * 2
+    with pytest.raises(CnnlabError, match="did you mean"):
+        candidates(["model=lenet"], chosen)
+
+
+def test_the_line_to_copy_names_the_threads_where_they_differ() -> None:
+    trials = measured({"32": [100.0], "bf16": [170.0]})
+    tuning = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=2, default_threads=2)
+    line = "cnnlab train model=mlp batch_size=16 trainer.precision=bf16"
+    assert tuning.command == line
+    assert tuning.is_choice
+    late = [trials[0], Trial(candidate("bf16"), failed=NO_TIME)]
+    assert not Tuning([], late, [], threads=2, default_threads=2).is_choice
+    assert Tuning([], late[:1], [], threads=2, default_threads=2).is_choice
+    fewer = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=1, default_threads=2)
+    assert fewer.command == f"OMP_NUM_THREADS=1 {line}"
+
+
+def test_the_command_measures_prints_and_fills_the_cache(
+    cnnlab: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("cnnlab.app.bench_tune.usable_cores", lambda: 2)
+    words = ["model=mlp", *TINY, "trainer.compile=false", "trainer.precision=32,bf16"]
+    words += ["trainer.channels_last=false"] * ("trainer.channels_last" in read_axes([]))
+    refused = cnnlab("train", "model=mlp", *TINY, "trainer=tuned")
+    assert refused.code == 2
+    assert refused.err.rstrip().endswith(
+        "first run: cnnlab bench --tune model=mlp " + " ".join(TINY)
+    )
+    flags = ["--rounds", "2", "--seconds", "0.01", "--json", "t.json", "--plot", "t.png"]
+    answer = cnnlab("bench", "--tune", *words, *flags)
+    assert answer.code == 0
+    [tuning] = json.loads((tmp_path / "t.json").read_text())["tunings"]
+    assert tuning["command"] in answer.out.splitlines()
+    assert (tmp_path / "t.png").stat().st_size > 10_000
+    precisions = [each["options"]["trainer.precision"] for each in tuning["trials"]]
+    assert precisions[:2] == ["32", "bf16"]
+    assert [each["threads"] for each in tuning["trials"]] == [1, 1, 1, 2]
+    assert 0 < tuning["trials"][1]["agreement"]["outputs"] < 0.1
+    [file] = (tmp_path / "cache" / "cnnlab" / "tuned").iterdir()
+    assert f"trainer=tuned takes it from {file}" in answer.out
+    assert json.loads(file.read_text())["options"] == tuning["options"]
+
+
+def test_what_is_no_axis_cannot_vary(cnnlab: Callable) -> None:
+    answer = cnnlab("bench", "--tune", "model=mlp,lenet5", *TINY)
+    assert answer.code == 2
+    assert "model=mlp,lenet5: --tune varies trainer.compile" in answer.err
+    assert "bench --sweep tabulates others" in answer.err
