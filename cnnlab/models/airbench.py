@@ -21,12 +21,20 @@ class Airbench(nn.Module):
 
     Args:
         widths: channels of the three blocks.
+        whitening: fix the first layer's kernels to those that whiten training images; false trains
+            them from random ones.
 
     Raises:
         ValueError: images are smaller than 9x9, or a width is 0.
     """
 
-    def __init__(self, spec: ImageSpec, *, widths: tuple[int, int, int] = (64, 256, 256)) -> None:
+    def __init__(
+        self,
+        spec: ImageSpec,
+        *,
+        widths: tuple[int, int, int] = (64, 256, 256),
+        whitening: bool = True,
+    ) -> None:
         super().__init__()
         if min(spec.height, spec.width) < LEAST:
             raise ValueError(
@@ -34,9 +42,11 @@ class Airbench(nn.Module):
             )
         if min(widths) < 1:
             raise ValueError(f"widths={list(widths)} must be at least 1 everywhere")
-        self.whiten = WhiteningConv2d(spec.channels)
-        self.activation = nn.GELU()
-        channels = (self.whiten.out_channels, *widths)
+        whiten = WhiteningConv2d(spec.channels)
+        if not whitening:
+            whiten = nn.Conv2d(spec.channels, whiten.out_channels, whiten.kernel_size)
+        self.whiten, self.activation = whiten, nn.GELU()
+        channels = (whiten.out_channels, *widths)
         self.block1, self.block2, self.block3 = (
             ConvBlock(before, after) for before, after in zip(channels, widths, strict=False)
         )

@@ -46,6 +46,9 @@ def test_kernels_are_given_and_biases_trained():
     fixed = {name for name, p in model.named_parameters() if not p.requires_grad}
     norms = {f"block{block}.norm{norm}.weight" for block in (1, 2, 3) for norm in (1, 2)}
     assert fixed == {"whiten.weight", *norms}
+    trained = Airbench(CIFAR10, widths=(4, 4, 4), whitening=False)
+    assert trained.whiten.weight.requires_grad
+    assert trained.state_dict().keys() == model.state_dict().keys()
 
 
 def test_what_it_is_made_of(cost):
