@@ -23,7 +23,7 @@ RUNS = "runs/cifar10_94"
 ALL = "all of them"
 CUT = (
     *("experiment=cifar10_94", "model.widths=[16,32,32]", "data.subset=10000", "batch_size=250"),
-    *("optim.sgd_lr=1", "optim.sgd_weight_decay=4e-3", "trainer.epochs=8", "trainer.val_every=8"),
+    *("optim.sgd_lr=4", "optim.sgd_weight_decay=1.2e-4", "trainer.epochs=8", "trainer.val_every=8"),
     *("trainer.accelerator=cpu", "trainer.test=false"),
 )
 SGD = ("optim=sgd", "optim.lr=0.5", "optim.momentum=0.85", "optim.nesterov=true")

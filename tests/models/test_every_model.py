@@ -23,8 +23,8 @@ SPECS = [
 ]
 ONLY = {"lenet5_1998": SPECS[:1]}  # the others of these specs it refuses
 NAMES = (
-    "airbench alexnet autoencoder conv_autoencoder conv_stack convnext densenet encoder_classifier lenet5 "
-    "lenet5_1998 mlp resnet resnet_imagenet timm torchvision vgg wide_resnet"
+    "airbench alexnet autoencoder conv_autoencoder conv_stack convnext densenet encoder_classifier "
+    "lenet5 lenet5_1998 mlp resnet resnet_imagenet timm torchvision vgg wide_resnet"
 )
 INSTALLED = [
     pytest.param(

@@ -93,7 +93,12 @@ RULES = {  # model or variant: of all layers, of the last one
     "vgg": (he_fan_out, n_001),
     "wide_resnet": (he_fan_out, torchs),
 }
-BIASED = {"airbench", "alexnet init=paper", "alexnet init=torch", "resnet_imagenet"}  # others start at 0
+BIASED = {
+    "airbench",
+    "alexnet init=paper",
+    "alexnet init=torch",
+    "resnet_imagenet",
+}  # others start at 0
 BY_LIBRARIES = {"timm", "torchvision"}
 
 
