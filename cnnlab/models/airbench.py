@@ -8,6 +8,7 @@ from cnnlab.registry import MODELS
 from cnnlab.spec import ImageSpec
 
 MOMENTUM, EPS = 0.4, 1e-12  # of batch norm; the momentum is the weight of the new batch
+PATCH = 2  # pixels of a side that are whitened
 LEAST = 9  # pixels of a side: 8 after the whitening, which are halved three times
 
 
@@ -42,11 +43,11 @@ class Airbench(nn.Module):
             )
         if min(widths) < 1:
             raise ValueError(f"widths={list(widths)} must be at least 1 everywhere")
-        whiten = WhiteningConv2d(spec.channels)
-        if not whitening:
-            whiten = nn.Conv2d(spec.channels, whiten.out_channels, whiten.kernel_size)
-        self.whiten, self.activation = whiten, nn.GELU()
-        channels = (whiten.out_channels, *widths)
+        whiten = WhiteningConv2d(spec.channels, PATCH)
+        maps = whiten.out_channels
+        self.whiten = whiten if whitening else nn.Conv2d(spec.channels, maps, PATCH)
+        self.activation = nn.GELU()
+        channels = (maps, *widths)
         self.block1, self.block2, self.block3 = (
             ConvBlock(before, after) for before, after in zip(channels, widths, strict=False)
         )
@@ -97,5 +98,5 @@ def identity_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 def shift_norm(channels: int) -> nn.BatchNorm2d:
     """Batch norm whose scale stays 1; statistics follow within a few batches."""
     norm = nn.BatchNorm2d(channels, eps=EPS, momentum=MOMENTUM)
-    norm.weight.requires_grad_(requires_grad=False)
+    norm.weight.requires_grad_(False)
     return norm

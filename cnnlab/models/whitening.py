@@ -19,9 +19,9 @@ class WhiteningConv2d(nn.Conv2d):
         eps: added to each variance, so that components without any are not blown up.
     """
 
-    def __init__(self, in_channels: int, kernel_size: int = 2, *, eps: float = 5e-4) -> None:
+    def __init__(self, in_channels: int, kernel_size: int, *, eps: float = 5e-4) -> None:
         super().__init__(in_channels, 2 * in_channels * kernel_size**2, kernel_size)
-        self.weight.requires_grad_(requires_grad=False)
+        self.weight.requires_grad_(False)
         self.eps = eps
 
     @torch.no_grad()
@@ -34,8 +34,8 @@ class WhiteningConv2d(nn.Conv2d):
         components = self.weight[0].numel()
         moments = torch.zeros(components, components, dtype=torch.float64, device=images.device)
         count = 0
-        for part in images.split(PART):
-            patches = F.unfold(part, self.kernel_size)  # type: ignore[arg-type]  # (N, C k^2, L)
+        for part in torch.split(images, PART):
+            patches = F.unfold(part, self.kernel_size)  # (N, C k^2, L)
             moments += torch.einsum("nil,njl->ij", patches, patches).double()
             count += patches.shape[0] * patches.shape[2]
         variances, vectors = torch.linalg.eigh(moments.cpu() / count)  # vectors are columns

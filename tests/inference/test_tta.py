@@ -53,7 +53,7 @@ def test_whatever_tests_the_run_means_over_the_views(tmp_path, monkeypatch) -> N
     assert prediction.probabilities[0] == pytest.approx(share, rel=1e-3)
     assert "(trainer.tta=flip_shift), which is not exported" in model_card(facts(run), result, "w")
 
-    layer = WhiteningConv2d(1)  # the run has whitened its own training images
+    layer = WhiteningConv2d(1, 2)  # the run has whitened its own training images
     layer.init_from_images(MemoryBatches(splits.train, run.spec, "cpu")(torch.arange(1197))[0])
     torch.testing.assert_close(run.model.whiten.weight, layer.weight, rtol=1e-3, atol=1e-3)
 

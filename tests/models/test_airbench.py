@@ -24,7 +24,7 @@ def photographs(count: int) -> torch.Tensor:
 
 def test_whitened_patches_have_the_identity_as_their_second_moment():
     images = photographs(600)  # more than are taken at a time
-    layer = WhiteningConv2d(3, eps=0.0)
+    layer = WhiteningConv2d(3, 2, eps=0.0)
     layer.init_from_images(images)
     patches = F.conv2d(images, layer.weight)  # (N, 24, 11, 11)
     half, opposite = patches[:, :12].transpose(0, 1).flatten(1), patches[:, 12:]
@@ -40,7 +40,7 @@ def test_kernels_are_given_and_biases_trained():
     state = torch.get_rng_state()
     init_from_images(model, Images(pixels, torch.zeros(6, dtype=torch.long)), CIFAR10)
     assert torch.equal(torch.get_rng_state(), state)
-    alone = WhiteningConv2d(3)
+    alone = WhiteningConv2d(3, 2)
     alone.init_from_images(Normalise(CIFAR10)(pixels))
     assert torch.equal(model.whiten.weight, alone.weight)
     fixed = {name for name, p in model.named_parameters() if not p.requires_grad}

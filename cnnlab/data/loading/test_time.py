@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,8 +22,8 @@ def mean_over_views(network: nn.Module, images: Tensor, tta: str) -> Tensor:
     """
     if tta == "none":
         return network(images)  # type: ignore[no-any-return]
-    first, *others = (weight * network(view) for weight, view in _views(images, tta))
-    return sum(others, first)
+    outputs = [weight * network(view) for weight, view in _views(images, tta)]
+    return torch.stack(outputs).sum(0)
 
 
 def _views(images: Tensor, tta: str) -> Iterator[tuple[float, Tensor]]:
