@@ -15,9 +15,9 @@ from importlib.metadata import EntryPoints, entry_points
 from cnnlab.registry import CnnlabError
 
 OURS = (
-    *("models", "data", "data.augmentations", "training.optim", "training.schedule"),
-    *("training.plateau", "training.tasks", "training.losses", "training.extra_metrics"),
-    *("training.loggers", "training.callback_options"),
+    *("models", "data", "data.augmentations", "training.optim", "training.muon"),
+    *("training.schedule", "training.plateau", "training.tasks", "training.losses"),
+    *("training.extra_metrics", "training.loggers", "training.callback_options"),
 )
 ENVIRONMENT = "CNNLAB_IMPORT"  # module names, separated by commas; workers read it too
 

@@ -136,7 +136,7 @@ def _measure(
 
     from cnnlab.inference.shift import accuracy_under_change
 
-    classifiers = [(run.model, run.spec) for run in runs]
+    classifiers = [(run.tested, run.spec) for run in runs]
     rows = []
     is_terminal = sys.stderr.isatty()
     for size, accuracies in accuracy_under_change(classifiers, images, change, sizes):

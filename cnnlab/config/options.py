@@ -71,6 +71,9 @@ class TrainerConfig:
         pictures: drawn at each validation for TensorBoard and other loggers that take pictures:
             kernels of the first layer, feature_maps of two validation images, the most confident
             mistakes. callbacks=[pictures] draws the confusion matrix.
+        tta: test-time augmentation: validation, test and predictions take the mean logits over
+            views of each image: flip, itself and its mirror image; flip_shift, both of these
+            also shifted by a pixel. Evaluation takes 2 and 6 times as long.
     """
 
     epochs: PositiveInt | None = None
@@ -98,6 +101,7 @@ class TrainerConfig:
         tuple[Literal["kernels", "feature_maps", "mistakes"], ...],
         Flags(identity=False, name="", column="never", ordered=False),
     ] = ()
+    tta: Annotated[Literal["none", "flip", "flip_shift"], Flags(neutral="none")] = "none"
 
     def __post_init__(self) -> None:
         seconds(self.max_time)
@@ -191,7 +195,8 @@ class RunConfig:
         rerun: train again, in a new folder beside a finished run.
         resume: the folder of a run to continue, with its config and its last checkpoint.
         logger: where metrics are written besides metrics.csv: tensorboard, csv, wandb, mlflow.
-        callbacks: additional callbacks of the trainer: ema, swa, grad_norm, pictures or your own.
+        callbacks: additional callbacks of the trainer: ema, swa, lookahead, grad_norm, pictures or
+            your own.
         metrics: metrics of validation and test in addition to the task's own: top5, macro_f1,
             per_class or your own.
         augment: augmentations of whole batches of training images, applied in this order and in

@@ -72,9 +72,10 @@ def _check_metrics(config: RunConfig) -> None:
 
 def _check_callbacks(config: RunConfig) -> None:
     """Refuse two averages of the weights: one alone can be what is evaluated and kept."""
-    if {"ema", "swa"} <= config.callbacks.keys():
+    chosen = [name for name in ("ema", "swa", "lookahead") if name in config.callbacks]
+    if len(chosen) > 1:
         raise CnnlabError(
-            "callbacks=[ema,swa]: choose one; each decides which weights are evaluated"
+            f"callbacks=[{','.join(chosen)}]: choose one; each decides which weights are evaluated"
         )
 
 

@@ -61,7 +61,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     images = splits.test
     batches = MemoryBatches(images, spec, device)
     batch_size = eval_batch_size(spec, run.config.batch_size)  # as in training
-    model = run.model.to(device)
+    model = run.tested.to(device)
     criterion = task.criterion(run.config.loss, spec, splits.train.labels)
     criterion = criterion.to(device).eval()
     kept, sums = [], torch.zeros(1 + len(task.counts), dtype=torch.float64)

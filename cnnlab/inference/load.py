@@ -14,6 +14,7 @@ from cnnlab.config.options import LISTS, RunConfig
 from cnnlab.config.parse import parse
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
+from cnnlab.data.loading.test_time import MeanOverViews
 from cnnlab.discovery import discover
 from cnnlab.inference.data import find_dataset, recorded_spec, require_same_images
 from cnnlab.inference.ensemble.network import Ensemble
@@ -44,6 +45,19 @@ class Run:
     result: dict[str, Any]
     spec: ImageSpec
     model: nn.Module
+
+    @functools.cached_property
+    def tested(self) -> nn.Module:
+        """What was tested, and predicts: the model, under ``trainer.tta`` its mean over views.
+
+        Of an ensemble the mean probability of those.
+        """
+        tta = self.config.trainer.tta
+        if tta == "none":
+            return self.model
+        if isinstance(self.model, Ensemble):
+            return Ensemble([MeanOverViews(model, tta) for model in self.model.models]).eval()
+        return MeanOverViews(self.model, tta).eval()
 
     @functools.cached_property
     def dataset(self) -> ImageDataset:

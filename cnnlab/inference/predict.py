@@ -39,7 +39,7 @@ class Classifier(Protocol):
     @property
     def spec(self) -> ImageSpec: ...
     @property
-    def model(self) -> nn.Module: ...
+    def tested(self) -> nn.Module: ...
     @property
     def preprocess(self) -> Preprocess: ...
 
@@ -123,7 +123,7 @@ def predictions_of(
     """
     require_classifier(run)
     preprocess, spec = run.preprocess, run.spec
-    device = next((p.device for p in run.model.parameters()), torch.device("cpu"))
+    device = next((p.device for p in run.tested.parameters()), torch.device("cpu"))
     names = spec.class_names or tuple(map(str, range(spec.num_classes)))
     step = min(MOST_AT_ONCE, eval_batch_size(spec, 1))
     for first in range(0, len(pictures), step):
@@ -133,8 +133,8 @@ def predictions_of(
         answers: Iterator[tuple[list[float], list[int]]] = iter(())
         if good:
             inputs = preprocess.normalise(torch.stack([each.pixels for each in good]))
-            with eval_mode(run.model):
-                outputs = run.model(inputs.to(device)).float().softmax(1).cpu()
+            with eval_mode(run.tested):
+                outputs = run.tested(inputs.to(device)).float().softmax(1).cpu()
             best = outputs.topk(min(top or len(names), len(names)))
             answers = zip(best.values.tolist(), best.indices.tolist(), strict=True)
         for number, each in enumerate(prepared, first):

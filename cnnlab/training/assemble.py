@@ -40,6 +40,7 @@ from cnnlab.training.schedule import Schedule
 from cnnlab.training.transfer import find_head, freeze, start
 from cnnlab.training.try_criterion import try_criterion
 
+HEAD_APART = ("muon",)  # optimisers that treat the last layer in a way of its own
 ONE_VALUE = "Expected more than 1 value per channel"  # how torch's batch norm refuses one image
 
 
@@ -131,7 +132,8 @@ def _backbone_lr(config: RunConfig) -> float:
 
 
 def _head(config: RunConfig, model: nn.Module, spec: ImageSpec) -> frozenset[str]:
-    if config.init.head == "keep" and _backbone_lr(config) == 1:
+    is_apart = _backbone_lr(config) != 1 or config.optim["name"] in HEAD_APART
+    if config.init.head == "keep" and not is_apart:
         return frozenset()
     with _refuse_unfit_images(config, spec):
         return find_head(model, spec)

@@ -45,6 +45,27 @@ def swa(*, start: Annotated[float, Range(at_least=0, below=1)] = 0.75) -> Any:
     return EpochAverage(start)
 
 
+@CALLBACKS.register(
+    "lookahead", paper="Zhang et al. 2019, Lookahead optimizer: k steps forward, 1 step back"
+)
+def lookahead(
+    *,
+    every: Annotated[int, Range(at_least=1)] = 5,
+    alpha: Annotated[float, Range(above=0, at_most=1)] = 0.5,
+) -> Any:
+    """Slow weights that follow the trained ones, which restart from them every few steps.
+
+    The slow weights are what is validated, kept and tested.
+
+    Args:
+        every: optimiser steps between two moves of the slow weights, k in the paper.
+        alpha: fraction of the way to the trained weights by which the slow ones move.
+    """
+    from cnnlab.training.lookahead import Lookahead
+
+    return Lookahead(every, alpha)
+
+
 @CALLBACKS.register("grad_norm")
 def grad_norm() -> Any:
     """The L2 norm of all gradients before clipping: its mean and maximum in each epoch.

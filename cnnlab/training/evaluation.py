@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnlab.config.extra_metrics import ExtraMetrics
+from cnnlab.data.loading.test_time import mean_over_views
 from cnnlab.training.running_means import RunningMeans
 
 
@@ -15,10 +16,11 @@ class Evaluation:
     Args:
         counts: names of the task's counts, ``acc`` and so on.
         metrics: what is measured beside loss and counts.
+        tta: test-time augmentation, as ``trainer.tta``.
     """
 
-    def __init__(self, counts: Sequence[str], metrics: ExtraMetrics) -> None:
-        self.counts, self.metrics = tuple(counts), metrics
+    def __init__(self, counts: Sequence[str], metrics: ExtraMetrics, tta: str = "none") -> None:
+        self.counts, self.metrics, self.tta = tuple(counts), metrics, tta
         self._batches: list[tuple[Tensor, int]] = []
 
     @property
@@ -30,6 +32,10 @@ class Evaluation:
         """Start an evaluation."""
         self._batches.clear()
         self.metrics.reset()
+
+    def outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        """What is evaluated of normalised images (N, C, H, W): the mean over their views."""
+        return mean_over_views(network, inputs, self.tta)
 
     def update(self, loss: Tensor, counts: Sequence[Tensor], outputs: Tensor, y: Tensor) -> None:
         """Add a batch.

@@ -22,6 +22,7 @@ from cnnlab.data.loading.load import accelerator_device, load_images
 from cnnlab.registry import CnnlabError
 from cnnlab.training import transfer
 from cnnlab.training.assemble import Assembly, assemble
+from cnnlab.training.data_init import init_from_images
 from cnnlab.training.isolation import isolated
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.schedule import Schedule
@@ -180,6 +181,7 @@ def lr_range_test(
     if splits.num_broken:  # as ``run`` does: fewer images, fewer steps
         pl.seed_everything(config.seed, workers=False, verbose=False)
         parts = assemble(config, dataset=parts.dataset)
+    init_from_images(parts.model, splits.train, parts.dataset.spec)
     if config.init.from_ is not None:
         found = transfer.start(parts.model, config.init, parts.head)
         parts.model.load_state_dict(found.weights, strict=False)

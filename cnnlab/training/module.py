@@ -37,7 +37,7 @@ class TrainingModule(pl.LightningModule):
 
     Args:
         criterion: the task's own; gives the loss and what is counted beside it.
-        metrics: what else is measured in validation and test.
+        metrics, tta: what else is measured in validation and test; their ``trainer.tta``.
 
     Attributes:
         gradient_hooks: called with the parameters at every step, before gradients are clipped.
@@ -46,8 +46,7 @@ class TrainingModule(pl.LightningModule):
         is_validated: whether that epoch is validated: not all are, by ``trainer.val_every``.
         running: means of the epoch so far, ``train_loss`` and so on.
         measured: of each step of the last chunk, its loss and its counts.
-        test_metrics: ``test_loss`` and so on, after testing.
-        num_tested: images, after testing.
+        test_metrics, num_tested: after testing: ``test_loss`` and so on; the number of images.
         test_outputs: float32 (M, ...), on the CPU: those of the test images that the task keeps.
         test_indices: int64 (M,): which they are.
     """
@@ -64,6 +63,7 @@ class TrainingModule(pl.LightningModule):
         seed: int,
         gradient_clip: float | None = None,
         metrics: ExtraMetrics | None = None,
+        tta: str = "none",
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -79,7 +79,7 @@ class TrainingModule(pl.LightningModule):
         self._optimizer_options = optimizer_state.group_options(optimizer)
         self.measured: list[list[float]] = []
         self._means = self._new_means()
-        self._evaluation = Evaluation(task.counts, metrics or ExtraMetrics())
+        self._evaluation = Evaluation(task.counts, metrics or ExtraMetrics(), tta)
         self._kept: list[Tensor] = []
         self._parallel: DataParallel | None = None  # with several devices, while training
 
@@ -233,7 +233,7 @@ class TrainingModule(pl.LightningModule):
         lightning_bridge.set_optimizer_steps(self.trainer, steps, logged=steps)
 
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        outputs: Tensor = self.model(inputs)
+        outputs = self._evaluation.outputs(self.model, inputs)
         loss, counts = self.criterion(outputs, inputs, targets)
         self._evaluation.update(loss, counts, outputs, targets)
         return outputs

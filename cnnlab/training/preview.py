@@ -56,7 +56,7 @@ def preview(
     if overfit is not None:  # as ``wire`` does
         splits = overfit_splits(splits, overfit * config.batch_size)
         augment, registered = NO_AUGMENT, ()
-    batches = MemoryBatches(splits.train, parts.dataset.spec, CPU, augment, registered)
+    batches = MemoryBatches(splits.train, parts.dataset.spec, CPU, augment, registered, config.seed)
     loader = ChunkLoader(
         batches,
         Position(parts.steps_per_epoch),
@@ -71,6 +71,7 @@ def preview(
     found = []
     with torch.random.fork_rng(devices=[]):
         for epoch in range(draws):
+            batches.begin_epoch(epoch)
             seed_generators(step_seed(config.seed, epoch, 0), CPU)
             found.append([part[shown] for part in batches(indices)])
     first = splits.train.select(indices[shown])

@@ -11,6 +11,7 @@ from cnnlab.runs.data_record import check_unchanged
 from cnnlab.runs.job import Job
 from cnnlab.training import progress, transfer
 from cnnlab.training.assemble import assemble
+from cnnlab.training.data_init import init_from_images
 from cnnlab.training.environment import describe, describe_run
 from cnnlab.training.lightning_bridge import finish_loggers
 from cnnlab.training.peak_memory import PeakMemory
@@ -40,6 +41,7 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     data_record = check_unchanged(run_dir, parts.dataset, splits, job.data)
     if config.trainer.overfit is not None:
         splits = overfit_splits(splits, config.trainer.overfit * config.batch_size)
+    init_from_images(parts.model, splits.train, parts.dataset.spec)
     if config.trainer.compile:
         torch.compiler.reset()  # else the ninth model of one class in a process runs uncompiled
         parts.model.compile()

@@ -199,5 +199,37 @@ class OneCycle(Schedule):
         return _half_cosine(1.0, self.end, (step - self.peak) / (last - self.peak))
 
 
+@SCHEDULES.register(
+    "linear", paper="Howard & Ruder 2018, Universal language model fine-tuning, slanted triangles"
+)
+class Linear(Schedule):
+    """Rises linearly to the base learning rate, then falls linearly.
+
+    Args:
+        warmup: fraction of the run in which the learning rate rises; 0 is off.
+        start_factor: factor on the base learning rate at the first step of the warm-up.
+        final_factor: factor on the base learning rate at the end of the run.
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        *,
+        warmup: Annotated[float, Range(at_least=0, below=1)] = 0.0,
+        start_factor: Factor = 0.2,
+        final_factor: Factor = 0.0,
+    ) -> None:
+        super().__init__(total_steps, steps_per_epoch)
+        self.warmup = int(warmup * total_steps)
+        self.start_factor, self.final_factor = start_factor, final_factor
+
+    def factor(self, step: int) -> float:
+        if step < self.warmup:
+            return self.start_factor + (1 - self.start_factor) * step / self.warmup
+        done = (step - self.warmup) / (self.total_steps - self.warmup)
+        return 1 + (self.final_factor - 1) * done
+
+
 def _half_cosine(start: float, end: float, done: float) -> float:
     return end + (start - end) / 2 * (1 + math.cos(math.pi * done))

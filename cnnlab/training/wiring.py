@@ -134,6 +134,7 @@ def make_module(
         seed=config.seed,
         gradient_clip=config.trainer.gradient_clip,
         metrics=ExtraMetrics.of(config.metrics, parts.dataset.spec),
+        tta=config.trainer.tta,
     )
 
 

@@ -43,7 +43,7 @@ def composed(name: str, tmp_path: Path, *words: str) -> RunConfig:
 
 
 def test_there_are_as_many_as_the_papers_and_lectures_have():
-    assert len(NAMES) == 17
+    assert len(NAMES) == 20
 
 
 @pytest.mark.parametrize(

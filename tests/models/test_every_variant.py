@@ -56,7 +56,7 @@ def smallest_spec(name):
 
 
 def test_the_number_of_models_and_variants():
-    assert len(ARCHITECTURES) == 16
+    assert len(ARCHITECTURES) == 17
     assert len(CONFIGS) - len(ARCHITECTURES) == 52 == len(list((CONF / "model").rglob("*.yaml")))
     assert {*SLOW.split(), *DEEPER.split()} <= set(CONFIGS)
 

@@ -46,6 +46,19 @@ def torchs(layer):  # U(-1 / sqrt(fan_in), 1 / sqrt(fan_in))
     return (1 / layer.weight[0].numel() / 3) ** 0.5
 
 
+def identity(layer):  # 3x3: of the first maps, the rest as torch; others as torch
+    rows, columns, *kernel = layer.weight.shape
+    if kernel != [3, 3]:
+        return torchs(layer)
+    ones, rest = min(rows, columns), max(rows - columns, 0) * columns * 9
+    numbers = layer.weight.numel()
+    return ((ones + rest * torchs(layer) ** 2) / numbers - (ones / numbers) ** 2) ** 0.5
+
+
+def standard(_):
+    return 1.0
+
+
 def a_tenth_of_he(layer):
     return (0.2 / layer.weight[0].numel()) ** 0.5
 
@@ -59,6 +72,7 @@ def n_002(_):
 
 
 RULES = {  # model or variant: of all layers, of the last one
+    "airbench": (identity, standard),
     "alexnet": (he, a_tenth_of_he),
     "alexnet init=paper": (n_001, n_001),
     "alexnet init=torch": (torchs, torchs),
@@ -79,7 +93,12 @@ RULES = {  # model or variant: of all layers, of the last one
     "vgg": (he_fan_out, n_001),
     "wide_resnet": (he_fan_out, torchs),
 }
-BIASED = {"alexnet init=paper", "alexnet init=torch", "resnet_imagenet"}  # others start at 0
+BIASED = {
+    "airbench",
+    "alexnet init=paper",
+    "alexnet init=torch",
+    "resnet_imagenet",
+}  # others start at 0
 BY_LIBRARIES = {"timm", "torchvision"}
 
 

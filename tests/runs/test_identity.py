@@ -202,6 +202,7 @@ def test_what_of_a_config_is_essential():
         "overfit",
         "profile",
         "pictures",
+        "tta",
     }
     assert set(config["model"]) - set(kept["model"]) == {"dropout"}
     assert kept["resume"] is None

@@ -35,6 +35,7 @@ Numbers = list[float]
 Fingerprint = dict[str, Any]
 
 MODEL_OPTIONS: dict[str, dict[str, Any]] = {  # what a default does not say, or says too large
+    "airbench": {"widths": [8, 16, 16]},
     "alexnet": {"hidden": [32]},
     "conv_stack": {
         "layers": ["conv 8 3 padding=same", "batchnorm", "relu", "maxpool 2", "dropout 0.5"]
@@ -51,9 +52,11 @@ OTHER_OPTIMIZERS = {
     "adam": {"weight_decay": 0.1, "beta1": 0.5},
     "adamw": {"beta2": 0.9},
     "rmsprop": {"momentum": 0.5, "weight_decay": 0.1},
+    "muon": {"momentum": 0.5, "weight_decay": 0.1, "normalize_weights": True, "ns_steps": 3},
 }
 SCHEDULE_OPTIONS: dict[str, list[dict[str, Any]]] = {
     "step": [{"every": 2}],
+    "linear": [{}, {"warmup": 0.4, "final_factor": 0.07}],
     "multistep": [{"milestones": [1, 3.5]}, {"milestones": [1], "warmup": 0.5}],
     "cosine": [{"warmup_epochs": 0}, {"warmup_epochs": 1, "final_factor": 0.1}],
     "plateau": [{"patience": 1}, {"patience": 0, "metric": "val_acc"}],

@@ -20,7 +20,7 @@ def step(make, gradients: list[float], **options) -> float:
 
 
 def test_names() -> None:
-    assert {entry.name for entry in OPTIMIZERS} == {"sgd", "adam", "adamw", "rmsprop"}
+    assert {entry.name for entry in OPTIMIZERS} == {"sgd", "adam", "adamw", "rmsprop", "muon"}
 
 
 def test_sgd_by_hand() -> None:

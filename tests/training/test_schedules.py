@@ -14,6 +14,7 @@ from cnnlab.training.plateau import Plateau
 from cnnlab.training.schedule import (
     Constant,
     Cosine,
+    Linear,
     MultiStep,
     OneCycle,
     Schedule,
@@ -33,6 +34,12 @@ def one_cycle(optimizer: torch.optim.Optimizer) -> LRScheduler:
     return theirs.OneCycleLR(optimizer, max_lr=0.4, total_steps=TOTAL, cycle_momentum=False)
 
 
+def triangle(optimizer: torch.optim.Optimizer) -> LRScheduler:
+    rise = theirs.LinearLR(optimizer, start_factor=0.2, total_iters=14)
+    fall = theirs.LinearLR(optimizer, 1.0, 0.07, total_iters=TOTAL - 14)
+    return theirs.SequentialLR(optimizer, [rise, fall], milestones=[14])
+
+
 NUM_PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]] = [
     (Constant(TOTAL, SPE), lambda o: theirs.ConstantLR(o, factor=1.0)),
     (Step(TOTAL, SPE, every=3, gamma=0.5), lambda o: theirs.StepLR(o, 21, 0.5)),
@@ -44,6 +51,8 @@ NUM_PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]]
     ),
     (Cosine(TOTAL, SPE, warmup_epochs=2), warm_cosine),
     (OneCycle(TOTAL, SPE), one_cycle),
+    (Linear(TOTAL, SPE, warmup=0.2, final_factor=0.07), triangle),
+    (Linear(TOTAL, SPE), lambda o: theirs.LinearLR(o, 1.0, 0.0, TOTAL)),
 ]
 
 
@@ -103,7 +112,7 @@ def test_plateau_counts_the_epochs_between_validations() -> None:
 def test_all_but_plateau_keep_no_state() -> None:
     """So that a run resumed with more epochs follows the longer schedule."""
     names = {entry.name for entry in SCHEDULES}
-    assert names == {"constant", "step", "multistep", "cosine", "onecycle", "plateau"}
+    assert names == {"constant", "step", "multistep", "cosine", "onecycle", "linear", "plateau"}
     assert all(ours.state_dict() == {} for ours, _ in NUM_PAIRS)
 
 

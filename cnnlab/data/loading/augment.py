@@ -31,7 +31,8 @@ class Augment:
         crop: pixels of padding on each side, before an H x W window is cropped at random.
         padding: what crops are padded with: black, or reflect, which mirrors the image at its edge
             (Zagoruyko & Komodakis 2016).
-        flip: mirror each image left to right with probability 0.5.
+        flip: mirror each image left to right with probability 0.5; alternating: in every other
+            epoch, half of the images in the first (Jordan 2024).
         cutout: side, in pixels, of a square set to the mean (DeVries & Taylor 2017); its centre
             is anywhere in the image, so it may be cut off at a border. 0 is off.
         mixup: alpha of Beta(alpha, alpha), the distribution of lambda, the weight of an image
@@ -48,7 +49,7 @@ class Augment:
     """
 
     crop: Annotated[int, Range(at_least=0)] = 0
-    flip: bool = False
+    flip: bool | Literal["alternating"] = False
     cutout: Annotated[int, Range(at_least=0)] = 0
     mixup: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
     cutmix: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
@@ -79,6 +80,7 @@ def augment_batch(
     normalise: Normalise,
     num_classes: int,
     registered: Sequence[BatchAugmentation] = (),
+    mirrored: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Crop and flip pixels, apply what is registered, normalise, shift colours, cut out and mix.
 
@@ -86,13 +88,15 @@ def augment_batch(
         pixels: uint8 (N, C, H, W).
         labels: int64 (N,).
         normalise: uint8 -> float32 of the same shape, with ``scale`` as the factor per channel.
+        mirrored: bool (N,), which images an alternating flip mirrors.
 
     Returns:
         inputs, float32 (N, C, H, W), and targets: the labels (N,), or with mixup or cutmix the
         weight of each class, float32 (N, K), rows summing to 1.
     """
     count, device = len(pixels), pixels.device
-    mirrored = torch.rand(count, device=device) < 0.5 if augment.flip else None
+    if augment.flip is True:
+        mirrored = torch.rand(count, device=device) < 0.5
     if augment.crop:
         top, left = torch.randint(2 * augment.crop + 1, (2, count), device=device)
         pixels = crop(pixels, augment.crop, top, left, mirrored, augment.padding)

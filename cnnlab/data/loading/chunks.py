@@ -117,6 +117,7 @@ class ChunkLoader:
         position = self.position
         epoch, step = position.epoch, position.step
         order = self._order(epoch)
+        self.batches.begin_epoch(epoch)
         # Lightning fetches one chunk ahead, so the steps done are read from the position.
         last = position.global_step, position.seconds
         while step < position.steps_this_epoch and not position.out_of_time:

@@ -147,4 +147,4 @@ class ImageData(pl.LightningDataModule):
     ) -> MemoryBatches:
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
-        return MemoryBatches(images, self.spec, device, augment, registered)
+        return MemoryBatches(images, self.spec, device, augment, registered, self.seed)

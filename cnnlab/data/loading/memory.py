@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.dataset import Images
+from cnnlab.data.loading.alternating_flip import AlternatingFlip
 from cnnlab.data.loading.augment import (
     NO_AUGMENT,
     Augment,
@@ -21,7 +22,8 @@ class MemoryBatches:
     """Images as uint8 on ``device``; called with indices, returns a batch for a network.
 
     Random augmentation draws from torch's global generators of ``device`` and of the CPU.
-    ``augments`` says whether there is any.
+    ``augments`` says whether there is any. ``seed``, of the run, tells in which epochs an
+    alternating flip mirrors an image.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class MemoryBatches:
         device: torch.device | str,
         augment: Augment | None = None,
         registered: Sequence[BatchAugmentation] = (),
+        seed: int = 0,
     ) -> None:
         self.pixels = images.pixels.to(device).contiguous()
         self.labels = images.labels.to(device)
@@ -39,6 +42,9 @@ class MemoryBatches:
         self.registered = tuple(registered)
         self.augment = augment or NO_AUGMENT
         self.augments = self.augment != NO_AUGMENT or bool(self.registered)
+        self.alternating: AlternatingFlip | None = None
+        if self.augment.flip == "alternating":
+            self.alternating = AlternatingFlip(len(images), _hash("flip", seed), device)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,6 +53,11 @@ class MemoryBatches:
     def mixes_labels(self) -> bool:
         """Whether targets are weights of all classes, by mixup or cutmix."""
         return bool(self.augment.mixup or self.augment.cutmix)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Mirror what an alternating flip mirrors in this epoch, from 0."""
+        if self.alternating is not None:
+            self.alternating.begin_epoch(epoch)
 
     def __call__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The batch at ``indices``, int64 (N,) on the device.
@@ -60,7 +71,13 @@ class MemoryBatches:
         if not self.augments:
             return self.normalise(pixels), labels
         return augment_batch(
-            pixels, labels, self.augment, self.normalise, self.num_classes, self.registered
+            pixels,
+            labels,
+            self.augment,
+            self.normalise,
+            self.num_classes,
+            self.registered,
+            None if self.alternating is None else self.alternating(indices),
         )
 
 

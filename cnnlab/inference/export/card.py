@@ -36,6 +36,9 @@ def model_card(facts: Mapping[str, Any], result: Mapping[str, Any], file: str) -
         score = f"{show_scores(result, 'test')}, on {result['num_test']:,} test images"
         if result.get("partial"):
             score += " (a sample of them)"
+        tta = facts["config"].get("trainer", {}).get("tta", "none")
+        if tta != "none":
+            score += f", with test-time augmentation (trainer.tta={tta}), which is not exported"
     head = {
         "library_name": "cnnlab",
         "license": "unknown",

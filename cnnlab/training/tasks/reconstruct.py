@@ -40,6 +40,7 @@ class Reconstruct(Task):
             "data.augment.mixup": augment.get("mixup"),
             "data.augment.cutmix": augment.get("cutmix"),
             "trainer.checkpoint": config["trainer"]["checkpoint"],
+            "trainer.tta": config["trainer"]["tta"],
             "schedule.metric": config["schedule"].get("metric"),
         }
         for key, value in values.items():

@@ -1,0 +1,25 @@
+"""Initial weights that are computed from training images."""
+
+from torch import nn
+
+from cnnlab.data.dataset import Images
+from cnnlab.data.loading.normalise import Normalise
+from cnnlab.spec import ImageSpec
+
+NUM_IMAGES = 5000  # the first training images: enough for statistics of patches
+METHOD = "init_from_images"
+
+
+def init_from_images(network: nn.Module, images: Images, spec: ImageSpec) -> None:
+    """Give training images to each layer that has a method ``init_from_images``, as it asks for.
+
+    It is called once, before training and before weights are loaded, with the first 5,000 training
+    images, normalised, not augmented: float32 (N, C, H, W). It must draw no random number.
+    """
+    layers = [layer for layer in network.modules() if hasattr(layer, METHOD)]
+    if not layers:
+        return
+    pixels = images.pixels[:NUM_IMAGES]
+    inputs = Normalise(spec, pixels.device)(pixels)
+    for layer in layers:
+        getattr(layer, METHOD)(inputs)
