@@ -31,10 +31,11 @@ class MemoryBatches:
         device: torch.device | str,
         augment: Augment | None = None,
         registered: Sequence[BatchAugmentation] = (),
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.pixels = images.pixels.to(device).contiguous()
         self.labels = images.labels.to(device)
-        self.normalise = Normalise(spec, device)
+        self.normalise = Normalise(spec, device, memory_format)
         self.num_classes = spec.num_classes
         self.registered = tuple(registered)
         self.augment = augment or NO_AUGMENT
