@@ -1,6 +1,7 @@
 """``init``: the trained weights that a run starts from.
 
-How they come into the network: training/transfer.py.
+How they come into the network, and which parameters are frozen: training/transfer.py. A run that
+is continued (``resume``) has its own weights and no use for these.
 """
 
 from dataclasses import dataclass
@@ -18,9 +19,6 @@ class InitConfig:
             file.
         freeze: a glob that matches the names of parameters and buffers to freeze: features.*
         head: new re-initialises the last layer, for another number of classes.
-
-    Raises:
-        ValueError: an option that means nothing without such weights.
     """
 
     from_: Annotated[str | None, Flags(name="from-{source}", quote="each")] = None

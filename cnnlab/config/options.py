@@ -45,7 +45,7 @@ class TrainerConfig:
         max_steps: optimiser steps after which the run ends, even within an epoch.
         max_time: training time after which the run ends: 90s, 10m or 1.5h.
         precision: of the forward and backward pass; bf16 and 16 are mixed precision, with 32-bit
-            weights. auto: bf16 on a GPU that supports it, else 32.
+            weights. auto: bf16 on a GPU that supports it, else 32, always 32 on a CPU.
         accelerator: the device to train on; auto: a GPU if there is one, else the CPU.
         devices: GPUs, or processes on a CPU, that share each batch.
         deterministic: refuse operations whose results could differ between two runs.

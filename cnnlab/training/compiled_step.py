@@ -51,7 +51,7 @@ def compile_step(network: nn.Module, criterion: nn.Module, mode: CompileMode) ->
 
     def call(inputs: Tensor, targets: Tensor) -> Any:
         if replays:
-            torch.compiler.cudagraph_mark_step_begin()
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:
             return compiled(inputs, targets)
         except errors as error:

@@ -24,7 +24,7 @@ def isolated() -> Iterator[None]:
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
-    tf32 = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.rnn.fp32_precision
+    tf32 = torch.backends.cudnn.allow_tf32
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     dtype = torch.get_default_dtype()
     handlers = {}
@@ -44,7 +44,7 @@ def isolated() -> Iterator[None]:
         torch.set_rng_state(cpu)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
-        torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.rnn.fp32_precision = tf32
+        torch.backends.cudnn.allow_tf32 = tf32
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
         torch.set_default_dtype(dtype)

@@ -36,7 +36,7 @@ def set_memory_format(
     they lie in memory, and a checkpoint brings that of the run that wrote it.
     """
     if memory_format == torch.channels_last:
-        network.to(memory_format=memory_format)  # type: ignore[call-overload]
+        network.to(memory_format=memory_format)
     _lay_out_state(optimizer)
     optimizer.register_load_state_dict_post_hook(_lay_out_state)
 
