@@ -228,6 +228,6 @@ def mix(inputs: Tensor, labels: Tensor, lam: Tensor, num_classes: int) -> tuple[
     targets = (labels.unsqueeze(1) == classes).float()  # (N, K)
     own = lam.mean(dim=(1, 2, 3)).unsqueeze(1)  # (N, 1)
     return (
-        torch.lerp(inputs.index_select(0, partner), inputs, lam, out=torch.empty_like(inputs)),
+        torch.lerp(inputs.index_select(0, partner), inputs, lam),
         torch.lerp(targets.index_select(0, partner), targets, own),
     )
