@@ -171,6 +171,7 @@ def lr_range_test(
         devices=1,
         nodes=1,
         sync_batchnorm=False,
+        compile=False,  # which takes longer than a few steps
         max_steps=steps,
         max_time=None,
         checkpoint_every=None,

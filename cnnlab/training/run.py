@@ -3,7 +3,6 @@
 import sys
 
 import lightning.pytorch as pl
-import torch
 
 from cnnlab.data.dataset import overfit_splits
 from cnnlab.data.loading.load import accelerator_device, load_images
@@ -42,9 +41,6 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     if config.trainer.overfit is not None:
         splits = overfit_splits(splits, config.trainer.overfit * config.batch_size)
     init_from_images(parts.model, splits.train, parts.dataset.spec)
-    if config.trainer.compile:
-        torch.compiler.reset()  # else the ninth model of one class in a process runs uncompiled
-        parts.model.compile()
 
     wiring = wire(
         config,

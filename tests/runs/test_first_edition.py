@@ -72,7 +72,7 @@ def first_edition_identity(config: dict[str, Any], sources: dict[str, str]) -> d
         essential.pop(key, None)
     essential["loss"].pop("name", None)
     later = ("checkpoint_every", "val_every", "overfit", "profile", "pictures")
-    for key in (*later, "nodes", "sync_batchnorm", "tta"):
+    for key in (*later, "nodes", "sync_batchnorm", "tta", "channels_last", "tf32"):
         essential["trainer"].pop(key, None)
     root = schema.options(DATASETS[config["data"]["name"]].component).get("root")
     if root is not None and not root.required:

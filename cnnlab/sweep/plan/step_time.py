@@ -80,6 +80,7 @@ def measure_step(
             devices=1,
             nodes=1,
             sync_batchnorm=False,
+            compile=False,
             max_steps=most_steps,
             max_time=f"{max(seconds, 1e-6):.6f}s",
             max_eval_steps=None,
