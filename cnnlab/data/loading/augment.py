@@ -8,7 +8,7 @@ augmentations (``augment=[...]``) are in data/augmentations; they may draw on th
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
