@@ -5,10 +5,12 @@ A module of the user's is imported only because the user named it, on the comman
 config mentions it.
 """
 
+import contextlib
+import gc
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 
@@ -26,6 +28,22 @@ def named_imports(more: Iterable[str] = ()) -> list[str]:
     """The modules that the user named, from the environment and from ``more``, each once."""
     listed = [*os.environ.get(ENVIRONMENT, "").split(","), *more]
     return list(dict.fromkeys(name.strip() for name in listed if name.strip()))
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Leave out garbage collection, a fifth of the time of large imports, which leave no garbage.
+
+    What the block has made is not looked through later either.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.freeze()
+            gc.enable()
 
 
 @cache

@@ -93,11 +93,13 @@ def train(
     Takes Hydra's overrides and flags; cnnlab train --help shows every option. With --plan it only
     prints what it would do, and about how long that would take.
     """
-    from cnnlab.app import train as command
-    from cnnlab.app.arguments import read_arguments, refuse_together
-    from cnnlab.discovery import discover
+    from cnnlab.discovery import discover, importing
 
-    discover(imports or [])
+    with importing():
+        from cnnlab.app import train as command
+        from cnnlab.app.arguments import read_arguments, refuse_together
+
+        discover(imports or [])
     arguments = read_arguments(context.args)
     words, multirun = arguments.overrides, arguments.multirun
     refuse_together(

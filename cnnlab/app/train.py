@@ -14,6 +14,7 @@ from cnnlab.app.compose import CONFIG, Composer, chooses_nothing
 from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.overrides import CONF
 from cnnlab.app.sweep import plan_sweep, print_plan, run_sweep
+from cnnlab.discovery import importing
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.durable import DiskFullError, is_disk_full
@@ -59,7 +60,8 @@ def _train_with_others(
     rendezvous: Rendezvous, words: Sequence[str], multirun: bool | None, *, verbose: bool
 ) -> list[RunDir]:
     """As ``train``, in one of the processes that torchrun or srun has started for one run."""
-    from cnnlab.training.nodes import follow, leading
+    with importing():
+        from cnnlab.training.nodes import follow, leading
 
     if rendezvous.rank > 0:
         follow(rendezvous)
@@ -80,7 +82,8 @@ def _make_job(command: Command, *, verbose: bool) -> Job:
 
 def _execute(job: Job, train: Callable[[Job], None] | None = None) -> list[RunDir]:
     ensure_data([] if job.run_dir.is_done else [job])
-    from cnnlab.sweep.execute import announce, execute  # loads lightning, which no refusal needs
+    with importing():  # of lightning, which no refusal needs
+        from cnnlab.sweep.execute import announce, execute
 
     announce([job])
     state = execute(job, train)

@@ -61,10 +61,12 @@ def run_work_item(item: WorkItem) -> RunState | None:
         os.environ["CUDA_VISIBLE_DEVICES"] = item.slots.acquire()
     _follow(item.launcher)
 
-    from cnnlab.discovery import discover
-    from cnnlab.sweep.execute import execute
+    from cnnlab.discovery import discover, importing
 
-    discover()  # a worker begins with empty registries
+    with importing():
+        from cnnlab.sweep.execute import execute
+
+        discover()  # a worker begins with empty registries
     job: Job = pickle.loads(item.job)
     folder = RunDir(item.folder)
     try:
