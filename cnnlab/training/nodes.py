@@ -43,14 +43,14 @@ class Leader:
         """
         self._peers.stop = StopRequest()
         message = (job, sys.argv, os.environ[TOKEN])
-        self._peers.store.set(JOB, pickle.dumps(message))
+        self._peers.store.set(JOB, pickle.dumps(message))  # type: ignore[arg-type]  # bytes too
         _train(self._peers, job)
 
     def dismiss(self, code: int) -> None:
         """Let all others end, those that have got no job with this exit code."""
         with contextlib.suppress(dist.DistError):
             if not self._peers.store.check([JOB]):
-                self._peers.store.set(JOB, pickle.dumps(code))
+                self._peers.store.set(JOB, pickle.dumps(code))  # type: ignore[arg-type]  # bytes too
         self._peers.close()
 
 

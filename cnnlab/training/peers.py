@@ -98,7 +98,7 @@ class Peers:
         """Tell the others, unless one has failed before, of an error, pickled as ``text``."""
         if self.store.add(FAILURES, 1) == 1:
             said = f"{self.name(self.rendezvous.rank)}: {type(error).__name__}: {first_line(error)}"
-            self.store.set(FAILURE, pickle.dumps((said, text)))
+            self.store.set(FAILURE, pickle.dumps((said, text)))  # type: ignore[arg-type]  # bytes too
 
     def failure(self) -> BaseException | None:
         """What the first process that failed has failed of."""
@@ -133,7 +133,7 @@ class Peers:
         """
         with contextlib.suppress(dist.DistError):  # the store has ended with its process
             if self.leads:
-                self.store.set(OVER, b"")
+                self.store.set(OVER, b"")  # type: ignore[arg-type]  # bytes too
                 self._until(lambda: self.store.add(LEFT, 0) >= self._alive(), GRACE_SECONDS)
             elif self._until(lambda: self.store.check([OVER]), LAST_SECONDS):
                 self.store.add(LEFT, 1)
