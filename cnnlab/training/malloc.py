@@ -9,6 +9,7 @@ import ctypes
 import functools
 import os
 import sys
+from collections.abc import Callable
 
 # mallopt(3). Larger blocks are still mapped, such as whole data sets, and returned when freed.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
@@ -43,7 +44,7 @@ def return_freed_memory() -> None:
         trim(0)
 
 
-def _function(name: str) -> "ctypes._NamedFuncPointer | None":
+def _function(name: str) -> Callable[..., int] | None:
     """One of the C library's own; None where it has none of that name."""
     if not sys.platform.startswith("linux"):
         return None
