@@ -2,7 +2,7 @@
 
 By default glibc maps a block of 128 kB or more from the kernel and unmaps it when it is freed, or
 trims its heap. Each step of training allocates and frees the same activations; the kernel then
-fills them with zeros, page by page, which was a tenth to a third of the CPU time of a step.
+fills them with zeros, page by page: up to 28% of the CPU time of a step (docs/speed.md).
 """
 
 import ctypes

@@ -80,6 +80,13 @@ def test_a_missing_compiler_is_named_before_any_work(monkeypatch) -> None:
     refuse_missing_compiler(options)
 
 
+def test_one_mode_has_one_value_and_cuda_graphs_no_micro_batches() -> None:
+    assert TrainerConfig(compile="default").compile is True
+    TrainerConfig(compile=True, accumulate=2)
+    with pytest.raises(ValueError, match="compile=max-autotune keeps gradients"):
+        TrainerConfig(compile="max-autotune", accumulate=2)
+
+
 @pytest.mark.slow
 def test_compiling_changes_results_by_rounding_only(run) -> None:
     """After 20 steps with dropout and augmentation; a checkpoint of either continues in the other.
