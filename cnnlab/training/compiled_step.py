@@ -1,8 +1,8 @@
 """``trainer.compile``: the forward pass, the loss and their backward pass, compiled as one.
 
 The optimiser's fused kernel stays outside, being one already, and so does what draws images, which
-differs at every step. Validation and test run uncompiled: their batches have other sizes, each of
-which would be compiled anew.
+differs at every step. Validation and test run uncompiled: their batches have other sizes, for each
+of which torch would compile again.
 """
 
 import os
@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from cnnlab.config.options import CUDA_GRAPH_MODES, CompileMode, TrainerConfig
 from cnnlab.registry import CnnlabError
-from cnnlab.training.compile_bridge import compile_errors, compile_reason
 from cnnlab.training.loop import LossAndCounts
 from cnnlab.training.trainer import trains_on_cpu
 
@@ -32,6 +31,7 @@ OPTIONS: dict[CompileMode, dict[str, Any]] = {
 }
 # Dropout as it is drawn uncompiled, so that compiling changes no result but by rounding.
 SAME_RANDOM_NUMBERS = {"fallback_random": True}
+COMPILER = ("torch._dynamo", "torch._inductor")  # where the classes of its errors are
 CXX = {"darwin": "clang++", "win32": "cl"}  # elsewhere g++
 
 
@@ -47,30 +47,40 @@ def compile_step(network: nn.Module, criterion: nn.Module, mode: CompileMode) ->
         return criterion(network(inputs), inputs, targets)
 
     compiled = torch.compile(loss_and_counts, dynamic=False, options=_options(mode))
-    errors, replays = compile_errors(), mode in CUDA_GRAPH_MODES
+    replays = mode in CUDA_GRAPH_MODES
 
     def call(inputs: Tensor, targets: Tensor) -> Any:
         if replays:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:
             return compiled(inputs, targets)
-        except errors as error:
+        except RuntimeError as error:
+            if not any(kind.__module__.startswith(COMPILER) for kind in type(error).__mro__):
+                raise
             raise CnnlabError(
                 f"trainer.compile={str(mode).lower()}: torch cannot compile this network here: "
-                f"{compile_reason(error)}; trainer.compile=false trains it"
+                f"{_reason(error)}; trainer.compile=false trains it"
             ) from error
 
     return call
 
 
 def compile_network(network: nn.Module, mode: CompileMode) -> None:
-    """Compile a network alone, in its place: what several devices train is wrapped around it."""
+    """Compile a network alone, without a wrapper: several devices wrap it themselves."""
     torch.compiler.reset()
     network.compile(options=_options(mode))
 
 
 def _options(mode: CompileMode) -> dict[str, Any]:
     return {**OPTIONS[mode], **SAME_RANDOM_NUMBERS}
+
+
+def _reason(error: Exception) -> str:
+    """Why, in a line: that of the C++ compiler's first error, where it ran."""
+    inner = getattr(error, "inner_exception", error)
+    lines = [line.strip() for line in str(inner).splitlines() if line.strip()]
+    first = lines[0] if lines else type(inner).__name__
+    return next((line for line in lines if "error: " in line), first)
 
 
 def refuse_missing_compiler(options: TrainerConfig) -> None:

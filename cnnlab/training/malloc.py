@@ -2,13 +2,14 @@
 
 By default glibc maps a block of 128 kB or more from the kernel and unmaps it when it is freed, or
 trims its heap. Each step of training allocates and frees the same activations; the kernel then
-fills them with zeros, page by page, which was a tenth to a third of the CPU time of a step.
+fills them with zeros, page by page: up to 28% of the CPU time of a step (docs/speed.md).
 """
 
 import ctypes
 import functools
 import os
 import sys
+from collections.abc import Callable
 
 # mallopt(3). Larger blocks are still mapped, such as whole data sets, and returned when freed.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
@@ -43,7 +44,7 @@ def return_freed_memory() -> None:
         trim(0)
 
 
-def _function(name: str) -> "ctypes._NamedFuncPointer | None":
+def _function(name: str) -> Callable[..., int] | None:
     """One of the C library's own; None where it has none of that name."""
     if not sys.platform.startswith("linux"):
         return None

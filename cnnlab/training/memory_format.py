@@ -32,8 +32,8 @@ def set_memory_format(
 ) -> None:
     """Lay out a network's weights so, and its optimiser's state like them, when loaded too.
 
-    torch's fused optimisers take the numbers of weights, gradients and state in the order in which
-    they lie in memory, and a checkpoint brings that of the run that wrote it.
+    torch's fused optimisers read weights, gradients and state in the order of their memory, without
+    a look at strides, and a checkpoint brings those of the run that wrote it.
     """
     if memory_format == torch.channels_last:
         network.to(memory_format=memory_format)

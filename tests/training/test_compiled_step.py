@@ -8,7 +8,6 @@ from torch import nn
 from cnnlab.config.options import TrainerConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.training import compiled_step
-from cnnlab.training.compile_bridge import compile_errors, compile_reason
 from cnnlab.training.compiled_step import OPTIONS, compile_step, refuse_missing_compiler
 
 
@@ -46,10 +45,10 @@ def test_the_forward_pass_and_the_loss_are_compiled_as_one(monkeypatch) -> None:
 
 
 def test_a_network_that_torch_cannot_compile_is_named_so(monkeypatch) -> None:
-    dynamo, *_ = compile_errors()
+    from torch._dynamo.exc import TorchDynamoException
 
     def fails(*_):
-        error = dynamo("backend='inductor' raised:")
+        error = TorchDynamoException("backend='inductor' raised:")
         error.inner_exception = RuntimeError("CppCompileError\nx.h:1: fatal error: Python.h")
         raise error
 
@@ -60,7 +59,15 @@ def test_a_network_that_torch_cannot_compile_is_named_so(monkeypatch) -> None:
         "trainer.compile=true: torch cannot compile this network here: x.h:1: fatal error: "
         "Python.h; trainer.compile=false trains it"
     )
-    assert compile_reason(RuntimeError("first\nsecond")) == "first"
+
+
+def test_other_errors_of_a_network_are_its_own(monkeypatch) -> None:
+    def fails(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: fails)
+    with pytest.raises(RuntimeError, match=r"^out of memory$"):
+        compile_step(nn.Flatten(), Loss(), True)(*BATCH)
 
 
 def test_a_missing_compiler_is_named_before_any_work(monkeypatch) -> None:
@@ -71,6 +78,13 @@ def test_a_missing_compiler_is_named_before_any_work(monkeypatch) -> None:
         refuse_missing_compiler(options)
     monkeypatch.setattr(compiled_step.shutil, "which", lambda name: name)
     refuse_missing_compiler(options)
+
+
+def test_one_mode_has_one_value_and_cuda_graphs_no_micro_batches() -> None:
+    assert TrainerConfig(compile="default").compile is True
+    TrainerConfig(compile=True, accumulate=2)
+    with pytest.raises(ValueError, match="compile=max-autotune keeps gradients"):
+        TrainerConfig(compile="max-autotune", accumulate=2)
 
 
 @pytest.mark.slow
