@@ -32,12 +32,12 @@ class WhiteningConv2d(nn.Conv2d):
         of about 0.
         """
         components = self.weight[0].numel()
-        moments = torch.zeros(components, components, dtype=torch.float64, device=images.device)
+        moments = torch.zeros(components, components, dtype=torch.float64)
         count = 0
         for part in torch.split(images, PART):
             patches = F.unfold(part, self.kernel_size)  # (N, C k^2, L)
-            moments += torch.einsum("nil,njl->ij", patches, patches).double()
+            moments += torch.einsum("nil,njl->ij", patches, patches).cpu()
             count += patches.shape[0] * patches.shape[2]
-        variances, vectors = torch.linalg.eigh(moments.cpu() / count)  # vectors are columns
+        variances, vectors = torch.linalg.eigh(moments / count)  # vectors are columns
         kernels = (vectors / (variances + self.eps).sqrt()).T.view(-1, *self.weight.shape[1:])
         self.weight.copy_(torch.cat([kernels, -kernels]))

@@ -1,5 +1,6 @@
 """Initial weights that are computed from training images."""
 
+import torch
 from torch import nn
 
 from cnnlab.data.dataset import Images
@@ -10,16 +11,18 @@ NUM_IMAGES = 5000  # the first training images: enough for statistics of patches
 METHOD = "init_from_images"
 
 
-def init_from_images(network: nn.Module, images: Images, spec: ImageSpec) -> None:
+def init_from_images(
+    network: nn.Module, images: Images, spec: ImageSpec, device: torch.device
+) -> None:
     """Give training images to each layer that has a method ``init_from_images``, as it asks for.
 
     It is called once, before training and before weights are loaded, with the first 5,000 training
-    images, normalised, not augmented: float32 (N, C, H, W). It must draw no random number.
+    images, normalised, not augmented: float32 (N, C, H, W). They are on ``device``, where the layer
+    may not be yet. It must draw no random number.
     """
     layers = [layer for layer in network.modules() if hasattr(layer, METHOD)]
     if not layers:
         return
-    pixels = images.pixels[:NUM_IMAGES]
-    inputs = Normalise(spec, pixels.device)(pixels)
+    inputs = Normalise(spec, device)(images.pixels[:NUM_IMAGES].to(device))
     for layer in layers:
         getattr(layer, METHOD)(inputs)

@@ -178,11 +178,12 @@ def lr_range_test(
     )
     pl.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config)
-    splits = load_images(parts.dataset, accelerator_device(config.trainer.accelerator))
+    device = accelerator_device(config.trainer.accelerator)
+    splits = load_images(parts.dataset, device)
     if splits.num_broken:  # as ``run`` does: fewer images, fewer steps
         pl.seed_everything(config.seed, workers=False, verbose=False)
         parts = assemble(config, dataset=parts.dataset)
-    init_from_images(parts.model, splits.train, parts.dataset.spec)
+    init_from_images(parts.model, splits.train, parts.dataset.spec, device)
     if config.init.from_ is not None:
         found = transfer.start(parts.model, config.init, parts.head)
         parts.model.load_state_dict(found.weights, strict=False)

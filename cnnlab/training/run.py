@@ -40,7 +40,7 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     data_record = check_unchanged(run_dir, parts.dataset, splits, job.data)
     if config.trainer.overfit is not None:
         splits = overfit_splits(splits, config.trainer.overfit * config.batch_size)
-    init_from_images(parts.model, splits.train, parts.dataset.spec)
+    init_from_images(parts.model, splits.train, parts.dataset.spec, device)
 
     wiring = wire(
         config,

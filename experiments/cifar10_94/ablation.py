@@ -26,8 +26,14 @@ CUT = (
     *("optim.sgd_lr=4", "optim.sgd_weight_decay=1.2e-4", "trainer.epochs=8", "trainer.val_every=8"),
     *("trainer.accelerator=cpu", "trainer.test=false"),
 )
-SGD = ("optim=sgd", "optim.lr=0.5", "optim.momentum=0.85", "optim.nesterov=true")
-OWN = ("optim.sgd_lr", "optim.sgd_weight_decay")  # options that SGD has not
+SGD = (  # the recipe without its optimiser: SGD for the kernels too, all else at the same rates
+    *("model=airbench", "data=cifar10", "schedule=linear", "loss.label_smoothing=0.2"),
+    *("data.augment.crop=2", "data.augment.padding=reflect", "data.augment.flip=alternating"),
+    *("trainer.checkpoint=last", "trainer.tta=flip_shift", "optim=sgd", "optim.lr=0.3"),
+    *("optim.momentum=0.85", "optim.nesterov=true", "optim.weight_decay=1e-5"),
+    "optim.lr_factors={*.bias:13.3,classifier.*:168}",
+)
+OWN = ("experiment", "optim.sgd_lr", "optim.sgd_weight_decay")  # what it has not
 VARIANTS = {
     ALL: (),
     "kernels of the first layer trained, not whitened": ("model.whitening=false",),
@@ -43,22 +49,22 @@ VARIANTS = {
 }
 
 
-def words(variant: str) -> list[str]:
-    """The options of a variant."""
+def words(variant: str, more: list[str]) -> list[str]:
+    """The options of a variant; of the same option the last counts."""
     changes = VARIANTS[variant]
     kept = [w for w in CUT if "optim=sgd" not in changes or w.partition("=")[0] not in OWN]
-    return [*kept, *changes]
+    return list({w.partition("=")[0]: w for w in (*kept, *changes, *more)}.values())
 
 
 def run(seeds: int, more: list[str]) -> pd.DataFrame:
     """Train what is missing; a row per run."""
     rows = []
     for number, variant in enumerate(VARIANTS):
-        folder = Path(RUNS) / str(number)
+        folder = Path(f"{RUNS}_tried" if more else RUNS, str(number))
         seed = f"seed={','.join(map(str, range(seeds)))}"
-        where = [f"runs_dir={RUNS}", f"sweep.name={number}"]
+        where = [f"runs_dir={folder.parent}", f"sweep.name={number}"]
         command = [str(Path(sys.executable).with_name("cnnlab")), "train", "-m"]
-        subprocess.run([*command, *words(variant), *more, seed, *where], check=True)
+        subprocess.run([*command, *words(variant, more), seed, *where], check=True)
         for file in sorted(folder.glob("*/result.json")):
             result = json.loads(file.read_text())
             rows.append({"variant": variant, "seed": result["seed"], "val_acc": result["val_acc"]})
