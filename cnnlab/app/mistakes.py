@@ -74,7 +74,8 @@ def _report(folder: "RunDir", place: Path, *, show: bool) -> None:
     """
     from cnnlab.explain.answers.calibration import calibration, calibration_figure
     from cnnlab.explain.answers.mistakes import mistakes_figure
-    from cnnlab.explain.answers.per_class import confusion_counts, per_class_figure
+    from cnnlab.explain.answers.confusion import confusion_counts
+    from cnnlab.explain.answers.per_class import per_class_figure
     from cnnlab.inference.ensemble.members import LOGITS, read_outputs
     from cnnlab.inference.mistake_pictures import mistake_pictures
     from cnnlab.registry import CnnlabError
@@ -141,7 +142,7 @@ def _table(counts: "NDArray[np.int64]", names: Sequence[str]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from cnnlab.explain.answers.per_class import accuracies, confused_with
+    from cnnlab.explain.answers.confusion import accuracies, confused_with
 
     accuracy, images, others = accuracies(counts), counts.sum(axis=1), confused_with(counts)
     order = np.flatnonzero(images)
@@ -165,7 +166,7 @@ def _table(counts: "NDArray[np.int64]", names: Sequence[str]) -> "Table":
 def _class_table(counts: "NDArray[np.int64]", names: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd
 
-    from cnnlab.explain.answers.per_class import accuracies, confused_with
+    from cnnlab.explain.answers.confusion import accuracies, confused_with
 
     others = ["" if index is None else names[index] for index in confused_with(counts)]
     columns = {

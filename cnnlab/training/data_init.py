@@ -16,9 +16,12 @@ def init_from_images(
 ) -> None:
     """Give training images to each layer that has a method ``init_from_images``, as it asks for.
 
-    It is called once, before training and before weights are loaded, with the first 5,000 training
-    images, normalised, not augmented: float32 (N, C, H, W). They are on ``device``, where the layer
-    may not be yet. It must draw no random number.
+    It is called once, before training and before weights are loaded, with the first 5,000 images,
+    normalised, not augmented: float32 (N, C, H, W). It must draw no random number.
+
+    Args:
+        images: all training images.
+        device: where the layers get theirs; they may not be there themselves yet.
     """
     layers = [layer for layer in network.modules() if hasattr(layer, METHOD)]
     if not layers:

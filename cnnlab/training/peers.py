@@ -73,7 +73,7 @@ class Peers:
         """Wait until all processes have come this far.
 
         Raises:
-            CnnlabError: they have not in time.
+            CnnlabError: one is missing when the time is over.
             Exception: what one of them has failed of.
         """
         self.store.set(f"host/{self.rendezvous.rank}", socket.gethostname())
@@ -84,7 +84,7 @@ class Peers:
                 raise error
             if time.monotonic() > deadline:
                 raise CnnlabError(
-                    f"{there} of {self.rendezvous.processes} processes have come to "
+                    f"{there} of {self.rendezvous.processes} processes have joined at "
                     f"{self.rendezvous.address}:{self.rendezvous.port} within {JOIN_SECONDS:.0f} s"
                 )
             time.sleep(POLL_SECONDS)

@@ -23,11 +23,11 @@ LONGEST_DOCSTRING = 10
 
 
 def lengths(root: Path) -> dict[str, int]:
-    """Lines of every file but each __init__."""
+    """Lines of every file but each __init__ and __main__."""
     return {
         short(file, root): len(file.read_text().splitlines())
         for file in python_files(root)
-        if file.name != "__init__.py"
+        if file.name not in ("__init__.py", "__main__.py")
     }
 
 

@@ -28,13 +28,15 @@ def circles(graph: Mapping[Hashable, set]) -> list[set]:
 
 
 def room_graph(root: Path) -> dict[str, set[str]]:
-    """What each room and loose file imports; the Python API, above them all, is left out."""
+    """What each room and loose file imports; the Python API and `python -m cnnlab`, above
+    them all, are left out."""
     rooms: dict[str, set[str]] = {}
     for file, others in import_graph(root).items():
         own = room_of(file, root)
         imported = {room_of(other, root) for other in others} - {own}
         rooms.setdefault(own, set()).update(imported)
-    rooms.pop("__init__", None)
+    for entry in ("__init__", "__main__"):
+        rooms.pop(entry, None)
     return rooms
 
 

@@ -166,7 +166,7 @@ def test_the_first_process_hears_what_another_has_failed_of(pair):
 
 def test_nobody_waits_for_ever(pair, monkeypatch):
     monkeypatch.setattr(peers, "JOIN_SECONDS", 0.2)
-    with pytest.raises(CnnlabError, match=r"^1 of 2 processes have come to 127.0.0.1:\d+ within"):
+    with pytest.raises(CnnlabError, match=r"^1 of 2 processes have joined at 127.0.0.1:\d+ within"):
         pair[0].join()
 
 

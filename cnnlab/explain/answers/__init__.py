@@ -1,5 +1,6 @@
 """What a classifier answered, as figures: how sure it was, class by class, its worst mistakes.
 
-Read ``calibration.py`` (confidence against accuracy), ``per_class.py``, ``mistakes.py``. They know
-arrays alone; the confusion matrix is drawn by ``training/pictures/``, as after every training.
+Read ``calibration.py`` (confidence against accuracy), ``confusion.py``, ``per_class.py``,
+``mistakes.py``. They know arrays alone; the confusion matrix is drawn by ``training/pictures/``, as
+after every training.
 """

@@ -1,41 +1,17 @@
-"""The accuracy of each class as a point, and what the class is most often taken for."""
+"""The accuracy of each class as a point."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from cnnlab.explain.answers.confusion import accuracies
 from cnnlab.text import in_lines
 
 MOST_ROWS = 30  # classes; of more, those with the lowest accuracy
 LETTERS = 72  # of the title in a line
 BLUE, GREY = "#0072B2", "#5F5F5F"
-
-
-def confusion_counts(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Images of each true class (rows) by their predicted class (columns), int64 (K, K).
-
-    Args:
-        labels, predicted: class indices, 0..K-1, (N,).
-        classes: K.
-    """
-    pairs = np.asarray(labels) * classes + np.asarray(predicted)
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-
-def accuracies(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The fraction of each class's images that is right, NaN of none.  (K, K) -> (K,)"""
-    with np.errstate(invalid="ignore"):
-        found: NDArray[np.float64] = counts.diagonal() / counts.sum(axis=1)
-    return found
-
-
-def confused_with(counts: NDArray[np.int64]) -> list[int | None]:
-    """The class that each class is most often taken for by mistake; None of no mistake."""
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    return [int(row.argmax()) if row.any() else None for row in wrong]
 
 
 def per_class_figure(

@@ -14,7 +14,7 @@ from cnnlab.inference.ensemble.curve import COUNTS, TIMES, mean_cost
 from cnnlab.inference.ensemble.members import LOGITS, Member, SeedSweep
 from cnnlab.inference.ensemble.votes import log_mean_probability
 from cnnlab.registry import CnnlabError
-from cnnlab.runs.confusion import macro_f1
+from cnnlab.explain.answers.confusion import macro_f1
 from cnnlab.runs.durable import copy, replacing
 from cnnlab.runs.ensemble_record import relative_path, result_digest, write_members
 from cnnlab.runs.essential import digest

@@ -7,7 +7,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlab.runs.confusion import confusion_counts
+from cnnlab.explain.answers.confusion import confusion_counts
 from cnnlab.text import in_lines
 from cnnlab.training.pictures.class_names import drawable, short_names
 

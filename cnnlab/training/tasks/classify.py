@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.config.schema import build
 from cnnlab.registry import LOSSES, TASKS
-from cnnlab.runs.confusion import macro_f1
+from cnnlab.explain.answers.confusion import macro_f1
 from cnnlab.runs.mistakes import confidences, most_confident_mistakes, write_mistakes
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec

@@ -5,13 +5,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cnnlab.explain.answers.calibration import calibration, calibration_figure
+from cnnlab.explain.answers.confusion import accuracies, confused_with, confusion_counts
 from cnnlab.explain.answers.mistakes import mistakes_figure
-from cnnlab.explain.answers.per_class import (
-    accuracies,
-    confused_with,
-    confusion_counts,
-    per_class_figure,
-)
+from cnnlab.explain.answers.per_class import per_class_figure
 from cnnlab.explain.features.scatter import scatter_figure
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
-from cnnlab.runs.confusion import confusion_counts, macro_f1
+from cnnlab.explain.answers.confusion import confusion_counts, macro_f1
 
 
 def test_a_table_by_hand():

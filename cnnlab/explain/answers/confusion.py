@@ -27,3 +27,17 @@ def macro_f1(labels: ArrayLike, predictions: ArrayLike) -> float:
     true_or_predicted = counts.sum(0) + counts.sum(1)
     occurs = true_or_predicted > 0
     return float(np.mean(2.0 * counts.diagonal()[occurs] / true_or_predicted[occurs]))
+
+
+def accuracies(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The fraction of each class's images that is right, NaN of none.  (K, K) -> (K,)"""
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float64] = counts.diagonal() / counts.sum(axis=1)
+    return found
+
+
+def confused_with(counts: NDArray[np.int64]) -> list[int | None]:
+    """The class that each class is most often taken for by mistake; None of no mistake."""
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    return [int(row.argmax()) if row.any() else None for row in wrong]
