@@ -147,4 +147,5 @@ class ImageData(pl.LightningDataModule):
     ) -> MemoryBatches:
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
-        return MemoryBatches(images, self.spec, device, augment, registered)
+        streamed = self.splits.streamed
+        return MemoryBatches(images, self.spec, device, augment, registered, streamed=streamed)

@@ -14,6 +14,9 @@ from cnnlab.data.loading.augment import (
     augment_batch,
 )
 from cnnlab.data.loading.normalise import Normalise
+from cnnlab.data.loading.resized_crop import random_resized_crop
+from cnnlab.data.loading.stream import HostStream
+from cnnlab.data.packing.images import PackedImages
 from cnnlab.spec import ImageSpec
 
 
@@ -21,7 +24,8 @@ class MemoryBatches:
     """Images as uint8 on ``device``; called with indices, returns a batch for a network.
 
     Random augmentation draws from torch's global generators of ``device`` and of the CPU.
-    ``augments`` says whether there is any.
+    ``augments`` says whether there is any. With ``streamed`` the images stay on the host, in memory
+    or in a file that is mapped, and each batch is copied to ``device``.
     """
 
     def __init__(
@@ -31,14 +35,25 @@ class MemoryBatches:
         device: torch.device | str,
         augment: Augment | None = None,
         registered: Sequence[BatchAugmentation] = (),
+        *,
+        streamed: bool = False,
     ) -> None:
-        self.pixels = images.pixels.to(device).contiguous()
+        self.streamed = streamed
+        self.images = images if streamed else images.to(device)
         self.labels = images.labels.to(device)
+        self.size = spec.height, spec.width
         self.normalise = Normalise(spec, device)
         self.num_classes = spec.num_classes
         self.registered = tuple(registered)
         self.augment = augment or NO_AUGMENT
         self.augments = self.augment != NO_AUGMENT or bool(self.registered)
+        self.crops = self.augment.random_resized_crop
+        on_host = streamed and torch.device(device).type != "cpu"
+        self.stream = (
+            HostStream(images, torch.device(device), whole=self.crops is not None)
+            if on_host
+            else None
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -55,13 +70,38 @@ class MemoryBatches:
             inputs, float32 (N, C, H, W) normalised, and targets: int64 (N,), or float32 (N, K)
             with mixup or cutmix.
         """
-        pixels = self.pixels.index_select(0, indices)  # 4 to 8 times faster than pixels[indices]
+        pixels = self._read(indices)
         labels = self.labels.index_select(0, indices)
         if not self.augments:
             return self.normalise(pixels), labels
         return augment_batch(
             pixels, labels, self.augment, self.normalise, self.num_classes, self.registered
         )
+
+    @property
+    def pixels(self) -> Tensor:
+        """All of them, uint8 (N, C, H, W)."""
+        return self.images.pixels
+
+    def announce(self, indices: Tensor, asked_with: Tensor) -> None:
+        """Say which images the next steps use, as `HostStream.announce` does."""
+        if self.stream is not None:
+            self.stream.announce(indices, asked_with)
+        elif isinstance(self.images, PackedImages):
+            self.images.will_need(indices)
+
+    def _read(self, indices: Tensor) -> Tensor:
+        """The pixels at ``indices``, of random boxes where they are asked for: (N, C, H, W)."""
+        if self.crops is None and self.stream is None:
+            return self.images.read(indices)
+        if self.stream is None:
+            pictures, rows = self.images.located(indices)
+        else:
+            pictures = self.stream.read(indices)
+            rows = torch.arange(len(indices), device=indices.device)
+        if self.crops is not None:
+            return random_resized_crop(pictures, rows, self.crops, self.size)
+        return pictures.values.view(len(indices), pictures.channels, *self.size)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.normalise import Normalise
-from cnnlab.data.picture import Fit, read_pictures
+from cnnlab.data.picture import read_pictures
 from cnnlab.data.sets.downloaded import DownloadedDataset
 from cnnlab.explain.eval_mode import eval_mode
 from cnnlab.registry import CnnlabError
@@ -97,7 +97,8 @@ def _test_images(dataset: ImageDataset, count: int) -> Tensor:
     files = [path for path, _ in parts["test"]]
     step = max(1, len(files) // count)
     spec = dataset.spec
-    fit: Fit = getattr(dataset, "proportions", "crop")
+    stored: Stored = dataset.stored  # type: ignore[attr-defined]  # as all sets with parts have
+    fit = stored.square(spec.height)
     pixels, broken = read_pictures(
         files[::step][:count], spec.height, 1 if spec.channels == 1 else 3, fit
     )

@@ -1,0 +1,202 @@
+"""Random resized crops (Szegedy et al. 2015) of whole batches, each image with a box of its own.
+
+Boxes are drawn as torchvision's RandomResizedCrop draws them, and resized bilinearly with
+antialiasing. On a CPU each box is one call of torch's own resizing of bytes, which is 5 times
+faster than any way of resizing boxes of different sizes at once; on other devices all are.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+RATIO = (3 / 4, 4 / 3)  # of a box's width to its height
+ATTEMPTS = 10  # to draw a box that fits
+LEAST = 8  # images that a thread is worth its start for
+
+
+class Pictures(NamedTuple):
+    """P pictures of any sizes, their pixels one behind the other.
+
+    Attributes:
+        values: uint8, all pixels.
+        offsets, heights, widths: int64 (P,), where each begins and its size.
+        shorter: the longest of the pictures' shorter sides, known without asking the device.
+        interleaved: whether a picture is (h, w, C); else it is (C, h, w).
+    """
+
+    values: Tensor
+    offsets: Tensor
+    heights: Tensor
+    widths: Tensor
+    channels: int
+    shorter: int
+    interleaved: bool
+
+    @classmethod
+    def of(cls, pixels: Tensor) -> "Pictures":
+        """Images uint8 (N, C, H, W), as pictures."""
+        count, channels, height, width = pixels.shape
+        numbers = torch.arange(count, device=pixels.device)
+        heights, widths = (torch.full_like(numbers, side) for side in (height, width))
+        flat = pixels.reshape(-1)
+        offsets = numbers * (channels * height * width)
+        return cls(flat, offsets, heights, widths, channels, min(height, width), False)
+
+    def pick(self, rows: Tensor) -> "Pictures":
+        """The pictures at ``rows``, int64 (N,), copied."""
+        heights, widths = self.heights[rows], self.widths[rows]
+        counts = heights * widths * self.channels
+        offsets = self.offsets[rows].tolist()
+        pieces = [
+            self.values[start : start + count]
+            for start, count in zip(offsets, counts.tolist(), strict=True)
+        ]
+        starts = counts.cumsum(0) - counts
+        return Pictures(torch.cat(pieces), starts, heights, widths, *self[4:])
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Pictures":
+        """The same on a device."""
+        moved = (part.to(device, non_blocking=non_blocking) for part in self[:4])
+        return Pictures(*moved, *self[4:])
+
+    def pinned(self) -> "Pictures":
+        """The same in pinned memory, from which copies to a GPU do not wait."""
+        return Pictures(*(part.pin_memory() for part in self[:4]), *self[4:])
+
+
+def random_resized_crop(
+    pictures: Pictures, rows: Tensor, scale: tuple[float, float], size: tuple[int, int]
+) -> Tensor:
+    """Cut a random box out of each picture and resize it to (H, W): uint8 (N, C, H, W).
+
+    Args:
+        rows: int64 (N,), which pictures.
+        scale: bounds of a box's area, as a fraction of the picture's.
+    """
+    heights, widths = pictures.heights[rows], pictures.widths[rows]
+    return resized_crops(pictures, rows, draw_boxes(heights, widths, scale), size)
+
+
+def draw_boxes(heights: Tensor, widths: Tensor, scale: tuple[float, float]) -> Tensor:
+    """Random boxes inside pictures, from torch's global generator of their device.
+
+    The area is uniform within ``scale``, the logarithm of width to height within `RATIO`. If ten
+    boxes in a row do not fit, it is the largest in the centre with an allowed ratio.
+
+    Returns:
+        int64 (N, 4): top, left, height and width.
+    """
+    count, device = len(heights), heights.device
+    high, wide = heights.double(), widths.double()
+    drawn = torch.rand(2, ATTEMPTS, count, dtype=torch.float64, device=device)
+    area = high * wide * (scale[0] + (scale[1] - scale[0]) * drawn[0])
+    low, top = (math.log(ratio) for ratio in RATIO)
+    ratio = torch.exp(low + (top - low) * drawn[1])
+    across, down = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+    fits = (across > 0) & (down > 0) & (across <= wide) & (down <= high)  # (ATTEMPTS, N)
+    first = fits.byte().argmax(0, keepdim=True)  # the first of them
+    found = fits.any(0)
+    height = torch.where(found, down.gather(0, first)[0], (wide / RATIO[0]).round().minimum(high))
+    width = torch.where(found, across.gather(0, first)[0], (high * RATIO[1]).round().minimum(wide))
+    at = torch.where(found, torch.rand(2, count, dtype=torch.float64, device=device), 0.5)
+    y, x = ((at[0] * (high - height + found)).floor(), (at[1] * (wide - width + found)).floor())
+    return torch.stack([y, x, height, width], 1).long()
+
+
+def centre_boxes(heights: Tensor, widths: Tensor, size: tuple[int, int]) -> Tensor:
+    """Boxes of ``size`` (H, W) in the centre of larger pictures: int64 (N, 4)."""
+    high, wide = (torch.full_like(heights, side) for side in size)
+    return torch.stack([(heights - high) // 2, (widths - wide) // 2, high, wide], 1)
+
+
+def resized_crops(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Cut boxes (N, 4) out of the pictures at ``rows`` and resize them: uint8 (N, C, H, W)."""
+    if pictures.values.device.type == "cpu":
+        return _one_by_one(pictures, rows, boxes, size)
+    return all_at_once(pictures, rows, boxes, size)
+
+
+def _one_by_one(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    # Bytes are resized fastest where the channels of a pixel are beside each other.
+    channels, layout = pictures.channels, torch.contiguous_format
+    if pictures.interleaved:
+        layout = torch.channels_last
+    cut = torch.empty(len(rows), channels, *size, dtype=torch.uint8, memory_format=layout)
+    places = zip(
+        pictures.offsets[rows].tolist(),
+        pictures.heights[rows].tolist(),
+        pictures.widths[rows].tolist(),
+        boxes.tolist(),
+        strict=True,
+    )
+    work = list(enumerate(places))
+
+    def resize(part: list[tuple[int, tuple[int, int, int, list[int]]]]) -> None:
+        for index, (offset, height, width, (top, left, high, wide)) in part:
+            if pictures.interleaved:
+                steps = (1, width * channels, channels)
+            else:
+                steps = (height * width, width, 1)
+            start = offset + top * steps[1] + left * steps[2]
+            box = pictures.values.as_strided((1, channels, high, wide), (0, *steps), start)
+            if (high, wide) != size:
+                box = F.interpolate(box, size, mode="bilinear", antialias=True)
+            cut[index] = box[0]
+
+    threads = min(torch.get_num_threads(), len(work) // LEAST)
+    if threads > 1:  # torch resizes bytes on one core, and outside of Python's lock
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(resize, (work[first::threads] for first in range(threads))))
+    else:
+        resize(work)
+    return cut.contiguous()
+
+
+def all_at_once(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """As `resized_crops`, by operations on all boxes: for GPUs, where none waits for another."""
+    top, left, high, wide = boxes.unbind(1)
+    longest = max(*size, math.ceil(pictures.shorter * RATIO[1]))  # side of a box
+    down, across = _taps(top, high, size[0], longest), _taps(left, wide, size[1], longest)
+    channel = torch.arange(pictures.channels, device=boxes.device).view(1, -1, 1, 1)
+    offset, width, height = (
+        of[rows].view(-1, 1, 1, 1) for of in (pictures.offsets, pictures.widths, pictures.heights)
+    )
+    if pictures.interleaved:
+        offset, row, column = offset + channel, width * pictures.channels, pictures.channels
+    else:
+        offset, row, column = offset + channel * height * width, width, torch.ones_like(width)
+    total = torch.zeros(len(rows), pictures.channels, *size, device=boxes.device)
+    for y, weight_y in down:
+        for x, weight_x in across:
+            place = offset + row * y[:, None, :, None] + column * x[:, None, None, :]
+            weight = weight_y[:, None, :, None] * weight_x[:, None, None, :]
+            total.addcmul_(pictures.values[place], weight)
+    return total.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _taps(start: Tensor, extent: Tensor, length: int, longest: int) -> list[tuple[Tensor, Tensor]]:
+    """Which pixels of a line each of ``length`` resized ones is a mean of, and their weights.
+
+    Args:
+        start, extent: int64 (N,), of the box along the line, at most ``longest``.
+
+    Returns:
+        pairs of int64 (N, length) and float32 (N, length); as many as the longest box needs.
+    """
+    scale = (extent / length).unsqueeze(1)  # (N, 1)
+    support = scale.clamp(min=1)
+    most = 2 * math.ceil(longest / length) + 1
+    centre = (torch.arange(length, device=start.device) + 0.5) * scale
+    first = (centre - support + 0.5).floor()
+    taps, total = [], torch.zeros_like(centre)
+    for tap in range(most):
+        at = first + tap
+        inside = (at >= 0) & (at < extent.unsqueeze(1))
+        weight = (1 - (at + 0.5 - centre).abs() / support).clamp(min=0) * inside
+        taps.append((start.unsqueeze(1) + at.clamp(min=0).minimum(extent.unsqueeze(1) - 1), weight))
+        total += weight
+    return [(place.long(), (weight / total).float()) for place, weight in taps]
