@@ -58,7 +58,7 @@ def decode(
         raise CnnlabError(_refusal(root, reasons, lacking))
     if lacking:
         raise CnnlabError(lacking)
-    images, listing, start = {}, {}, 0
+    images, listing, start = dict[str, Images](), dict[str, list[str]](), 0
     for part in ("train", "val", "test"):
         stop = start + len(parts[part])
         good = [i for i in range(start, stop) if i not in broken]
@@ -69,7 +69,9 @@ def decode(
         listing[part] = [name_below(paths[i], root) for i in good]
         start = stop
     return Splits(
-        **images,
+        images["train"],
+        images["val"],
+        images["test"],
         digest=digest(listing["train"], listing["val"]),
         digests={part: digest(names, []) for part, names in listing.items()},
         num_broken=len(broken) if skip_broken else None,

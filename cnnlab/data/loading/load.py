@@ -39,15 +39,15 @@ def load_images(
         dataset.ensure_files()
         placement = place(dataset, device, processes=processes)
         dataset.packed = placement.packed
-        splits = replace(_load(dataset, known), streamed=placement.streamed)
+        splits = _load(dataset, known, streamed=placement.streamed)
     dataset.num_train, dataset.num_val = len(splits.train), len(splits.val)
     dataset.num_test = len(splits.test)
     return splits
 
 
-def _load(dataset: ImageDataset, known: Hashable | None) -> Splits:
+def _load(dataset: ImageDataset, known: Hashable | None, *, streamed: bool) -> Splits:
     try:
-        splits = dataset.load()
+        splits = replace(dataset.load(), streamed=streamed)
     except CnnlabError as error:
         if known is not None:
             _last[known] = error

@@ -1,7 +1,7 @@
 """Where a data set's images are held: decided once for every data set, before any is decoded.
 
-On the GPU where they fit beside the training; else in the host's memory, or in a packed file that is
-mapped into it, from which batches are copied. What can be in none of them is refused.
+On the GPU where they fit beside the training; else in the host's memory, or in a packed file that
+is mapped into it, from which batches are copied. What can be in none of them is refused.
 """
 
 import inspect

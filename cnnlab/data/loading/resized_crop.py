@@ -6,6 +6,7 @@ faster than any way of resizing boxes of different sizes at once; on other devic
 """
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -56,16 +57,21 @@ class Pictures(NamedTuple):
             for start, count in zip(offsets, counts.tolist(), strict=True)
         ]
         starts = counts.cumsum(0) - counts
-        return Pictures(torch.cat(pieces), starts, heights, widths, *self[4:])
+        return self._replace(
+            values=torch.cat(pieces), offsets=starts, heights=heights, widths=widths
+        )
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Pictures":
         """The same on a device."""
-        moved = (part.to(device, non_blocking=non_blocking) for part in self[:4])
-        return Pictures(*moved, *self[4:])
+        return self._each(lambda part: part.to(device, non_blocking=non_blocking))
 
     def pinned(self) -> "Pictures":
         """The same in pinned memory, from which copies to a GPU do not wait."""
-        return Pictures(*(part.pin_memory() for part in self[:4]), *self[4:])
+        return self._each(torch.Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Pictures":
+        tensors = ("values", "offsets", "heights", "widths")
+        return self._replace(**{name: change(getattr(self, name)) for name in tensors})
 
 
 def random_resized_crop(
@@ -121,10 +127,8 @@ def resized_crops(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[i
 
 
 def _one_by_one(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    # Bytes are resized fastest where the channels of a pixel are beside each other.
-    channels, layout = pictures.channels, torch.contiguous_format
-    if pictures.interleaved:
-        layout = torch.channels_last
+    channels = pictures.channels
+    layout = torch.channels_last if pictures.interleaved else torch.contiguous_format
     cut = torch.empty(len(rows), channels, *size, dtype=torch.uint8, memory_format=layout)
     places = zip(
         pictures.offsets[rows].tolist(),
@@ -137,13 +141,13 @@ def _one_by_one(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int
 
     def resize(part: list[tuple[int, tuple[int, int, int, list[int]]]]) -> None:
         for index, (offset, height, width, (top, left, high, wide)) in part:
+            steps = (height * width, width, 1)
             if pictures.interleaved:
                 steps = (1, width * channels, channels)
-            else:
-                steps = (height * width, width, 1)
             start = offset + top * steps[1] + left * steps[2]
             box = pictures.values.as_strided((1, channels, high, wide), (0, *steps), start)
-            if (high, wide) != size:
+            if (high, wide) != size:  # a box that lies apart is resized at half the speed
+                box = box.contiguous(memory_format=layout)
                 box = F.interpolate(box, size, mode="bilinear", antialias=True)
             cut[index] = box[0]
 
@@ -165,14 +169,12 @@ def all_at_once(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int
     offset, width, height = (
         of[rows].view(-1, 1, 1, 1) for of in (pictures.offsets, pictures.widths, pictures.heights)
     )
-    if pictures.interleaved:
-        offset, row, column = offset + channel, width * pictures.channels, pictures.channels
-    else:
-        offset, row, column = offset + channel * height * width, width, torch.ones_like(width)
+    step = pictures.channels if pictures.interleaved else 1  # from a pixel to its neighbour
+    offset = offset + channel * (1 if pictures.interleaved else height * width)
     total = torch.zeros(len(rows), pictures.channels, *size, device=boxes.device)
     for y, weight_y in down:
         for x, weight_x in across:
-            place = offset + row * y[:, None, :, None] + column * x[:, None, None, :]
+            place = offset + width * step * y[:, None, :, None] + step * x[:, None, None, :]
             weight = weight_y[:, None, :, None] * weight_x[:, None, None, :]
             total.addcmul_(pictures.values[place], weight)
     return total.round_().clamp_(0, 255).to(torch.uint8)

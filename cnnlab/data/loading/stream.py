@@ -34,7 +34,8 @@ class HostStream:
 
     def __init__(self, images: Images, device: torch.device, *, whole: bool) -> None:
         self.images, self.device, self.whole = images, device, whole
-        self._beside = torch.cuda.Stream(device) if device.type == "cuda" else None
+        is_gpu = device.type == "cuda"
+        self._beside = torch.cuda.Stream(device) if is_gpu else None  # type: ignore[no-untyped-call]
         self._thread = ThreadPoolExecutor(1)
         self._announced: deque[Announced] = deque()
 

@@ -32,7 +32,7 @@ class PackedImages(Images):
     pictures: Pictures
 
     @cached_property
-    def pixels(self) -> Tensor:  # type: ignore[override]
+    def pixels(self) -> Tensor:
         """All of them, uint8 (N, C, H, W): copied, and kept."""
         return self.read(torch.arange(len(self), device=self.rows.device))
 

@@ -1,6 +1,5 @@
 """Decoding pictures into a pack on every core; what is packed already is kept."""
 
-import itertools
 import os
 import shutil
 import sys
@@ -140,10 +139,9 @@ def _write(
     _check_disk(path, stored, len(missing))
 
     def decoded(entry: Entry) -> tuple[Entry, NDArray[np.uint8] | None]:
-        row = None if kept is None else kept.rows.get(entry.name)
-        if kept is not None and row is not None and entry.name not in again:
-            if kept.fingerprints[row] == entry.fingerprint and entry.name not in kept.broken:
-                return _sized(entry, stored, kept.pixels(row))
+        row = None if kept is None or entry.name in again else kept.row_of(entry)
+        if kept is not None and row is not None:
+            return _sized(entry, stored, kept.pixels(row))
         try:
             return _sized(entry, stored, stored.read(files[entry.name]))
         except UnreadablePictureError as error:
@@ -153,7 +151,8 @@ def _write(
         PackingProgress(path, len(wanted), len(wanted) - len(missing)) as progress,
         ThreadPoolExecutor(os.cpu_count()) as threads,  # PIL decodes outside the GIL
     ):
-        for batch in itertools.batched(missing, BATCH):
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
             writer.append(threads.map(decoded, batch))
             progress.advance(len(batch))
     broken = {name: have[name].broken for name in files if have[name].broken}

@@ -16,12 +16,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from cnnlab.data.loading.resized_crop import Pictures
 from cnnlab.data.picture import Fit, read_picture, read_whole
@@ -123,9 +122,16 @@ class Pack:
         """Where a name is in the index."""
         return {name: row for row, name in enumerate(self.names)}
 
+    def row_of(self, entry: Entry) -> int | None:
+        """Where a picture of this name and content is, if it can be read."""
+        row = self.rows.get(entry.name)
+        if row is None or entry.name in self.broken:
+            return None
+        return row if self.fingerprints[row] == entry.fingerprint else None
+
     @cached_property
     def mapped(self) -> mmap.mmap:
-        """The file, mapped for reading; its pages are the operating system's, not this process's."""
+        """The file, mapped for reading; its pages belong to the operating system."""
         with open(self.path, "rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
@@ -135,11 +141,11 @@ class Pack:
         with warnings.catch_warnings():  # nobody writes into it
             warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
             values = torch.frombuffer(self.mapped, dtype=torch.uint8)
-        places: list[Tensor] = [
-            torch.from_numpy(each) for each in (self.offsets, self.heights, self.widths)
-        ]
+        offsets, heights, widths = map(torch.from_numpy, (self.offsets, self.heights, self.widths))
         stored = self.stored
-        return Pictures(values, *places, stored.channels, stored.size, stored.fit == "whole")
+        return Pictures(
+            values, offsets, heights, widths, stored.channels, stored.size, stored.fit == "whole"
+        )
 
     def pixels(self, row: int) -> NDArray[np.uint8]:
         """Those of one picture: (h, w, C) or (C, size, size)."""
@@ -165,11 +171,16 @@ class Pack:
         return [
             name
             for row, name in enumerate(self.names)
-            if name not in self.broken and zlib.crc32(self.pixels(row)) != self.checksums[row]
+            if name not in self.broken and checksum(self.pixels(row)) != self.checksums[row]
         ]
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def checksum(pixels: NDArray[np.uint8]) -> int:
+    """The crc32 of pixels."""
+    return zlib.crc32(np.ascontiguousarray(pixels).data)
 
 
 def index_bytes(stored: Stored, entries: Sequence[Entry]) -> bytes:
@@ -177,7 +188,7 @@ def index_bytes(stored: Stored, entries: Sequence[Entry]) -> bytes:
     broken = {entry.name: entry.broken for entry in entries if entry.broken}
     about = json.dumps({"stored": asdict(stored), "broken": broken})
     names = "\0".join(entry.name for entry in entries)
-    columns = {
+    columns: dict[str, Any] = {
         "names": np.frombuffer(names.encode(errors="surrogateescape"), np.uint8),
         "fingerprints": np.array([entry.fingerprint for entry in entries], np.str_),
         "stamps": np.array([entry.stamp for entry in entries], np.int64),
@@ -222,6 +233,9 @@ def open_pack(path: Path) -> Pack:
         columns["names"].tobytes().decode(errors="surrogateescape").split("\0"),
         columns["fingerprints"].tolist(),
         columns["stamps"],
-        *(columns[name] for name in ("offset", "height", "width", "checksum")),
-        broken=about["broken"],
+        columns["offset"],
+        columns["height"],
+        columns["width"],
+        columns["checksum"],
+        about["broken"],
     )

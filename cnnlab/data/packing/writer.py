@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.data.packing.pack_file import MAGIC, START, Entry, Stored, footer, index_bytes
+from cnnlab.data.packing.pack_file import MAGIC, START, Entry, Stored, checksum, footer, index_bytes
 from cnnlab.registry import CnnlabError
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -58,8 +57,7 @@ class PackWriter:
             file.seek(self._end)
             for entry, pixels in pictures:
                 if pixels is not None:
-                    checksum = zlib.crc32(np.ascontiguousarray(pixels))
-                    entry = replace(entry, offset=self._end, checksum=checksum)
+                    entry = replace(entry, offset=self._end, checksum=checksum(pixels))
                     _write(file.fileno(), np.ascontiguousarray(pixels).data.cast("B"))
                     self._end += pixels.size
                 lines.append(json.dumps(asdict(entry)) + "\n")
@@ -97,7 +95,7 @@ class PackWriter:
             except (ValueError, TypeError):  # the last line, half-written
                 return
             pixels = part[entry.offset : _end(entry, self.stored)]
-            if entry.broken or zlib.crc32(pixels) == entry.checksum:
+            if entry.broken or checksum(pixels) == entry.checksum:
                 yield replace(entry, stamp=tuple(entry.stamp))
 
 
