@@ -41,6 +41,7 @@ def pack(
     from cnnlab.data.packing.pack import pack as write
     from cnnlab.data.packing.pack_file import Stored
     from cnnlab.data.scan import list_pictures, refuse_unreadable
+    from cnnlab.text import plural
 
     if not folder.is_dir():
         raise CnnlabError(f"{folder}: no such folder")
@@ -65,11 +66,13 @@ def pack(
         for name, reason in error.broken.items():
             print(f"cannot be read: {root / name} ({reason})", file=sys.stderr)
         raise
-    for name, reason in done.broken.items():
-        print(f"left out: {root / name} ({reason})", file=sys.stderr)
+    left_out = [name for name in files if name in done.broken]
+    for name in left_out:
+        print(f"left out: {root / name} ({done.broken[name]})", file=sys.stderr)
     state = "packed" if found is None or damaged else "packed already, and as they were written"
     gigabytes = done.path.stat().st_size / 1e9
-    print(f"{len(done) - len(done.broken):,} pictures {state}: {stored}; {gigabytes:,.2f} GB")
+    count = plural(len(files) - len(left_out), "picture")
+    print(f"{count} {state}: {stored}; {gigabytes:,.2f} GB")
     print(done.path)
     print(
         f"used by data.root={folder} with data.size={round(size * 7 / 8)} "

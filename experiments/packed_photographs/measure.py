@@ -156,7 +156,8 @@ def measure(folder: Path, pictures: int, rounds: int) -> dict[str, object]:
 def page(found: dict[str, object]) -> str:
     """The table of README.md."""
     speeds, ratios = found["images/s"], found["times faster than decoding"]
-    assert isinstance(speeds, dict) and isinstance(ratios, dict)
+    assert isinstance(speeds, dict)
+    assert isinstance(ratios, dict)
     rows = ["| 224x224 training batches | images/s | packed is faster by |", "|--|--:|--:|"]
     for name, speed in speeds.items():
         times = ratios.get(name)

@@ -7,6 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cnnlab.text import plural
+
 SECONDS = 10.0  # between two lines
 
 
@@ -24,7 +26,7 @@ class PackingProgress:
         self._started = self._printed = time.monotonic()
         self._before = done
         already = f", {done:,} of them done before" if done else ""
-        self._say(f"packing {total:,} pictures into {path}{already}")
+        self._say(f"packing {plural(total, 'picture')} into {path}{already}")
         self._bar: Progress | None = None
         if sys.stderr.isatty():
             self._bar = Progress(
@@ -47,7 +49,7 @@ class PackingProgress:
             self._bar.stop()
         if kind is None:
             count, seconds = self._done - self._before, time.monotonic() - self._started
-            self._say(f"packed {count:,} pictures in {seconds:.1f} s")
+            self._say(f"packed {plural(count, 'picture')} in {seconds:.1f} s")
 
     def advance(self, count: int) -> None:
         """So many more are done."""
