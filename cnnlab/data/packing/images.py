@@ -55,7 +55,7 @@ class PackedImages(Images):
         """The same; in the memory of a GPU, only the pictures of these rows."""
         if torch.device(device).type == "cpu":
             return self
-        held = self.pictures.pick(self.rows).to(device)
+        held = self.pictures.pick(self.rows, device)
         rows = torch.arange(len(self), device=device)
         return PackedImages(self.pack, rows, self.labels.to(device), self.size, held)
 

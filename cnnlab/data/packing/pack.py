@@ -98,8 +98,11 @@ def opened(path: Path) -> Pack | None:
 
 def find(path: Path, files: Mapping[str, Path], stored: Stored) -> Pack | None:
     """The pack at ``path``, if it holds these files as they are now."""
-    found = opened(path)
-    return found if found and found.stored == stored and _holds(found, files) else None
+    try:
+        found = open_pack(path)
+    except (OSError, DamagedPackError):  # said where it is made again
+        return None
+    return found if found.stored == stored and _holds(found, files) else None
 
 
 def _holds(pack: Pack, files: Mapping[str, Path]) -> bool:
