@@ -13,6 +13,7 @@ from cnnlab.data.loading.augment import (
     BatchAugmentation,
     augment_batch,
 )
+from cnnlab.data.loading.buffers import Buffers
 from cnnlab.data.loading.normalise import Normalise
 from cnnlab.data.loading.resized_crop import random_resized_crop
 from cnnlab.data.loading.stream import HostStream
@@ -42,18 +43,17 @@ class MemoryBatches:
         self.images = images if streamed else images.to(device)
         self.labels = images.labels.to(device)
         self.size = spec.height, spec.width
-        self.normalise = Normalise(spec, device)
+        self.crops = (augment or NO_AUGMENT).random_resized_crop
+        on_cpu = torch.device(device).type == "cpu"
+        self.buffers = Buffers() if on_cpu and self.crops is not None else None
+        self.normalise = Normalise(spec, device, self.buffers)
         self.num_classes = spec.num_classes
         self.registered = tuple(registered)
         self.augment = augment or NO_AUGMENT
         self.augments = self.augment != NO_AUGMENT or bool(self.registered)
-        self.crops = self.augment.random_resized_crop
-        on_host = streamed and torch.device(device).type != "cpu"
-        self.stream = (
-            HostStream(images, torch.device(device), whole=self.crops is not None)
-            if on_host
-            else None
-        )
+        self.stream: HostStream | None = None
+        if streamed and not on_cpu:
+            self.stream = HostStream(images, torch.device(device), whole=self.crops is not None)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,7 +100,7 @@ class MemoryBatches:
             pictures = self.stream.read(indices)
             rows = torch.arange(len(indices), device=indices.device)
         if self.crops is not None:
-            return random_resized_crop(pictures, rows, self.crops, self.size)
+            return random_resized_crop(pictures, rows, self.crops, self.size, self.buffers)
         return pictures.values.view(len(indices), pictures.channels, *self.size)
 
 

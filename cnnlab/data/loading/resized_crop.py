@@ -6,6 +6,7 @@ faster than any way of resizing boxes of different sizes at once; on other devic
 """
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -13,10 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnnlab.data.loading.buffers import Buffers
+
 RATIO = (3 / 4, 4 / 3)  # of a box's width to its height
 ATTEMPTS = 10  # to draw a box that fits
-PART = 1024  # pictures that are copied at a time
-LEAST = 8  # images that a thread is worth its start for
+MOVED = 1024  # pictures that are copied to a device at a time
+PART = 8  # pictures that are cut at a time: they stay in a core's cache
+Work = tuple[int, int, int, list[int]]  # of a picture its offset, height and width, and a box
 
 
 class Pictures(NamedTuple):
@@ -55,8 +59,8 @@ class Pictures(NamedTuple):
         values = torch.empty(int(counts.sum()), dtype=torch.uint8, device=device)
         places = list(zip(self.offsets[rows].tolist(), counts.tolist(), strict=True))
         done = 0
-        for first in range(0, len(places), PART):
-            part = places[first : first + PART]
+        for first in range(0, len(places), MOVED):
+            part = places[first : first + MOVED]
             pieces = torch.cat([self.values[start : start + count] for start, count in part])
             values[done : done + len(pieces)] = pieces
             done += len(pieces)
@@ -78,16 +82,22 @@ class Pictures(NamedTuple):
 
 
 def random_resized_crop(
-    pictures: Pictures, rows: Tensor, scale: tuple[float, float], size: tuple[int, int]
+    pictures: Pictures,
+    rows: Tensor,
+    scale: tuple[float, float],
+    size: tuple[int, int],
+    buffers: Buffers | None = None,
 ) -> Tensor:
     """Cut a random box out of each picture and resize it to (H, W): uint8 (N, C, H, W).
 
     Args:
         rows: int64 (N,), which pictures.
         scale: bounds of a box's area, as a fraction of the picture's.
+        buffers: where the result's memory comes from, on a CPU; None: it is new.
     """
     heights, widths = pictures.heights[rows], pictures.widths[rows]
-    return resized_crops(pictures, rows, draw_boxes(heights, widths, scale), size)
+    boxes = draw_boxes(heights, widths, scale)
+    return resized_crops(pictures, rows, boxes, size, buffers or Buffers())
 
 
 def draw_boxes(heights: Tensor, widths: Tensor, scale: tuple[float, float]) -> Tensor:
@@ -123,45 +133,52 @@ def centre_boxes(heights: Tensor, widths: Tensor, size: tuple[int, int]) -> Tens
     return torch.stack([top, left, high, wide], 1)
 
 
-def resized_crops(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+def resized_crops(
+    pictures: Pictures,
+    rows: Tensor,
+    boxes: Tensor,
+    size: tuple[int, int],
+    buffers: Buffers | None = None,
+) -> Tensor:
     """Cut boxes (N, 4) out of the pictures at ``rows`` and resize them: uint8 (N, C, H, W)."""
-    if pictures.values.device.type == "cpu":
-        return _one_by_one(pictures, rows, boxes, size)
-    return all_at_once(pictures, rows, boxes, size)
+    if pictures.values.device.type != "cpu":
+        return all_at_once(pictures, rows, boxes, size)
+    shape = (len(rows), pictures.channels, *size)
+    cut = (buffers or Buffers()).take(shape, torch.uint8)
+    places = (of[rows].tolist() for of in (pictures.offsets, pictures.heights, pictures.widths))
+    work = list(zip(*places, boxes.tolist(), strict=True))
 
+    def resize(starts: range) -> None:
+        for start in starts:
+            part = work[start : start + PART]
+            cut[start : start + PART] = _one_by_one(pictures, part, size)
 
-def _one_by_one(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    channels = pictures.channels
-    layout = torch.channels_last if pictures.interleaved else torch.contiguous_format
-    cut = torch.empty(len(rows), channels, *size, dtype=torch.uint8, memory_format=layout)
-    places = zip(
-        pictures.offsets[rows].tolist(),
-        pictures.heights[rows].tolist(),
-        pictures.widths[rows].tolist(),
-        boxes.tolist(),
-        strict=True,
-    )
-    work = list(enumerate(places))
-
-    def resize(part: list[tuple[int, tuple[int, int, int, list[int]]]]) -> None:
-        for index, (offset, height, width, (top, left, high, wide)) in part:
-            steps = (height * width, width, 1)
-            if pictures.interleaved:
-                steps = (1, width * channels, channels)
-            start = offset + top * steps[1] + left * steps[2]
-            box = pictures.values.as_strided((1, channels, high, wide), (0, *steps), start)
-            if (high, wide) != size:  # a box that lies apart is resized at half the speed
-                box = box.contiguous(memory_format=layout)
-                box = F.interpolate(box, size, mode="bilinear", antialias=True)
-            cut[index] = box[0]
-
-    threads = min(torch.get_num_threads(), len(work) // LEAST)
+    threads = min(torch.get_num_threads(), len(work) // PART)
     if threads > 1:  # torch resizes bytes on one core, and outside of Python's lock
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(resize, (work[first::threads] for first in range(threads))))
+            step = PART * threads
+            list(pool.map(resize, (range(PART * i, len(work), step) for i in range(threads))))
     else:
-        resize(work)
-    return cut.contiguous()
+        resize(range(0, len(work), PART))
+    return cut
+
+
+def _one_by_one(pictures: Pictures, work: Sequence[Work], size: tuple[int, int]) -> Tensor:
+    """The boxes of a few pictures, uint8 (N, C, H, W), laid out in memory as the pictures are."""
+    channels = pictures.channels
+    layout = torch.channels_last if pictures.interleaved else torch.contiguous_format
+    cut = torch.empty(len(work), channels, *size, dtype=torch.uint8, memory_format=layout)
+    for index, (offset, height, width, (top, left, high, wide)) in enumerate(work):
+        steps = (height * width, width, 1)
+        if pictures.interleaved:
+            steps = (1, width * channels, channels)
+        start = offset + top * steps[1] + left * steps[2]
+        box = pictures.values.as_strided((1, channels, high, wide), (0, *steps), start)
+        if (high, wide) != size:  # a box that lies apart is resized at half the speed
+            box = box.contiguous(memory_format=layout)
+            box = F.interpolate(box, size, mode="bilinear", antialias=True)
+        cut[index] = box[0]
+    return cut
 
 
 def all_at_once(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
