@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
-from cnnlab.data.loading.resized_crop import Pictures
 from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
@@ -49,14 +48,6 @@ class Images:
     def to(self, device: torch.device | str) -> "Images":
         """The same in the memory of a device."""
         return Images(self.pixels.to(device).contiguous(), self.labels.to(device))
-
-    def located(self, indices: Tensor) -> tuple[Pictures, Tensor]:
-        """What random resized crops are cut from: pictures, and which of them, int64 (M,)."""
-        return self.picked(indices), torch.arange(len(indices), device=indices.device)
-
-    def picked(self, indices: Tensor) -> Pictures:
-        """The same, of the images at ``indices`` alone."""
-        return Pictures.of(self.read(indices))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from torch import Tensor
 
 KEPT = 4  # blocks: of a batch that is made, and of one that is trained on, bytes and floats each
 ALIGNED = 64  # bytes, as torch's own
-UNUSED = 3  # references to a block in `take` if no tensor has one: of the list, the loop, the call
+UNUSED = (
+    3  # references to a block in `acquire` if no tensor has one: of the list, the loop, the call
+)
 
 
 class Buffers:
@@ -27,7 +29,7 @@ class Buffers:
     def __init__(self) -> None:
         self._blocks: list[NDArray[np.uint8]] = []
 
-    def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    def acquire(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """A tensor of this shape, contiguous."""
         size = math.prod(shape) * dtype.itemsize
         for block in self._blocks:

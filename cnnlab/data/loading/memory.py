@@ -17,7 +17,7 @@ from cnnlab.data.loading.buffers import Buffers
 from cnnlab.data.loading.normalise import Normalise
 from cnnlab.data.loading.resized_crop import random_resized_crop
 from cnnlab.data.loading.stream import HostStream
-from cnnlab.data.packing.images import PackedImages
+from cnnlab.data.packing.images import PackedImages, located
 from cnnlab.spec import ImageSpec
 
 
@@ -91,11 +91,11 @@ class MemoryBatches:
             self.images.will_need(indices)
 
     def _read(self, indices: Tensor) -> Tensor:
-        """The pixels at ``indices``, of random boxes where they are asked for: (N, C, H, W)."""
+        """The pixels at ``indices``, of random boxes with random_resized_crop: (N, C, H, W)."""
         if self.crops is None and self.stream is None:
             return self.images.read(indices)
         if self.stream is None:
-            pictures, rows = self.images.located(indices)
+            pictures, rows = located(self.images, indices)
         else:
             pictures = self.stream.read(indices)
             rows = torch.arange(len(indices), device=indices.device)

@@ -32,5 +32,5 @@ class Normalise:
         if self.buffers is None:
             inputs = pixels.to(torch.float32)
         else:
-            inputs = self.buffers.take(tuple(pixels.shape), torch.float32).copy_(pixels)
+            inputs = self.buffers.acquire(tuple(pixels.shape), torch.float32).copy_(pixels)
         return inputs.mul_(self.scale).add_(self.shift)

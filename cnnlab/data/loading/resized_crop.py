@@ -144,7 +144,7 @@ def resized_crops(
     if pictures.values.device.type != "cpu":
         return all_at_once(pictures, rows, boxes, size)
     shape = (len(rows), pictures.channels, *size)
-    cut = (buffers or Buffers()).take(shape, torch.uint8)
+    cut = (buffers or Buffers()).acquire(shape, torch.uint8)
     places = (of[rows].tolist() for of in (pictures.offsets, pictures.heights, pictures.widths))
     work = list(zip(*places, boxes.tolist(), strict=True))
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Images
 from cnnlab.data.loading.resized_crop import Pictures
+from cnnlab.data.packing.images import picked
 
-AHEAD = 2  # batches that are read before they are asked for
+AHEAD = 2  # batches that are read before they are needed
 
 
 @dataclass
@@ -72,7 +73,7 @@ class HostStream:
 
     def _copy(self, indices: Tensor) -> Pictures:
         images = self.images
-        found = images.picked(indices) if self.whole else Pictures.of(images.read(indices))
+        found = picked(images, indices) if self.whole else Pictures.of(images.read(indices))
         if self._beside is None:
             return found.to(self.device)
         with torch.cuda.stream(self._beside):

@@ -63,7 +63,7 @@ def recall_fingerprints(root: Path, stored: Stored, subset: int | None = None) -
     for path in {pack_path(root, stored), pack_path(root, stored, subset)}:
         try:
             found = open_pack(path)
-        except (OSError, CnnlabError):  # made again where it is used
+        except (OSError, CnnlabError):  # packed again where it is used
             continue
         columns = zip(found.names, found.stamps.tolist(), found.fingerprints, strict=True)
         for name, stamp, fingerprint in columns:

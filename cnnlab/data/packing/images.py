@@ -22,7 +22,7 @@ class PackedImages(Images):
     def __init__(
         self, pack: Pack, rows: Tensor, labels: Tensor, size: int, pictures: Pictures | None = None
     ) -> None:
-        # Frozen as its base, whose pixels are here read when they are asked for.
+        # Frozen as its base; the pixels are read when they are first used.
         vars(self).update(pack=pack, rows=rows, labels=labels, size=size)
         vars(self)["pictures"] = pack.pictures if pictures is None else pictures
 
@@ -55,18 +55,24 @@ class PackedImages(Images):
         """The same; in the memory of a GPU, only the pictures of these rows."""
         if torch.device(device).type == "cpu":
             return self
-        held = self.pictures.pick(self.rows, device)
+        pictures = self.pictures.pick(self.rows, device)
         rows = torch.arange(len(self), device=device)
-        return PackedImages(self.pack, rows, self.labels.to(device), self.size, held)
-
-    def located(self, indices: Tensor) -> tuple[Pictures, Tensor]:
-        """What random resized crops are cut from: the pictures, and which of them."""
-        return self.pictures, self.rows.index_select(0, indices)
-
-    def picked(self, indices: Tensor) -> Pictures:
-        """The pictures of the images at ``indices`` alone."""
-        return self.pictures.pick(self.rows.index_select(0, indices))
+        return PackedImages(self.pack, rows, self.labels.to(device), self.size, pictures)
 
     def will_need(self, indices: Tensor) -> None:
         """Have the operating system read images ahead of the steps that use them."""
         self.pack.will_need(self.rows[indices.flatten()].tolist())
+
+
+def located(images: Images, indices: Tensor) -> tuple[Pictures, Tensor]:
+    """What random crops of the images at ``indices`` are cut from: pictures, and which of them."""
+    if isinstance(images, PackedImages):
+        return images.pictures, images.rows.index_select(0, indices)
+    return picked(images, indices), torch.arange(len(indices), device=indices.device)
+
+
+def picked(images: Images, indices: Tensor) -> Pictures:
+    """The pictures of the images at ``indices`` alone."""
+    if isinstance(images, PackedImages):
+        return images.pictures.pick(images.rows.index_select(0, indices))
+    return Pictures.of(images.read(indices))

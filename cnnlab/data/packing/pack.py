@@ -100,7 +100,7 @@ def find(path: Path, files: Mapping[str, Path], stored: Stored) -> Pack | None:
     """The pack at ``path``, if it holds these files as they are now."""
     try:
         found = open_pack(path)
-    except (OSError, DamagedPackError):  # said where it is made again
+    except (OSError, DamagedPackError):  # said where it is packed again
         return None
     return found if found.stored == stored and _holds(found, files) else None
 

@@ -18,15 +18,15 @@ class PackingProgress:
     Args:
         path: of the pack.
         total: number of pictures.
-        done: of these, what is packed already.
+        done: of these, the number that is packed.
     """
 
     def __init__(self, path: Path, total: int, done: int) -> None:
         self._total, self._done = total, done
         self._started = self._printed = time.monotonic()
         self._before = done
-        already = f", {done:,} of them done before" if done else ""
-        self._say(f"packing {plural(total, 'picture')} into {path}{already}")
+        before = f", {done:,} of them done before" if done else ""
+        self._say(f"packing {plural(total, 'picture')} into {path}{before}")
         self._bar: Progress | None = None
         if sys.stderr.isatty():
             self._bar = Progress(
@@ -52,7 +52,7 @@ class PackingProgress:
             self._say(f"packed {plural(count, 'picture')} in {seconds:.1f} s")
 
     def advance(self, count: int) -> None:
-        """So many more are done."""
+        """This number of pictures more is done."""
         self._done += count
         if self._bar is not None:
             self._bar.advance(self._bar.task_ids[0], count)
