@@ -130,7 +130,7 @@ def test_planted_sizes_are_found(tmp_path, monkeypatch):
     monkeypatch.setitem(SHORT_FILES, "runs/short.py", "one idea")
     assert set(long_files(tmp_path)) == {"models/long.py"}
     assert short_files(tmp_path) == {}
-    exceptions = {"explain/eval_mode.py", "data/loading/normalise.py"}
+    exceptions = {"explain/eval_mode.py"}
     assert set(stale_exceptions(tmp_path)) == {"runs/fits.py", *exceptions}
     (tmp_path / "cnnlab/runs/long.py").write_text(line * 301)
     assert long_files(tmp_path)["runs/long.py"] == 301
