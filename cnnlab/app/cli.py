@@ -31,6 +31,7 @@ from cnnlab.app.kernels import kernels
 from cnnlab.app.look import look
 from cnnlab.app.lr_find import lr_find
 from cnnlab.app.mistakes import mistakes
+from cnnlab.app.pack import pack
 from cnnlab.app.predict import predict
 from cnnlab.app.report import report
 from cnnlab.app.schedule import schedule
@@ -157,6 +158,7 @@ COMMANDS: dict[str, Callable[..., None]] = {  # in the order of `cnnlab --help`
     "shift": shift,
     "predict": predict,
     "export": export,
+    "pack": pack,
     "show": show,
     "lr-find": lr_find,
     "schedule": schedule,

@@ -73,8 +73,8 @@ def _report(folder: "RunDir", place: Path, *, show: bool) -> None:
         CnnlabError: it is not a classifier, has no outputs, or they cannot be written there.
     """
     from cnnlab.explain.answers.calibration import calibration, calibration_figure
-    from cnnlab.explain.answers.mistakes import mistakes_figure
     from cnnlab.explain.answers.confusion import confusion_counts
+    from cnnlab.explain.answers.mistakes import mistakes_figure
     from cnnlab.explain.answers.per_class import per_class_figure
     from cnnlab.inference.ensemble.members import LOGITS, read_outputs
     from cnnlab.inference.mistake_pictures import mistake_pictures

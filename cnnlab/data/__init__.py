@@ -5,7 +5,7 @@ A new file in sets/ with a registered class is exported automatically. Read in t
     sets/     one data set per file; files/: those of downloaded sets, verified and unpacked
     layout    which folders are classes, and which are parts (part_names); the split of own folders
     scan      files below a folder: names and fingerprints; notes: what is said of them
-    picture   decoding picture files; decode: all of a data set's
+    picture   decoding picture files; decode: all of a data set's; packing/: into a mapped file
     free_memory  how much there is
     loading/  from images in memory to batches of a step; augmentations/: random changes of these
 """

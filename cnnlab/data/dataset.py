@@ -37,6 +37,18 @@ class Images:
         """The images at ``indices``, int64 (M,), in that order."""
         return Images(self.pixels.index_select(0, indices), self.labels.index_select(0, indices))
 
+    def between(self, start: int, stop: int) -> "Images":
+        """The images from ``start`` on to before ``stop``, not copied."""
+        return Images(self.pixels[start:stop], self.labels[start:stop])
+
+    def read(self, indices: Tensor) -> Tensor:
+        """The pixels of the images at ``indices``, uint8 (M, C, H, W)."""
+        return self.pixels.index_select(0, indices)  # 4 to 8 times faster than pixels[indices]
+
+    def to(self, device: torch.device | str) -> "Images":
+        """The same in the memory of a device."""
+        return Images(self.pixels.to(device).contiguous(), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -46,6 +58,7 @@ class Splits:
         digest: which originals are in train and val, by `digest`.
         digests: which originals are in each part, by their indices in the whole set.
         num_broken: pictures left out because they cannot be read; None where none may be.
+        streamed: whether they do not fit on the device, and are copied there batch by batch.
     """
 
     train: Images
@@ -54,6 +67,7 @@ class Splits:
     digest: str
     digests: Mapping[str, str] | None = None
     num_broken: int | None = None
+    streamed: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,9 @@ class ImageDataset(ABC):
         num_loaded: number of images that ``load`` holds before it selects those of ``subset``; 0
             where it reads no others.
         augment: augmentation of training images; off where a set has no such option.
+        can_pack: whether ``load`` can map a packed file instead of holding images in memory.
+        packed: whether it will.
+        stored_features: numbers of an image as it is held; None: as in ``spec``.
     """
 
     fixed_images: ClassVar[bool] = False
@@ -97,6 +114,9 @@ class ImageDataset(ABC):
     load_copies: ClassVar[int] = 2
     licence: ClassVar[str] = ""
     ink: ClassVar[Ink | None] = None
+    can_pack: ClassVar[bool] = False
+    packed: bool = False
+    stored_features: int | None = None
     spec: ImageSpec
     num_train: int
     num_val: int

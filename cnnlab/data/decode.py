@@ -8,6 +8,9 @@ import torch
 
 from cnnlab.data.dataset import Images, Splits, digest
 from cnnlab.data.layout import name_below
+from cnnlab.data.packing.cache import name_in_pack
+from cnnlab.data.packing.images import PackedImages
+from cnnlab.data.packing.pack_file import Pack
 from cnnlab.data.picture import Fit, read_pictures
 from cnnlab.data.scan import Labelled
 from cnnlab.registry import CnnlabError
@@ -17,11 +20,18 @@ MOST_NAMED = 10
 
 
 def decode(
-    parts: Mapping[str, Labelled], spec: ImageSpec, fit: Fit, *, root: Path, skip_broken: bool
+    parts: Mapping[str, Labelled],
+    spec: ImageSpec,
+    fit: Fit,
+    *,
+    root: Path,
+    skip_broken: bool,
+    pack: Pack | None = None,
 ) -> Splits:
     """Decode the pictures of train, val and test, files and labels of each.
 
     Args:
+        pack: holds them, decoded; they are then read from it when they are used.
         root: messages name the files below it.
         skip_broken: leave out what cannot be read, and count it.
 
@@ -32,26 +42,36 @@ def decode(
     pictures = [*parts["train"], *parts["val"], *parts["test"]]
     paths = [path for path, _ in pictures]
     channels: Literal[1, 3] = 1 if spec.channels == 1 else 3
-    pixels, broken = read_pictures(paths, spec.height, channels, fit)
+    labels = torch.tensor([label for _, label in pictures])
+    whole: Images
+    if pack is None:
+        pixels, broken = read_pictures(paths, spec.height, channels, fit)
+        whole = Images(pixels, labels)
+    else:
+        names = [name_in_pack(path, root) for path in paths]
+        broken = {i: pack.broken[name] for i, name in enumerate(names) if name in pack.broken}
+        rows = torch.tensor([pack.rows[name] for name in names])
+        whole = PackedImages(pack, rows, labels, spec.height)
     lacking = _lacking(parts, spec, {paths[i] for i in broken}) if broken else None
     if broken and not skip_broken:
         reasons = {name_below(paths[i], root): reason for i, reason in broken.items()}
         raise CnnlabError(_refusal(root, reasons, lacking))
     if lacking:
         raise CnnlabError(lacking)
-    labels = torch.tensor([label for _, label in pictures])
-    images, listing, start = {}, {}, 0
+    images, listing, start = dict[str, Images](), dict[str, list[str]](), 0
     for part in ("train", "val", "test"):
         stop = start + len(parts[part])
-        whole = Images(pixels[start:stop], labels[start:stop])  # views of one array
         good = [i for i in range(start, stop) if i not in broken]
-        images[part] = (
-            whole if len(good) == len(whole) else whole.select(torch.tensor(good).long() - start)
-        )
+        if len(good) < stop - start:
+            images[part] = whole.select(torch.tensor(good).long())
+        else:
+            images[part] = whole.between(start, stop)
         listing[part] = [name_below(paths[i], root) for i in good]
         start = stop
     return Splits(
-        **images,
+        images["train"],
+        images["val"],
+        images["test"],
         digest=digest(listing["train"], listing["val"]),
         digests={part: digest(names, []) for part, names in listing.items()},
         num_broken=len(broken) if skip_broken else None,

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -16,9 +17,19 @@ from cnnlab.registry import CnnlabError
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 )
-Fit = Literal["squeeze", "keep", "crop"]  # of a picture's proportions (`read_picture`)
+# Of a picture's proportions (`read_picture`); a number is the share of the shorter side.
+Fit = Literal["squeeze", "keep", "crop"] | float
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 SHARES = {"keep": 1.0, "crop": 7 / 8}  # of the shorter side that the square cut out has
+LONGEST = 4  # times the shorter side, of a whole picture; of a longer one the middle is taken
+
+
+class UnreadablePictureError(CnnlabError):
+    """A file that is not a picture, or is damaged; ``reason`` says which."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"cannot read the picture {path} ({reason})")
+        self.reason = reason
 
 
 def read_pictures(
@@ -51,7 +62,7 @@ def read_picture(path: Path, size: int, channels: Literal[1, 3], fit: Fit = "squ
     Rotated by its EXIF orientation; transparent pixels become white; 16 bits are scaled to 8.
     ``squeeze`` resizes the whole picture to a square; ``keep`` keeps its proportions, the shorter
     side resized and the centre cut out; ``crop`` cuts out 7/8 of that: for 224 pixels, the shorter
-    side is resized to 256.
+    side is resized to 256; a number is that share.
 
     Raises:
         CnnlabError: the file is not a picture, is damaged, or has 32 bits or floats, whose range
@@ -60,7 +71,35 @@ def read_picture(path: Path, size: int, channels: Literal[1, 3], fit: Fit = "squ
     try:
         return _decode(path, size, channels, fit)
     except UNREADABLE as error:
-        raise CnnlabError(f"cannot read the picture {path} ({_reason(path, error)})") from None
+        raise UnreadablePictureError(path, _reason(path, error)) from None
+
+
+def read_whole(path: Path, size: int, channels: Literal[1, 3]) -> NDArray[np.uint8]:
+    """Decode one file and resize its shorter side to ``size``, its proportions kept: (h, w, C).
+
+    Of a picture more than four times as long as it is wide, the middle is taken.
+
+    Raises:
+        CnnlabError: as of `read_picture`.
+    """
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (2 * size, 2 * size))
+            upright = to_8_bits(ImageOps.exif_transpose(image), image.format)
+            picture = upright.convert("L" if channels == 1 else "RGB")
+            shorter = min(picture.size)
+            wide, high = (min(side, LONGEST * shorter) for side in picture.size)
+            box = middle(picture.size, (high, wide), 1.0)
+            target = (round(wide * size / shorter), round(high * size / shorter))
+            resized = picture.resize(target, Image.Resampling.BILINEAR, box)
+            return np.array(resized).reshape(*target[::-1], channels)
+    except UNREADABLE as error:
+        raise UnreadablePictureError(path, _reason(path, error)) from None
+
+
+def share_of(fit: Fit) -> float:
+    """The share of the shorter side that the square cut out has."""
+    return SHARES[fit] if isinstance(fit, str) else fit
 
 
 def _decode(path: Path, size: int, channels: Literal[1, 3], fit: Fit) -> Tensor:
@@ -105,7 +144,7 @@ def fit_picture(
 ) -> Tensor:
     """Resize an image of 8 bits to (H, W), with antialiasing: uint8 (C, H, W)."""
     image = image.convert("L" if channels == 1 else "RGB")
-    box = None if fit == "squeeze" else middle(image.size, size, SHARES[fit])
+    box = None if fit == "squeeze" else middle(image.size, size, share_of(fit))
     image = image.resize(size[::-1], Image.Resampling.BILINEAR, box)
     return torch.from_numpy(np.array(image)).view(*size, channels).permute(2, 0, 1)
 

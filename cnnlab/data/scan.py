@@ -137,24 +137,37 @@ def changes(parts: Mapping[str, Labelled]) -> str:
     return found.hexdigest()
 
 
-def _fingerprint(path: str) -> str:
+def stamp_of(path: str | Path) -> tuple[int, ...]:
+    """A file's size, time of change, inode and time of its inode's change; of none zeros."""
     try:
         status = os.stat(path)
-        stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+    except OSError:
+        return (0, 0, 0, 0)
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+
+
+def remember(path: Path, stamp: tuple[int, ...], fingerprint: str) -> None:
+    """Know a file's fingerprint of an earlier process, as long as its stamp is the same."""
+    _known.setdefault(os.fspath(path), (stamp, fingerprint))
+
+
+def _fingerprint(path: str) -> str:
+    try:
+        stamp = stamp_of(path)
         known = _known.get(path)
         if known is not None and known[0] == stamp:
             return known[1]
         with open(path, "rb", buffering=0) as file:  # unbuffered: a few large reads
-            if status.st_size <= WHOLE:
+            if stamp[0] <= WHOLE:
                 content = file.read()
             else:
                 content = b""
-                for start in (0, (status.st_size - BLOCK) // 2, status.st_size - BLOCK):
+                for start in (0, (stamp[0] - BLOCK) // 2, stamp[0] - BLOCK):
                     file.seek(start)
                     content += file.read(BLOCK)
     except OSError as error:  # it is named with the other broken pictures when it is decoded
         return f"unreadable: {error.strerror}"
-    found = hashlib.blake2b(b"%d\n" % status.st_size + content, digest_size=12).hexdigest()
+    found = hashlib.blake2b(b"%d\n" % stamp[0] + content, digest_size=12).hexdigest()
     _known[path] = (stamp, found)
     return found
 

@@ -59,7 +59,7 @@ def evaluate(path: str | Path | RunDir) -> dict[str, Any]:
     splits = load_images(dataset, device)
     require_same_test_set(run, dataset, splits)
     images = splits.test
-    batches = MemoryBatches(images, spec, device)
+    batches = MemoryBatches(images, spec, device, streamed=splits.streamed)
     batch_size = eval_batch_size(spec, run.config.batch_size)  # as in training
     model = run.tested.to(device)
     criterion = task.criterion(run.config.loss, spec, splits.train.labels)

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from cnnlab.config.options import LISTS
@@ -42,5 +43,9 @@ def mistake_pictures(
     index = most_confident_mistakes(logits, labels)
     chosen = logits[index]
     return Mistakes(
-        images.pixels.numpy()[index], labels[index], chosen.argmax(1), confidences(chosen), index
+        images.read(torch.from_numpy(index)).numpy(),
+        labels[index],
+        chosen.argmax(1),
+        confidences(chosen),
+        index,
     )

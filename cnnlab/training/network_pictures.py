@@ -119,7 +119,7 @@ def _fixed(trainer: pl.Trainer) -> tuple[Tensor, Tensor]:
     images = data.evaluated(data.splits.val)
     labels = images.labels.tolist()
     first = sorted({label: labels.index(label) for label in dict.fromkeys(labels)}.values())
-    pixels = images.pixels[first[:FIXED]]
+    pixels = images.read(torch.tensor(first[:FIXED]))
     device = trainer.strategy.root_device
     return pixels, Normalise(data.spec, device)(pixels.to(device))
 

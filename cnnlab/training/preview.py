@@ -109,7 +109,7 @@ def channel_statistics(images: Images, spec: ImageSpec) -> ChannelStatistics:
     counts = np.zeros((spec.channels, 256))
     part_size = max(1, PART // spec.num_features)
     for start in range(0, len(images), part_size):
-        part = images.pixels[start : start + part_size]
+        part = images.read(torch.arange(start, min(start + part_size, len(images))))
         for channel in range(spec.channels):
             counts[channel] += np.bincount(part[:, channel].numpy().ravel(), minlength=256)
     values = (

@@ -56,10 +56,14 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # The same for folders within a room; a folder that is not named may import its whole room.
 FOLDERS: dict[str, set[str]] = {
-    "data": {"data/loading"},  # dataset.py names the augmentation; __init__ imports every set
-    "data/loading": {"data"},
+    "data": {
+        "data/loading",
+        "data/packing",
+    },  # dataset.py names the augmentation; __init__ imports every set
+    "data/loading": {"data", "data/packing"},
+    "data/packing": {"data", "data/loading"},
     "data/files": set(),
-    "data/sets": {"data", "data/files", "data/loading"},
+    "data/sets": {"data", "data/files", "data/loading", "data/packing"},
     "explain": set(),
     "explain/trace": {"explain"},
     "explain/layers": {"explain", "explain/trace"},

@@ -117,7 +117,8 @@ def write(tmp_path):
 
     def make(changes: dict[str, Any], sources: dict[str, str] | None = None) -> RunDir:
         config = changed(changes)
-        config["data"].get("augment", {}).pop("padding", None)  # options that came later
+        for option in ("padding", "random_resized_crop"):  # options that came later
+            config["data"].get("augment", {}).pop(option, None)
         for option in ("lr_factors", "no_decay"):
             config["optim"].pop(option, None)
         identity = first_edition_identity(config, sources or SOURCES)

@@ -1,8 +1,9 @@
 """From a loaded data set to the batches of each optimiser step.
 
 Read in this order:
-    load        a data set's images, where they fit into memory
-    memory      images on the training device, batches by index, the order of an epoch
+    placement   where a data set's images are held; load: its images
+    memory      batches by index, the order of an epoch; stream: images that a GPU cannot hold
+    resized_crop  random boxes of pictures of any size, resized
     augment     random changes of a batch
     normalise   uint8 pixels to normalised inputs
     chunks      which images the next steps use; the position of training

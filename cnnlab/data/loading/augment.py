@@ -43,9 +43,12 @@ class Augment:
         color: standard deviation of three random numbers per image, whose products with the
             principal components of ImageNet's colours are added to its pixels (Krizhevsky et al.
             2012, section 4.1: 0.1). For images of red, green and blue. 0 is off.
+        random_resized_crop: smallest and largest area of a box, as a fraction of the image, that
+            is cut out at random, 3/4 to 4/3 times as wide as high, and resized to the whole
+            (Szegedy et al. 2015: [0.08,1]), before all other augmentations. null is off.
 
     Raises:
-        ValueError: a padding without crops.
+        ValueError: a padding without crops; an area that is not within the image.
     """
 
     crop: Annotated[int, Range(at_least=0)] = 0
@@ -55,8 +58,15 @@ class Augment:
     cutmix: Annotated[float, Range(at_least=0, at_most=MAX_ALPHA)] = 0.0
     color: Annotated[float, Range(at_least=0, at_most=10)] = 0.0
     padding: Annotated[Padding, Flags(neutral="black")] = "black"
+    random_resized_crop: Annotated[tuple[float, float] | None, Flags(neutral=None)] = None
 
     def __post_init__(self) -> None:
+        area = self.random_resized_crop
+        if area is not None and not 0 < area[0] <= area[1] <= 1:
+            raise ValueError(
+                f"random_resized_crop=[{area[0]:g},{area[1]:g}]: give the smallest and the largest "
+                "area, above 0 and at most 1"
+            )
         if self.padding != "black" and not self.crop:
             raise ValueError(f"padding={self.padding} needs crop above 0, not crop=0")
 

@@ -116,7 +116,8 @@ class ChunkLoader:
     def __iter__(self) -> Iterator[Chunk]:
         position = self.position
         epoch, step = position.epoch, position.step
-        order = self._order(epoch)
+        host_order = self._order(epoch)
+        order = host_order.to(self.batches.labels.device)
         self.batches.begin_epoch(epoch)
         # Lightning fetches one chunk ahead, so the steps done are read from the position.
         last = position.global_step, position.seconds
@@ -127,11 +128,14 @@ class ChunkLoader:
                 )
                 last = position.global_step, position.seconds
             steps = min(self._length(epoch, step), position.steps_this_epoch - step)
-            yield Chunk(epoch, step, order[step : step + steps], self.batches)
+            part = slice(step, step + steps)
+            if self.batches.streamed:
+                self.batches.announce(host_order[part], order[part])
+            yield Chunk(epoch, step, order[part], self.batches)
             step += steps
 
     def _order(self, epoch: int) -> Tensor:
-        """Image indices of a whole epoch, int64 (steps, accumulate, N)."""
+        """Image indices of a whole epoch, int64 (steps, accumulate, N), on the CPU."""
         steps = self.position.steps_per_epoch
         count = steps * self.accumulate * self.batch_size
         if self.shuffle:
@@ -139,7 +143,7 @@ class ChunkLoader:
         else:
             order = torch.arange(count) % len(self.batches)
         order = order.view(steps, self.accumulate, self.batch_size)
-        return order[..., self.rank :: self.world_size].to(self.batches.labels.device)
+        return order[..., self.rank :: self.world_size]
 
     def _length(self, epoch: int, step: int) -> int:
         steps = self.chunk_steps

@@ -157,4 +157,5 @@ class ImageData(pl.LightningDataModule):
             registered,
             self.seed,
             memory_format=self.memory_format,
+            streamed=self.splits.streamed,
         )

@@ -3,13 +3,24 @@
 import torch
 from torch import Tensor
 
+from cnnlab.data.loading.buffers import Buffers
 from cnnlab.spec import ImageSpec
 
 
 class Normalise:
-    """(pixel / 255 - mean) / std per channel: uint8 (N, C, H, W) -> float32 (N, C, H, W)."""
+    """(pixel / 255 - mean) / std per channel: uint8 (N, C, H, W) -> float32 (N, C, H, W).
 
-    def __init__(self, spec: ImageSpec, device: torch.device | str = "cpu") -> None:
+    Args:
+        buffers: where the results' memory comes from, on a CPU; None: it is new.
+    """
+
+    def __init__(
+        self,
+        spec: ImageSpec,
+        device: torch.device | str = "cpu",
+        buffers: Buffers | None = None,
+    ) -> None:
+        self.buffers = buffers
         mean, std = (
             torch.tensor(values, device=device).view(1, -1, 1, 1) for values in spec.normalisation()
         )
@@ -18,4 +29,8 @@ class Normalise:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         # One conversion and two passes in place; addcmul, one pass, is slower on a CPU.
-        return pixels.to(torch.float32).mul_(self.scale).add_(self.shift)
+        if self.buffers is None:
+            inputs = pixels.to(torch.float32)
+        else:
+            inputs = self.buffers.acquire(tuple(pixels.shape), torch.float32).copy_(pixels)
+        return inputs.mul_(self.scale).add_(self.shift)

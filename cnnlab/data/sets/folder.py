@@ -12,11 +12,15 @@ from cnnlab.data.decode import decode
 from cnnlab.data.layout import Layout, check_counts, find_layout, split_missing
 from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.data.notes import folder_notes, part_digests
+from cnnlab.data.packing.cache import MANY, packed, recall_fingerprints
+from cnnlab.data.packing.pack_file import Stored
+from cnnlab.data.picture import SHARES
 from cnnlab.data.scan import Labelled, list_pictures, remembered, scanned_once
 from cnnlab.registry import DATASETS, Flags, Range
 from cnnlab.spec import ImageSpec
 
 SkipBroken = Annotated[bool, Flags(neutral=False)]
+Resize = Annotated[Annotated[int, Range(at_least=1)] | None, Flags(neutral=None)]
 
 
 # Version 2: parts by a hash of names, and proportions kept.
@@ -34,17 +38,21 @@ class Folder(ImageDataset):
         channels: 3 for colour, 1 for grey.
         proportions: keep resizes the shorter side and cuts out the centre; squeeze resizes whole
             pictures to a square.
+        resize: shorter side, in pixels, to which whole pictures are resized once and packed, as
+            `cnnlab pack --size` does; random crops and the centre are cut out of that. null is 8/7
+            of size with augment.random_resized_crop; without, pictures are resized to size alone.
         skip_broken: leave out pictures that cannot be read, and count them in the result, instead
             of refusing the data.
         subset: number of training pictures used, stratified; null is all.
         augment: augmentation of training pictures; off by default.
 
     Raises:
-        ValueError: no such folder, fewer than 2 classes, a class with fewer than 3 pictures, or
-            folders of which it is not clear whether they are classes.
+        ValueError: no such folder, fewer than 2 classes, a class with fewer than 3 pictures,
+            folders of which it is not clear whether they are classes, or a resize below size.
     """
 
     own_files = True
+    can_pack = True
     load_copies = 1
 
     def __init__(
@@ -54,6 +62,7 @@ class Folder(ImageDataset):
         size: Annotated[int, Range(at_least=1)] = 64,
         channels: Literal[1, 3] = 3,
         proportions: Literal["keep", "squeeze"] = "keep",
+        resize: Resize = None,
         skip_broken: SkipBroken = False,
         subset: int | None = None,
         augment: Augment = NO_AUGMENT,
@@ -67,7 +76,20 @@ class Folder(ImageDataset):
         self.proportions: Literal["keep", "squeeze"] = proportions
         self.skip_broken = skip_broken
         self.augment = augment
+        self.shorter = shorter_side(resize, size, augment.random_resized_crop)
+        if self.shorter is not None and proportions == "squeeze":
+            raise ValueError("proportions=squeeze cannot be combined with resize or random crops")
+        self.packed = self.shorter is not None or sum(map(len, split.values())) >= MANY
+        self.stored_features = self.stored.num_bytes
         self.use(split, subset)
+
+    @property
+    def stored(self) -> Stored:
+        """What is held of each picture."""
+        channels: Literal[1, 3] = 1 if self.spec.channels == 1 else 3
+        if self.shorter is not None:
+            return Stored("whole", self.shorter, channels)
+        return Stored(self.proportions, self.spec.height, channels)
 
     @staticmethod
     def spec_of(names: tuple[str, ...], *, size: int, channels: int) -> ImageSpec:
@@ -80,6 +102,7 @@ class Folder(ImageDataset):
         self.num_train = subset_size(subset, len(parts["train"]))
         self.parts = {**parts, "train": stratified(parts["train"], self.num_train)}
         self.num_val, self.num_test = len(parts["val"]), len(parts["test"])
+        self.subset = None if self.num_train == len(parts["train"]) else subset
         self._digests: Mapping[str, tuple[int, str]] | None = None
 
     def part_digests(self, _splits: Splits | None = None) -> Mapping[str, tuple[int, str]]:
@@ -88,6 +111,8 @@ class Folder(ImageDataset):
         They are those of the first call: a run is of the files that it began with.
         """
         if self._digests is None:
+            if self.packed:
+                recall_fingerprints(self.root, self.stored, self.subset)
             self._digests = part_digests(self.parts, self.spec.class_names, self.classes)
         return self._digests
 
@@ -97,11 +122,33 @@ class Folder(ImageDataset):
 
     def decoded_key(self) -> Hashable:
         """What decides the decoded pictures beside the files."""
-        return self.root.absolute(), self.spec.shape, self.proportions, self.skip_broken
+        shape = self.spec.shape
+        return self.root.absolute(), shape, self.proportions, self.stored, self.skip_broken
 
     def load(self) -> Splits:
-        fit = self.proportions
-        return decode(self.parts, self.spec, fit, root=self.root, skip_broken=self.skip_broken)
+        pack = None
+        if self.packed:
+            pack = packed(self.parts, self.root, self.stored, subset=self.subset)
+        fit, skip_broken = self.proportions, self.skip_broken
+        return decode(
+            self.parts, self.spec, fit, root=self.root, skip_broken=skip_broken, pack=pack
+        )
+
+
+def shorter_side(resize: int | None, size: int, crops: object) -> int | None:
+    """To which the shorter side of whole pictures is resized; None where squares are cut at once.
+
+    Args:
+        crops: of augment.random_resized_crop.
+
+    Raises:
+        ValueError: it is less than the ``size`` of the images that are cut out.
+    """
+    if resize is None:
+        return None if crops is None else round(size / SHARES["crop"])
+    if resize < size:
+        raise ValueError(f"resize={resize} is less than size={size}; give at least that")
+    return resize
 
 
 def _found(root: Path) -> tuple[Layout, dict[str, Labelled]]:

@@ -20,6 +20,8 @@ from cnnlab.data.decode import decode
 from cnnlab.data.layout import Classes, check_counts, split_missing
 from cnnlab.data.loading.augment import Augment
 from cnnlab.data.notes import folder_notes, part_digests
+from cnnlab.data.packing.cache import MANY, packed, recall_fingerprints
+from cnnlab.data.packing.pack_file import Stored
 from cnnlab.data.scan import (
     Labelled,
     changes,
@@ -28,7 +30,7 @@ from cnnlab.data.scan import (
     scanned_once,
     subfolders,
 )
-from cnnlab.data.sets.folder import SkipBroken, passed_over, stratified
+from cnnlab.data.sets.folder import Resize, SkipBroken, passed_over, shorter_side, stratified
 from cnnlab.registry import DATASETS, CnnlabError, Range
 from cnnlab.spec import ImageSpec
 
@@ -51,13 +53,17 @@ class ImageNet(ImageDataset):
     Imagenette, are read in the same way: validation is then about 10% of the training images of
     each class, by a hash of their names.
 
-    All images are loaded into memory, 200 GB at 224x224: set ``subset`` or a small ``size``.
+    From 1,000 pictures on they are decoded once, into a file in the folder of data sets that is
+    mapped into memory: 200 GB for all of them at 224x224, 350 GB with random resized crops.
 
     Args:
         root: folder with train and val; null is $CNNLAB_DATA/imagenet, or else
             ~/.cache/cnnlab/imagenet.
         size: H and W in pixels: 224, or 227 for AlexNet. The shorter side of a picture is resized
             to 8/7 of it, 256 for 224, and the centre is cut out.
+        resize: shorter side, in pixels, to which whole pictures are resized once and packed, as
+            `cnnlab pack --size` does; random crops and the centre are cut out of that. null is 8/7
+            of size with augment.random_resized_crop; without, squares of size are packed.
         skip_broken: leave out pictures that cannot be read, and count them in the result, instead
             of refusing the data.
         subset: number of training images used, stratified; null is all.
@@ -71,6 +77,7 @@ class ImageNet(ImageDataset):
     num_test: int = 50_000
     fixed_images = True
     own_files = True  # where they have other classes
+    can_pack = True
     load_copies = 1
 
     def __init__(
@@ -78,6 +85,7 @@ class ImageNet(ImageDataset):
         *,
         root: Root = None,
         size: Annotated[int, Range(at_least=8)] = 224,
+        resize: Resize = None,
         skip_broken: SkipBroken = False,
         subset: int | None = None,
         augment: Augment = FLIP,
@@ -89,8 +97,13 @@ class ImageNet(ImageDataset):
         self.parts: Mapping[str, Labelled] | None = None  # None: all classes, or none yet
         self._whole: dict[str, Labelled] | None = None  # of all classes, once they are looked for
         self._digests: Mapping[str, tuple[int, str]] | None = None
+        shorter, self.subset = shorter_side(resize, size, augment.random_resized_crop), subset
+        self.stored = Stored("whole" if shorter else "crop", shorter or size, 3)
+        self.stored_features = self.stored.num_bytes
         with scanned_once(), refuse_unreadable(self.root):
             self._find(subset)
+        pictures = self.num_train + self.num_val + self.num_test
+        self.packed = shorter is not None or pictures >= MANY
 
     def _find(self, subset: int | None) -> None:
         """Take the files of other than all the classes."""
@@ -117,6 +130,8 @@ class ImageNet(ImageDataset):
         if self.parts is None:
             return super().part_digests(splits)
         if self._digests is None:
+            if self.packed:
+                recall_fingerprints(self.root, self.stored, self.subset)
             self._digests = part_digests(self.parts, self.spec.class_names, self.classes)
         return self._digests
 
@@ -129,7 +144,7 @@ class ImageNet(ImageDataset):
 
     def decoded_key(self) -> Hashable:
         """What decides the decoded pictures; of all the classes, with sizes and times of files."""
-        key = self.root.absolute(), self.spec.shape, "crop", self.skip_broken, self.num_train
+        key = self.root.absolute(), self.spec.shape, self.stored, self.skip_broken, self.num_train
         return key if self.parts is not None else (key, changes(self._all_classes()))
 
     def ensure_files(self, *, write: bool = True) -> None:  # noqa: ARG002  (nothing is downloaded)
@@ -138,7 +153,9 @@ class ImageNet(ImageDataset):
 
     def load(self) -> Splits:
         parts = self._all_classes() if self.parts is None else self.parts
-        return decode(parts, self.spec, "crop", root=self.root, skip_broken=self.skip_broken)
+        pack = packed(parts, self.root, self.stored, subset=self.subset) if self.packed else None
+        skip_broken = self.skip_broken
+        return decode(parts, self.spec, "crop", root=self.root, skip_broken=skip_broken, pack=pack)
 
     def _all_classes(self) -> dict[str, Labelled]:
         """Train, val and test of the whole ImageNet."""

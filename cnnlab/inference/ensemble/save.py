@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.explain.answers.confusion import macro_f1
 from cnnlab.inference.ensemble.curve import COUNTS, TIMES, mean_cost
 from cnnlab.inference.ensemble.members import LOGITS, Member, SeedSweep
 from cnnlab.inference.ensemble.votes import log_mean_probability
 from cnnlab.registry import CnnlabError
-from cnnlab.explain.answers.confusion import macro_f1
 from cnnlab.runs.durable import copy, replacing
 from cnnlab.runs.ensemble_record import relative_path, result_digest, write_members
 from cnnlab.runs.essential import digest

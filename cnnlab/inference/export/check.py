@@ -10,8 +10,10 @@ from torch import Tensor
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.load import load_images
 from cnnlab.data.loading.normalise import Normalise
-from cnnlab.data.picture import Fit, read_pictures
+from cnnlab.data.picture import read_pictures
 from cnnlab.data.sets.downloaded import DownloadedDataset
+from cnnlab.data.sets.folder import Folder
+from cnnlab.data.sets.imagenet import ImageNet
 from cnnlab.explain.eval_mode import eval_mode
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line
@@ -91,13 +93,13 @@ def _test_images(dataset: ImageDataset, count: int) -> Tensor:
     """
     if isinstance(dataset, DownloadedDataset) and not (dataset.root / dataset.folder).is_dir():
         raise CnnlabError(f"none in {dataset.root / dataset.folder}")
-    parts = getattr(dataset, "parts", None)
-    if parts is None:
-        return load_images(dataset).test.pixels[:count]
-    files = [path for path, _ in parts["test"]]
+    if not isinstance(dataset, Folder | ImageNet) or dataset.parts is None:
+        test = load_images(dataset).test
+        return test.read(torch.arange(min(count, len(test))))
+    files = [path for path, _ in dataset.parts["test"]]
     step = max(1, len(files) // count)
     spec = dataset.spec
-    fit: Fit = getattr(dataset, "proportions", "crop")
+    fit = dataset.stored.square(spec.height)
     pixels, broken = read_pictures(
         files[::step][:count], spec.height, 1 if spec.channels == 1 else 3, fit
     )

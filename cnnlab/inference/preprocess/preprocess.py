@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.config.options import RunConfig
+from cnnlab.config.schema import to_dict
 from cnnlab.data.dataset import Ink
 from cnnlab.data.loading.normalise import Normalise
-from cnnlab.data.picture import SHARES, Fit, fit_picture, middle
+from cnnlab.data.picture import Fit, fit_picture, middle, share_of
+from cnnlab.data.sets.folder import shorter_side
 from cnnlab.inference.preprocess.ink import WORKING, draw_ink, is_on_light
 from cnnlab.inference.preprocess.opening import GREY, Opened, Picture, open_picture, strict_decoding
 from cnnlab.registry import DATASETS, CnnlabError
@@ -63,6 +65,10 @@ class Preprocess:
         fit: Any = "crop" if name == "imagenet" else config.data.get("proportions", "keep")
         if name == "folder" and "proportions" not in folder.config()["data"]:
             fit = "squeeze"  # as all pictures of runs made before the option
+        if name in ("folder", "imagenet"):
+            crops = to_dict(config.data)["augment"].get("random_resized_crop")
+            shorter = shorter_side(config.data.get("resize"), spec.height, crops)
+            fit = fit if shorter is None else spec.height / shorter
         return cls(spec, fit, getattr(DATASETS[name].component, "ink", None))
 
     def __call__(self, picture: Picture) -> Tensor:
@@ -116,6 +122,6 @@ class Preprocess:
         """Which part of the picture is used, where it is not all."""
         if self.fit == "squeeze":
             return []
-        left, top, right, bottom = middle(opened.size, size, SHARES[self.fit])
+        left, top, right, bottom = middle(opened.size, size, share_of(self.fit))
         across, down = (max(1, round(length)) for length in (right - left, bottom - top))
         return [] if (across, down) == opened.size else [f"cropped to the middle {across}x{down}"]

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnlab.config.schema import build
-from cnnlab.registry import LOSSES, TASKS
 from cnnlab.explain.answers.confusion import macro_f1
+from cnnlab.registry import LOSSES, TASKS
 from cnnlab.runs.mistakes import confidences, most_confident_mistakes, write_mistakes
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.spec import ImageSpec

@@ -1,4 +1,4 @@
-"""One check of memory for all data sets, and one decoding for all the jobs of a process."""
+"""Images of a data set are loaded, and for all the jobs of a process decoded once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,20 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data import CIFAR10, MNIST, Digits, Folder, ImageNet, Synthetic
-from cnnlab.data.dataset import ImageDataset, Splits
-from cnnlab.data.loading import load
+from cnnlab.data import Digits, Folder
+from cnnlab.data.dataset import Splits
+from cnnlab.data.loading import load, placement
+from cnnlab.data.packing.images import PackedImages
 from cnnlab.registry import CnnlabError
-
-GB = 10**9
-
-
-@pytest.fixture
-def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
-    """Bytes that are free, by kind of device."""
-    found: dict[str, int | None] = {"cpu": 32 * GB, "cuda": 8 * GB}
-    monkeypatch.setattr(load, "free_memory", lambda device: found[torch.device(device).type])
-    return found
 
 
 @pytest.fixture(autouse=True)
@@ -29,57 +20,6 @@ def nothing_loaded() -> Iterator[None]:
     load._last.clear()
     yield
     load._last.clear()
-
-
-def refusal(dataset: ImageDataset, device: str = "cpu", processes: int = 1) -> str:
-    with pytest.raises(CnnlabError) as refused:
-        load.check_memory(dataset, device, processes=processes)
-    return str(refused.value)
-
-
-def test_what_does_not_fit_is_refused_with_what_would(free: dict[str, int | None]) -> None:
-    data = ImageNet()
-    assert refusal(data) == (
-        "1,331,167 images of 224x224x3 take 200.4 GB of memory, but only 32.0 GB is free here: "
-        "set data.size=84 or less or data.subset=131326 or less (batch_size makes no difference)"
-    )
-    load.check_memory(ImageNet(subset=131_326))
-    load.check_memory(ImageNet(size=84))
-    free["cpu"] = None
-    load.check_memory(data)
-
-
-def test_a_gpu_has_a_memory_of_its_own(free: dict[str, int | None]) -> None:
-    data = ImageNet(subset=60_000)
-    load.check_memory(data)
-    assert "18.1 GB of memory, but only 8.0 GB is free on the GPU" in refusal(data, "cuda")
-    free["cuda"] = 64 * GB
-    load.check_memory(data, "cuda")
-
-
-def test_of_every_data_set(free: dict[str, int | None]) -> None:
-    free["cpu"] = 10**6
-    assert "70,000 images of 28x28x1, 2 copies at a time, take 0.1 GB" in refusal(MNIST())
-    assert "data.size=" in refusal(Synthetic(size=64))
-    assert "data.subset" not in refusal(Synthetic(size=64))  # all are generated first
-    assert "1,797 images" in refusal(Digits())
-
-
-def test_a_subset_of_what_is_read_as_a_whole(free: dict[str, int | None]) -> None:
-    free["cpu"] = 10**6
-    assert "60,000 images of 32x32x3, 2 copies at a time" in refusal(CIFAR10(subset=1000))
-    assert "1,797 images" in refusal(Digits(subset=10))
-    assert "1,400 images" in refusal(Synthetic(subset=10))
-    assert "60,100 images" in refusal(ImageNet(subset=100))  # others are not decoded
-    free["cuda"] = 10**6
-    assert "16,000 images of 32x32x3 take" in refusal(CIFAR10(subset=1000), "cuda")
-
-
-def test_each_process_has_a_copy(free: dict[str, int | None]) -> None:
-    data = Synthetic(num_train=10_000, num_val=1, num_test=1, size=224)
-    free["cpu"] = 2 * GB
-    load.check_memory(data)
-    assert "4 copies at a time" in refusal(data, processes=2)
 
 
 def put(folder: Path, count: int, seed: int) -> None:
@@ -97,14 +37,17 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_nothing_is_decoded_of_what_does_not_fit(
-    pictures: Path, free: dict[str, int | None]
+def test_pictures_that_do_not_fit_into_memory_are_packed(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for file in pictures.rglob("*.png"):
-        file.write_bytes(b"")  # whoever reads one fails otherwise
-    free["cpu"] = 1000
-    with pytest.raises(CnnlabError, match=r"24 images of 64x64x3 take 0\.3 MB of memory"):
-        load.load_images(Folder(root=str(pictures)))
+    monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "data"))
+    held = load.load_images(Folder(root=str(pictures), size=8)).train
+    monkeypatch.setattr(placement, "free_memory", lambda _: 1000)
+    load._last.clear()
+    splits = load.load_images(Folder(root=str(pictures), size=8))
+    assert isinstance(splits.train, PackedImages)
+    assert splits.streamed  # the file, too, is larger than memory
+    assert torch.equal(splits.train.pixels, held.pixels)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnlab.config import schema
 from cnnlab.data import ImageNet
-from cnnlab.data.loading import load
+from cnnlab.data.loading import load, placement
 from cnnlab.registry import DATASETS, CnnlabError
 
 CLASSES = ("n01", "n02", "n03", "n04")
@@ -92,7 +92,7 @@ def test_missing_folders_are_named_with_what_is_expected(tmp_path: Path, root: s
 def test_missing_files_are_refused_before_the_memory_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "free_memory", lambda _: 1)
+    monkeypatch.setattr(placement, "free_memory", lambda _: 1)
     with pytest.raises(CnnlabError, match="missing or incomplete"):
         load.load_images(ImageNet(root=str(tmp_path)))
 

@@ -1,0 +1,80 @@
+"""``cnnlab pack``: decode a folder of pictures once, into a file that is mapped into memory.
+
+Nothing heavy is imported up here, as in ``cli.py``, which registers the command.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cnnlab.registry import CnnlabError
+
+
+def pack(
+    folder: Annotated[
+        Path, typer.Argument(help="Pictures, as data.root of data=folder or data=imagenet.")
+    ],
+    size: Annotated[
+        int, typer.Option(min=8, help="Resize the shorter side to this many pixels.")
+    ] = 256,
+    channels: Annotated[Literal["3", "1"], typer.Option(help="3 for colour, 1 for grey.")] = "3",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write [default: in $CNNLAB_DATA/packed]."),
+    ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read.")
+    ] = False,
+) -> None:
+    """Decode photographs once, into a file that training maps into memory.
+
+    cnnlab pack photos --size 256
+
+    data=folder and data=imagenet use it with random crops of 7/8 of the size (224 for 256), or with
+    data.resize=256. After a kill, or where pictures have changed, the same command decodes those
+    that are missing; where all are there, it checks them.
+    """
+    from cnnlab.data.packing.cache import link_to, named_files, pack_path
+    from cnnlab.data.packing.pack import BrokenPicturesError, find
+    from cnnlab.data.packing.pack import pack as write
+    from cnnlab.data.packing.pack_file import Stored
+    from cnnlab.data.scan import list_pictures, refuse_unreadable
+    from cnnlab.text import plural
+
+    if not folder.is_dir():
+        raise CnnlabError(f"{folder}: no such folder")
+    stored, root = Stored("whole", size, 3 if channels == "3" else 1), folder.expanduser()
+    try:
+        with refuse_unreadable(root):
+            files = named_files(list_pictures(root).pictures, root)
+    except ValueError as error:
+        raise CnnlabError(str(error)) from error
+    if not files:
+        raise CnnlabError(f"{folder}: no pictures in it or below it")
+    path = pack_path(root, stored)
+    if out is not None:
+        link_to(out, path)
+    found = find(path, files, stored)
+    damaged = [] if found is None else found.damaged()
+    for name in damaged:
+        print(f"damaged in the pack: {name}", file=sys.stderr)
+    try:
+        done = write(files, stored, path, skip_broken=skip_broken, damaged=damaged)
+    except BrokenPicturesError as error:
+        for name, reason in error.broken.items():
+            print(f"cannot be read: {root / name} ({reason})", file=sys.stderr)
+        raise
+    left_out = [name for name in files if name in done.broken]
+    for name in left_out:
+        print(f"left out: {root / name} ({done.broken[name]})", file=sys.stderr)
+    state = "packed" if found is None or damaged else "packed already, and as they were written"
+    gigabytes = done.path.stat().st_size / 1e9
+    count = plural(len(files) - len(left_out), "picture")
+    print(f"{count} {state}: {stored}; {gigabytes:,.2f} GB")
+    print(done.path)
+    print(
+        f"used by data.root={folder} with data.size={round(size * 7 / 8)} "
+        f"'data.augment.random_resized_crop=[0.08,1]', or with data.resize={size}"
+    )

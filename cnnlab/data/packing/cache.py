@@ -1,0 +1,91 @@
+"""Where packs are: ``packed`` in the folder of data sets, a file for each folder of pictures.
+
+A pack is looked for by the folder and by what is stored of a picture; inside, a picture is known by
+its name and by a fingerprint of its content, which is taken again where the file's size or times
+have changed.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from cnnlab.data.dataset import data_root
+from cnnlab.data.packing.pack import find, pack
+from cnnlab.data.packing.pack_file import Pack, Stored, open_pack
+from cnnlab.data.scan import Labelled, remember
+from cnnlab.registry import CnnlabError
+
+MANY = 1000  # pictures from which on they are packed when they are first used
+
+
+def pack_path(root: Path, stored: Stored, subset: int | None = None) -> Path:
+    """The pack of the pictures below a folder, or of those that a ``subset`` uses."""
+    folder = os.path.realpath(root)
+    key = hashlib.sha256(f"{folder}\n{stored}\n{subset}".encode(errors="surrogateescape"))
+    kind = "" if stored.fit == "whole" else f"-{stored.fit}"
+    name = f"{Path(folder).name}-{stored.size}{kind}-{key.hexdigest()[:8]}.pack"
+    return data_root(None) / "packed" / name
+
+
+def name_in_pack(file: Path, root: Path) -> str:
+    """A file's name below the folder."""
+    return os.fspath(file)[len(os.fspath(root)) :].lstrip(os.sep)
+
+
+def named_files(files: Iterable[Path], root: Path) -> dict[str, Path]:
+    """Files by their names below the folder."""
+    return {name_in_pack(file, root): file for file in files}
+
+
+def packed(
+    parts: Mapping[str, Labelled], root: Path, stored: Stored, *, subset: int | None
+) -> Pack:
+    """The pack that holds the pictures of all parts; made if there is none.
+
+    Pictures that cannot be read are recorded in it.
+
+    Raises:
+        CnnlabError: the disk is full, or cannot be written.
+    """
+    files = named_files((path for part in parts.values() for path, _ in part), root)
+    whole = pack_path(root, stored)
+    found = find(whole, files, stored)
+    if found is not None:
+        return found
+    path = whole if subset is None else pack_path(root, stored, subset)
+    return pack(files, stored, path, skip_broken=True)
+
+
+def recall_fingerprints(root: Path, stored: Stored, subset: int | None = None) -> None:
+    """Know the fingerprints in a folder's packs, so that unchanged files are not read again."""
+    for path in {pack_path(root, stored), pack_path(root, stored, subset)}:
+        try:
+            found = open_pack(path)
+        except (OSError, CnnlabError):  # packed again where it is used
+            continue
+        columns = zip(found.names, found.stamps.tolist(), found.fingerprints, strict=True)
+        for name, stamp, fingerprint in columns:
+            remember(root / name, tuple(stamp), fingerprint)
+
+
+def link_to(out: Path, path: Path) -> None:
+    """Have the pack at ``path`` be in the file ``out``, so that data sets find it.
+
+    Raises:
+        CnnlabError: no file can be there.
+    """
+    target = out.expanduser().absolute()
+    if target.is_dir() or not target.parent.is_dir():
+        raise CnnlabError(f"--out {out}: give a file in a folder that exists")
+    if os.path.realpath(path) == os.path.realpath(target):
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and not path.is_symlink() and not target.exists():
+            shutil.move(path, target)
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+    except OSError as error:
+        raise CnnlabError(f"cannot link {path} to {target} ({error.strerror})") from None
