@@ -27,8 +27,8 @@ class MemoryBatches:
 
     Random augmentation draws from torch's global generators of ``device`` and of the CPU.
     ``augments`` says whether there is any. ``seed``, of the run, tells in which epochs an
-    alternating flip mirrors an image. With ``streamed`` the images stay on the host, in memory or in
-    a file that is mapped, and each batch is copied to ``device``.
+    alternating flip mirrors an image. With ``streamed`` the images stay on the host, in memory or
+    in a file that is mapped, and each batch is copied to ``device``.
     """
 
     def __init__(
