@@ -17,8 +17,7 @@ SPOILERS: tuple[tuple[str, Spoils], ...] = (
     ("data.", "accuracy"),
     ("augment", "accuracy"),
     ("init.", "accuracy"),
-    ("trainer.compile", "time"),
-    ("trainer.profile", "time"),
+    *((f"trainer.{key}", "time") for key in ("compile", "channels_last", "tf32", "profile")),
 )
 MOST_NAMED = 3  # rows by name
 MOST_SEEDS = 12

@@ -89,10 +89,11 @@ def _check_magnitude(key: str, value: float, largest: float) -> None:
 
 def _check_literal(key: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     for choice in allowed:
-        if value == choice or (isinstance(choice, str) and _shown(value) == choice):
+        same = value == choice and isinstance(value, bool) == isinstance(choice, bool)
+        if same or (isinstance(choice, str) and _shown(value) == choice):
             return choice
     raise CnnlabError(
-        f"{key}={_shown(value)} is not allowed{nearest(str(value), map(str, allowed))}"
+        f"{key}={_shown(value)} is not allowed{nearest(str(value), map(as_typed, allowed))}"
     )
 
 
@@ -166,7 +167,7 @@ def type_name(annotation: Any) -> str:
         bounds = [str(bound) for bound in arguments[1:] if isinstance(bound, Range)]
         return " ".join([type_name(arguments[0]), *bounds])
     if origin is Literal:
-        return "|".join(map(str, arguments))
+        return "|".join(map(as_typed, arguments))
     if origin in (Union, types.UnionType):
         return " or ".join(type_name(member) for member in arguments)
     if origin in (list, tuple):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from cnnlab.config import schema
+from cnnlab.config.init_options import InitConfig
+from cnnlab.config.sweep_options import LOCATION, SweepConfig
 from cnnlab.registry import (
     AUGMENTATIONS,
     CALLBACKS,
@@ -23,8 +25,9 @@ from cnnlab.registry import (
 from cnnlab.task import Task, task_named
 
 PositiveInt = Annotated[int, Range(at_least=1)]
+CompileMode = Literal[False, True, "default", "reduce-overhead", "max-autotune"]
+CUDA_GRAPH_MODES = ("reduce-overhead", "max-autotune")
 Chosen = dict[str, dict[str, Any]]  # components by name, each with its options
-LOCATION = Flags(identity=False, name="", column="never", location=True)
 # Of data sets' options: those that a command has to know of before any data set is loaded.
 DATA_FLAGS = {"root": Flags(name="", column="last resort", quote="whole")}
 GROUPS: dict[str, Registry] = {r.kind: r for r in (MODELS, DATASETS, OPTIMIZERS, SCHEDULES, LOSSES)}
@@ -42,7 +45,7 @@ class TrainerConfig:
         max_steps: optimiser steps after which the run ends, even within an epoch.
         max_time: training time after which the run ends: 90s, 10m or 1.5h.
         precision: of the forward and backward pass; bf16 and 16 are mixed precision, with 32-bit
-            weights. auto: bf16 on a GPU that supports it, else 32.
+            weights. auto: bf16 on a GPU that supports it, else 32, always 32 on a CPU.
         accelerator: the device to train on; auto: a GPU if there is one, else the CPU.
         devices: GPUs, or processes on a CPU, that share each batch.
         deterministic: refuse operations whose results could differ between two runs.
@@ -51,7 +54,14 @@ class TrainerConfig:
         early_stopping: epochs without improvement on the validation set after which the run ends.
         checkpoint: which epoch is tested: the one with the best val_acc or val_loss, or the last;
             auto: the best by the task's own metric, val_acc for a classifier.
-        compile: compile the model with torch.compile.
+        compile: compile the network, its loss and their backward pass with torch.compile: true, or
+            a mode of it. reduce-overhead replays a step as CUDA graphs, for small networks on a
+            GPU; max-autotune tries kernels as well, and takes longest to start.
+        channels_last: memory format of images and convolutions, (N, H, W, C) in place of
+            (N, C, H, W). auto: in mixed precision; in 32 bit it helps some networks and slows
+            others. Networks without convolutions are as they are.
+        tf32: 32-bit arithmetic on a GPU in TensorFloat-32, with 10 bits of mantissa: true, false,
+            or auto, as torch has it: in convolutions, not in matrix products.
         checkpoint_every: also save within epochs, after a number of steps (500) or a time (90s,
             10m, 1h).
         max_eval_steps: batches in each evaluation, on a stratified sample that is always the same;
@@ -81,7 +91,9 @@ class TrainerConfig:
     accumulate: PositiveInt = 1
     early_stopping: PositiveInt | None = None
     checkpoint: Literal["auto", "val_acc", "val_loss", "last"] = "auto"
-    compile: bool = False
+    compile: CompileMode = False
+    channels_last: Annotated[Literal["auto", "true", "false"], Flags(neutral="auto")] = "auto"
+    tf32: Annotated[Literal["auto", "true", "false"], Flags(neutral="auto")] = "auto"
     checkpoint_every: Annotated[int | str | None, Flags(identity=False)] = None
     max_eval_steps: PositiveInt | None = None
     test: Annotated[bool, Flags(name="")] = True
@@ -102,6 +114,13 @@ class TrainerConfig:
             raise ValueError(f"checkpoint_every={self.checkpoint_every} must be at least 1 step")
         if self.early_stopping is not None and self.checkpoint == "last":
             raise ValueError("early_stopping needs a metric: checkpoint=val_acc or val_loss")
+        if self.compile == "default":  # one name for one thing
+            object.__setattr__(self, "compile", True)
+        if self.compile in CUDA_GRAPH_MODES and self.accumulate > 1:
+            raise ValueError(
+                f"compile={self.compile} keeps gradients where its next pass overwrites them: "
+                "accumulate needs compile=true or false"
+            )
 
     @property
     def reads_test_set(self) -> bool:
@@ -115,48 +134,6 @@ class TrainerConfig:
         if isinstance(every, str):
             return None, seconds(every)
         return every, None
-
-
-@dataclass(frozen=True)
-class InitConfig:
-    """The trained weights that a run starts from, and which of them are frozen.
-
-    Args:
-        from_: the folder of a finished run, whose best epoch is loaded, or a .safetensors or .pth
-            file.
-        freeze: a glob that matches the names of parameters and buffers to freeze: features.*
-        head: new re-initialises the last layer, for another number of classes.
-    """
-
-    from_: Annotated[str | None, Flags(name="from-{source}", quote="each")] = None
-    freeze: Annotated[str | None, Flags(quote="each")] = None
-    head: Literal["keep", "new"] = "keep"
-
-    def __post_init__(self) -> None:
-        if self.from_ is None and (self.freeze is not None or self.head == "new"):
-            option = "head=new" if self.freeze is None else f"freeze={self.freeze}"
-            raise ValueError(f"{option} needs weights to start from: init.from=RUN or FILE")
-
-
-@dataclass(frozen=True)
-class SweepConfig:
-    """The folder for the runs of one command, and how failures are handled.
-
-    Args:
-        name: the folder in runs_dir; null: named after the overrides.
-        retry: run failed runs again.
-        fail_fast: stop at the first run that fails.
-    """
-
-    name: Annotated[str | None, dataclasses.replace(LOCATION, quote="whole")] = None
-    retry: bool = True
-    fail_fast: bool = False
-
-    def __post_init__(self) -> None:
-        if self.name is not None and not re.fullmatch(r"[\w.+-]+", self.name):
-            raise ValueError(f"name={self.name} may contain only letters, digits and . _ + -")
-        if self.name is not None and not self.name.strip("."):
-            raise ValueError(f"name={self.name} must name a folder inside runs_dir")
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,10 @@ def preflight(config: RunConfig) -> tuple[RunConfig, Cost]:
         CnnlabError: the run is impossible.
     """
     _refuse_missing_device(config.trainer.accelerator, config.trainer.devices)
+    if config.trainer.compile:
+        from cnnlab.training.compiled_step import refuse_missing_compiler  # loads Lightning
+
+        refuse_missing_compiler(config.trainer)
     name = config.model["name"]
     with refuse_impossible_size(name):
         parts = assemble(config, "meta")

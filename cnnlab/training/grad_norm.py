@@ -3,7 +3,6 @@
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
@@ -30,7 +29,8 @@ class GradNorm(Callback):
         norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
         self.steps += 1
         self.sum = self.sum + norm
-        self.max = torch.maximum(norm, torch.as_tensor(self.max, device=norm.device))
+        # Without copying a number to the device, which would wait for it.
+        self.max = norm.clamp(min=self.max)
 
     def columns(self) -> dict[str, float]:
         """Of the steps of this epoch so far; there are none where it could not be trained."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from cnnlab.training.malloc import return_freed_memory
 from cnnlab.training.stopping import SIGNALS
 
 
@@ -23,6 +24,7 @@ def isolated() -> Iterator[None]:
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
+    tf32 = torch.backends.cudnn.allow_tf32
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     dtype = torch.get_default_dtype()
     handlers = {}
@@ -42,11 +44,13 @@ def isolated() -> Iterator[None]:
         torch.set_rng_state(cpu)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
+        torch.backends.cudnn.allow_tf32 = tf32
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
         torch.set_default_dtype(dtype)
         gc.collect()
         gc.unfreeze()
+        return_freed_memory()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

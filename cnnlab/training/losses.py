@@ -61,7 +61,10 @@ class WeightedLoss(nn.Module):
 
     def shares(self, targets: Tensor, num_classes: int) -> Tensor:
         """What is to be answered: the smoothed shares of the classes, (N, K)."""
-        shares = targets if targets.is_floating_point() else F.one_hot(targets, num_classes)
+        shares = targets
+        if not targets.is_floating_point():  # F.one_hot waits for the device, to check them
+            classes = torch.arange(num_classes, device=targets.device)
+            shares = (targets.unsqueeze(1) == classes).float()
         return shares * (1 - self.label_smoothing) + self.label_smoothing / num_classes
 
     def mean(self, losses: Tensor, targets: Tensor) -> Tensor:

@@ -165,7 +165,12 @@ def lr_range_test(
         KeyboardInterrupt: Ctrl-C.
     """
     trainer_options = dataclasses.replace(
-        config.trainer, devices=1, max_steps=steps, max_time=None, checkpoint_every=None
+        config.trainer,
+        devices=1,
+        compile=False,  # which takes longer than a few steps
+        max_steps=steps,
+        max_time=None,
+        checkpoint_every=None,
     )
     pl.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config)

@@ -24,7 +24,7 @@ from cnnlab.task import Task
 from cnnlab.training import lightning_bridge, optimizer_state
 from cnnlab.training.data_parallel import DataParallel
 from cnnlab.training.evaluation import Evaluation
-from cnnlab.training.loop import GradientHook, train_steps
+from cnnlab.training.loop import GradientHook, LossAndCounts, train_steps
 from cnnlab.training.running_means import RunningMeans
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.stopping import TrainingDivergedError
@@ -40,6 +40,7 @@ class TrainingModule(pl.LightningModule):
         metrics: what else is measured in validation and test.
 
     Attributes:
+        step_pass: what a training step computes of a batch: ``loss_and_counts``, or it compiled.
         gradient_hooks: called with the parameters at every step, before gradients are clipped.
         row_hooks: called at the end of each epoch; what they return are columns of its row.
         row: the last epoch's row of metrics.csv.
@@ -70,6 +71,7 @@ class TrainingModule(pl.LightningModule):
         self.task, self.criterion, self.model = task, criterion, model
         self.optimizer, self.schedule, self.position = optimizer, schedule, position
         self.seed, self.gradient_clip = seed, gradient_clip
+        self.step_pass: LossAndCounts = self.loss_and_counts
         self.gradient_hooks: list[GradientHook] = []
         self.row_hooks: list[Callable[[], dict[str, float]]] = []
         self.row, self.test_metrics = dict[str, float](), dict[str, float]()
@@ -85,8 +87,7 @@ class TrainingModule(pl.LightningModule):
 
     def loss_and_counts(self, inputs: Tensor, targets: Tensor) -> Any:
         """The mean loss () of a batch, and each of the task's counts summed over it."""
-        network = self._parallel or self.model
-        return self.criterion(network(inputs), inputs, targets)
+        return self.criterion((self._parallel or self.model)(inputs), inputs, targets)
 
     def configure_optimizers(self) -> Optimizer:
         return self.optimizer
@@ -117,9 +118,9 @@ class TrainingModule(pl.LightningModule):
         if self._parallel is not None:
             self._parallel.refresh()
         first, steps = self.position.global_step, len(chunk.indices)
-        measured = train_steps(
+        self.measured = train_steps(
             chunk,
-            self.loss_and_counts,
+            self.step_pass,
             self.optimizer,
             [self.schedule.factor(step) for step in range(first, first + steps)],
             seed=self.seed,
@@ -129,9 +130,8 @@ class TrainingModule(pl.LightningModule):
             image_weights=getattr(self.criterion, "image_weights", None),
             parallel=self._parallel,
         ).tolist()  # the chunk's only wait for the device
-        self.measured = measured
         images = chunk.indices[0].numel() * self.trainer.world_size
-        for step, values in enumerate(measured):
+        for step, values in enumerate(self.measured):
             if not math.isfinite(values[0]):
                 raise TrainingDivergedError(values[0], self.position.epoch, first + step)
             self._means.add(values, images)

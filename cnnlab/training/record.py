@@ -65,7 +65,7 @@ def _latency(job: Job, spec: ImageSpec, wiring: Wiring) -> float:
     """Of the trained network, on the run's device and in its precision, in seconds."""
     image = torch.zeros(1, *spec.shape, device=wiring.trainer.strategy.root_device)
     precision = wiring.trainer.precision_plugin.forward_context()
-    is_compiled = job.config.trainer.compile
+    is_compiled = bool(job.config.trainer.compile)
     return single_image_latency(wiring.module.model, image, precision, is_compiled=is_compiled)
 
 

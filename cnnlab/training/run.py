@@ -3,7 +3,6 @@
 import sys
 
 import lightning.pytorch as pl
-import torch
 
 from cnnlab.data.dataset import overfit_splits
 from cnnlab.data.loading.load import accelerator_device, load_images
@@ -40,9 +39,6 @@ def run(job: Job, stop: StopRequest | None = None) -> None:
     data_record = check_unchanged(run_dir, parts.dataset, splits, job.data)
     if config.trainer.overfit is not None:
         splits = overfit_splits(splits, config.trainer.overfit * config.batch_size)
-    if config.trainer.compile:
-        torch.compiler.reset()  # else the ninth model of one class in a process runs uncompiled
-        parts.model.compile()
 
     wiring = wire(
         config,

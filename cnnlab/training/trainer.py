@@ -13,6 +13,7 @@ from cnnlab.config.options import TrainerConfig
 from cnnlab.training.checkpoint import CheckpointFiles
 from cnnlab.training.data_parallel import NetworkStrategy
 from cnnlab.training.lightning_bridge import silence
+from cnnlab.training.malloc import keep_freed_memory
 
 
 def make_trainer(
@@ -33,6 +34,8 @@ def make_trainer(
         folder: what callbacks of the user's find as ``trainer.default_root_dir``.
     """
     silence(verbose=verbose)
+    keep_freed_memory()
+    _set_tf32(options)
     # Deterministic torch also fills new memory, to show who reads it unwritten: not our question.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return pl.Trainer(
@@ -45,6 +48,9 @@ def make_trainer(
         strategy=NetworkStrategy() if options.devices > 1 else "auto",
         precision=lightning_precision(options.precision, options.accelerator),
         deterministic=options.deterministic,
+        # cuDNN times its kernels once for each shape. There are few: steps are alike, and an
+        # evaluation has full batches and a last one, the same at every epoch.
+        benchmark=not options.deterministic,
         default_root_dir=folder,
         num_sanity_val_steps=0,
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
@@ -57,6 +63,22 @@ def make_trainer(
 def trains_on_cpu(accelerator: str) -> bool:
     """Whether ``trainer.accelerator`` comes out as the CPU on this machine."""
     return accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+
+
+def trains_on_mps(accelerator: str) -> bool:
+    """Whether ``trainer.accelerator`` comes out as Apple's GPU on this machine."""
+    return accelerator in ("auto", "mps") and torch.backends.mps.is_available()
+
+
+def _set_tf32(options: TrainerConfig) -> None:
+    """``trainer.tf32``, until the end of ``isolated``; a CPU is not concerned."""
+    if options.tf32 == "auto" or options.accelerator in ("cpu", "mps"):
+        return
+    if not torch.cuda.is_available():
+        return
+    is_on = options.tf32 == "true"
+    torch.set_float32_matmul_precision("high" if is_on else "highest")
+    torch.backends.cudnn.allow_tf32 = is_on
 
 
 def lightning_precision(
@@ -73,6 +95,5 @@ def lightning_precision(
         native = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
         return "bf16-mixed" if native else "32-true"
     if precision == "16":
-        on_mps = accelerator != "cpu" and torch.backends.mps.is_available()
-        return "16-mixed" if on_gpu or on_mps else "bf16-mixed"
+        return "16-mixed" if on_gpu or trains_on_mps(accelerator) else "bf16-mixed"
     return "bf16-mixed" if precision == "bf16" else "32-true"

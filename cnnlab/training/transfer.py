@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from torch import Tensor, nn
 
-from cnnlab.config.options import InitConfig
+from cnnlab.config.init_options import InitConfig
 from cnnlab.explain.eval_mode import blank_image, eval_mode
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.weights import read_weights

@@ -25,7 +25,9 @@ from cnnlab.training.callbacks import (
     needs_every_batch,
 )
 from cnnlab.training.checkpoint import RunCheckpoint
+from cnnlab.training.compiled_step import compile_network, compile_step
 from cnnlab.training.lightning_bridge import leave_signals
+from cnnlab.training.memory_format import memory_format, set_memory_format
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.profile import Profile
 from cnnlab.training.progress import Progress
@@ -87,6 +89,8 @@ def wire(
     chunk_steps = 1 if needs_every_batch(callbacks) else chunk_steps
     if run_dir is not None and config.trainer.profile:
         callbacks, chunk_steps = [*callbacks, Profile(run_dir, chunk_steps)], 1
+    layout = memory_format(config.trainer, parts.model)
+    set_memory_format(parts.model, parts.optimizer, layout)
     overfits = config.trainer.overfit is not None
     data = ImageData(
         splits,
@@ -102,6 +106,7 @@ def wire(
         checkpoint_every=config.trainer.save_every[0],
         chunk_steps=chunk_steps,
         chunk_seconds=chunk_seconds,
+        memory_format=layout,
     )
     trainer = make_trainer(
         config.trainer,
@@ -120,8 +125,8 @@ def make_module(
     config: RunConfig, parts: Assembly, splits: Splits, position: Position
 ) -> TrainingModule:
     """The LightningModule: the model under its task's loss, from ``position`` on."""
-    labels = splits.train.labels
-    return TrainingModule(
+    labels, mode = splits.train.labels, config.trainer.compile
+    module = TrainingModule(
         parts.task,
         parts.task.criterion(config.loss, parts.dataset.spec, labels),
         parts.model,
@@ -132,6 +137,11 @@ def make_module(
         gradient_clip=config.trainer.gradient_clip,
         metrics=ExtraMetrics.of(config.metrics, parts.dataset.spec),
     )
+    if mode and config.trainer.devices > 1:
+        compile_network(parts.model, mode)
+    elif mode:
+        module.step_pass = compile_step(parts.model, module.criterion, mode)
+    return module
 
 
 def make_callbacks(config: RunConfig) -> list[Callback]:

@@ -49,6 +49,7 @@ KINDS = [
         "task",
     ]
 ]
+COMPILE = ["default", "false", "max-autotune", "reduce-overhead", "true"]
 LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
 
 
@@ -94,7 +95,7 @@ LAUNCHER = ["gpus_per_job", "n_jobs", "threads_per_job"]
         ("train logger=[csv,t", ["logger=[csv,tensorboard"]),
         ("train trainer=sm", ["trainer=smoke"]),
         ("train experiment=dee", ["experiment=deep/mine"]),
-        ("train trainer.compile=", ["trainer.compile=false", "trainer.compile=true"]),
+        ("train trainer.compile=", [f"trainer.compile={mode}" for mode in COMPILE]),
         ("train trainer.precision=b", ["trainer.precision=bf16"]),
         ("train batch_size=", ["batch_size=128"]),
         ("train hydra/sweeper=o", ["hydra/sweeper=optuna"]),

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
-from cnnlab.config.options import InitConfig, RunConfig, SweepConfig, TrainerConfig
+from cnnlab.config.init_options import InitConfig
+from cnnlab.config.options import RunConfig, TrainerConfig
+from cnnlab.config.sweep_options import SweepConfig
 
 
 @pytest.mark.parametrize("cls", [RunConfig, InitConfig, SweepConfig, TrainerConfig])

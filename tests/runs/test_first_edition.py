@@ -71,7 +71,10 @@ def first_edition_identity(config: dict[str, Any], sources: dict[str, str]) -> d
     for key in ("logger", "callbacks", "metrics", "augment"):  # options of the second edition
         essential.pop(key, None)
     essential["loss"].pop("name", None)
-    for key in ("checkpoint_every", "val_every", "overfit", "profile", "pictures"):
+    for key in (
+        *("checkpoint_every", "val_every", "overfit", "profile", "pictures"),
+        *("channels_last", "tf32"),
+    ):
         essential["trainer"].pop(key, None)
     root = schema.options(DATASETS[config["data"]["name"]].component).get("root")
     if root is not None and not root.required:

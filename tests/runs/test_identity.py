@@ -196,6 +196,8 @@ def test_what_of_a_config_is_essential():
     }
     assert set(config["trainer"]) - set(kept["trainer"]) == {
         "checkpoint_every",
+        "channels_last",
+        "tf32",
         "val_every",
         "overfit",
         "profile",

@@ -103,6 +103,8 @@ class Run:
     registered: tuple[BatchAugmentation, ...] = ()
     seed: int = 0
     precision: Any = "auto"
+    channels_last: Any = "auto"
+    compile: Any = False
     devices: int = 1
     loss: dict[str, Any] = field(default_factory=cross_entropy)
     optimizer: Callable[[Any], Optimizer] = SGD
@@ -121,6 +123,8 @@ class Run:
             max_steps=self.max_steps,
             max_time=None if self.max_seconds is None else f"{self.max_seconds:.6f}s",
             precision=self.precision,
+            channels_last=self.channels_last,
+            compile=self.compile,
             accelerator="cpu",
             devices=self.devices,
             deterministic=True,

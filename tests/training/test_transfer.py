@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cnnlab.app.compose import compose
-from cnnlab.config.options import InitConfig
+from cnnlab.config.init_options import InitConfig
 from cnnlab.models import MLP, Autoencoder, LeNet5, ResNet
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec

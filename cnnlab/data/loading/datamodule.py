@@ -64,6 +64,7 @@ class ImageData(pl.LightningDataModule):
         checkpoint_every: int | None = None,
         chunk_steps: int = CHUNK_STEPS,
         chunk_seconds: float | None = CHUNK_SECONDS,
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         super().__init__()
         self.splits = splits
@@ -79,6 +80,7 @@ class ImageData(pl.LightningDataModule):
         self.checkpoint_every = checkpoint_every
         self.chunk_steps = chunk_steps
         self.chunk_seconds = chunk_seconds
+        self.memory_format = memory_format
 
     def train_dataloader(self) -> ChunkLoader:
         """Chunks of optimiser steps, from the module's position on."""
@@ -147,4 +149,6 @@ class ImageData(pl.LightningDataModule):
     ) -> MemoryBatches:
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
-        return MemoryBatches(images, self.spec, device, augment, registered)
+        return MemoryBatches(
+            images, self.spec, device, augment, registered, memory_format=self.memory_format
+        )

@@ -31,10 +31,12 @@ class MemoryBatches:
         device: torch.device | str,
         augment: Augment | None = None,
         registered: Sequence[BatchAugmentation] = (),
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.pixels = images.pixels.to(device).contiguous()
         self.labels = images.labels.to(device)
         self.normalise = Normalise(spec, device)
+        self.memory_format = memory_format
         self.num_classes = spec.num_classes
         self.registered = tuple(registered)
         self.augment = augment or NO_AUGMENT
@@ -58,10 +60,14 @@ class MemoryBatches:
         pixels = self.pixels.index_select(0, indices)  # 4 to 8 times faster than pixels[indices]
         labels = self.labels.index_select(0, indices)
         if not self.augments:
-            return self.normalise(pixels), labels
-        return augment_batch(
-            pixels, labels, self.augment, self.normalise, self.num_classes, self.registered
-        )
+            inputs, targets = self.normalise(pixels), labels
+        else:
+            inputs, targets = augment_batch(
+                pixels, labels, self.augment, self.normalise, self.num_classes, self.registered
+            )
+        # Last, and with no copy where it is so already: what comes before is several times slower
+        # on three channels side by side.
+        return inputs.contiguous(memory_format=self.memory_format), targets
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:

@@ -161,9 +161,9 @@ def configuration(config: RunConfig) -> str:
     augmentation = (config.augment, trainer.overfit is None)
     freezing = (config.init.freeze, config.init.head)
     device = (trainer.accelerator, trainer.devices, trainer.precision, trainer.deterministic)
-    return repr(
-        (parts, augmentation, freezing, device, trainer.accumulate, trainer.gradient_clip is None)
-    )
+    arithmetic = (trainer.channels_last, trainer.tf32)
+    steps = (trainer.accumulate, trainer.gradient_clip is None)
+    return repr((parts, augmentation, freezing, device, arithmetic, steps))
 
 
 def _is_number(value: Any) -> bool:

@@ -78,6 +78,7 @@ def measure_step(
             config.trainer,
             accumulate=accumulate,
             devices=1,
+            compile=False,
             max_steps=most_steps,
             max_time=f"{max(seconds, 1e-6):.6f}s",
             max_eval_steps=None,

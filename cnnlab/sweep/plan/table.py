@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cnnlab.sweep.plan.plan import STATES, Plan, PlannedJob
 from cnnlab.text import duration, plural, si
+from cnnlab.training.cpu_bfloat16 import SUGGESTION, suggests_bfloat16
 
 STYLES = {"done": "green", "running": "cyan", "failed before": "red", "to resume": "yellow"}
 
@@ -73,6 +74,8 @@ def footnotes(plan: Plan) -> list[str]:
         lines.append(
             "measured without trainer.compile: compiling takes extra time, steps are faster"
         )
+    if suggests_bfloat16(trainers):
+        lines.append(SUGGESTION)
     if any(trainer.devices > 1 for trainer in trainers):
         lines.append("measured on one device: communication between devices is not included")
     return lines
