@@ -101,8 +101,8 @@ def read_axes(words: Sequence[str]) -> dict[str, Axis]:
     if f"trainer={TUNED}" in words:
         raise CnnlabError(f"trainer={TUNED}: leave it out, --tune makes what it reads")
     typed = {key: value for key, _, value in (word.partition("=") for word in words)}
-    accelerator = typed.get("trainer.accelerator", "auto")
-    found = axes(accelerator_device(accelerator))
+    accelerator: Any = typed.get("trainer.accelerator", "auto")
+    found = axes(accelerator)
     for key, axis in found.items():
         if key in typed:
             others = [value for value in typed[key].split(",") if value != axis.values[0]]

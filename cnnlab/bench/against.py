@@ -13,7 +13,6 @@ import torch
 from rich.table import Table
 
 from cnnlab.bench import bare, usual
-from cnnlab.bench.fit import compile_network
 from cnnlab.bench.measure import speed_options
 from cnnlab.bench.timing import Contender, EpochClock, Ratio, Round, alternate, ratio, table
 from cnnlab.bench.workload import Against, Workload
@@ -158,7 +157,6 @@ def time_ours(parts: Assembly, workload: Workload) -> float:
         seconds without start-up and without an epoch in which a network is compiled.
     """
     compiles = bool(workload.config.trainer.compile)
-    compile_network(workload.config, parts)
     clock = EpochClock(skipped=int(compiles))
     if compiles:
         parts = dataclasses.replace(parts, epochs=parts.epochs + 1)

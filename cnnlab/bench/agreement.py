@@ -131,7 +131,8 @@ def _outputs(measured: Measured, workload: Workload) -> Tensor:
     device = trainer.strategy.root_device
     images = workload.splits.val
     images = images.select(torch.arange(min(IMAGES, len(images))))
-    batches = MemoryBatches(images, measured.parts.dataset.spec, device)
+    layout = measured.wiring.data.memory_format
+    batches = MemoryBatches(images, measured.parts.dataset.spec, device, memory_format=layout)
     size = workload.config.batch_size
     model.to(device)
     found = []

@@ -1,19 +1,19 @@
 """What ``cnnlab bench --tune`` varies, and which values make sense on this machine."""
 
-import dataclasses
-import importlib.util
 import os
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import torch
 
 from cnnlab.config.options import TrainerConfig
+from cnnlab.data.loading.load import accelerator_device
+from cnnlab.registry import CnnlabError
+from cnnlab.training.compiled_step import refuse_missing_compiler
+from cnnlab.training.cpu_bfloat16 import has_native_bfloat16
+from cnnlab.training.trainer import trains_on_cpu
 
-CPU_FILE = Path("/proc/cpuinfo")
-NATIVE_BF16 = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}  # the last is of Arm
-COMPILERS = ("g++", "clang++", "c++", "cl")
+Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,13 @@ class Axis:
     left_out: str = ""
 
 
-def axes(device: torch.device) -> dict[str, Axis]:
-    """The options that are varied, by their keys; the first one changes least often.
-
-    An option that this version does not have is left out.
-    """
-    found = {
-        "trainer.compile": _compile(device),
-        "trainer.precision": _precision(device),
+def axes(accelerator: Accelerator) -> dict[str, Axis]:
+    """The options that are varied, by their keys; the first one changes least often."""
+    return {
+        "trainer.compile": _compile(accelerator),
+        "trainer.precision": _precision(accelerator),
         "trainer.channels_last": Axis(("false", "true")),
     }
-    known = {f"trainer.{field.name}" for field in dataclasses.fields(TrainerConfig)}
-    return {key: axis for key, axis in found.items() if key in known}
 
 
 def thread_counts(cores: int) -> list[int]:
@@ -56,38 +51,22 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _precision(device: torch.device) -> Axis:
-    if device.type == "cuda":
+def _precision(accelerator: Accelerator) -> Axis:
+    if accelerator_device(accelerator).type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Axis(("32", "bf16", "16"))
         return Axis(("32", "16"), "bf16: this GPU only emulates it")
-    if computes_bf16(CPU_FILE):
+    if has_native_bfloat16():
         return Axis(("32", "bf16"))
     return Axis(
         ("32",), "bf16: this processor only emulates it; trainer.precision=32,bf16 tries it"
     )
 
 
-def computes_bf16(file: Path) -> bool:
-    """Whether the processor says that it computes in bfloat16; False where it does not tell."""
+def _compile(accelerator: Accelerator) -> Axis:
     try:
-        lines = file.read_text(errors="replace").splitlines()
-    except OSError:
-        return False
-    features = (line.partition(":") for line in lines)
-    return any(
-        NATIVE_BF16 & set(value.split())
-        for key, _, value in features
-        if key.strip() in ("flags", "Features")
-    )
-
-
-def _compile(device: torch.device) -> Axis:
-    if device.type == "cuda":
-        there, what = importlib.util.find_spec("triton") is not None, "triton"
-    else:
-        there = any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name)
-        what = "C++ compiler"
-    if there:
-        return Axis(("false", "true"))
-    return Axis(("false",), f"trainer.compile=true: this machine has no {what}")
+        refuse_missing_compiler(TrainerConfig(compile=True, accelerator=accelerator))
+    except CnnlabError as error:
+        return Axis(("false",), str(error))
+    on_cpu = trains_on_cpu(accelerator)
+    return Axis(("false", "true") if on_cpu else ("false", "true", "reduce-overhead"))

@@ -30,7 +30,9 @@ def tune_figure(tunings: Sequence[Tuning]) -> Figure:
         ratios = [f"{speedup(trial, tuning.trials[0]):.2f}x" for trial in trials]
         _bars(axes, names, [trial.rate for trial in trials], colors, ratios)
         axes.set_title(drawable(tuning.name, 100), fontsize=11, loc="left", weight="bold")
-    all_axes[-1].set_xlabel("training images per second, and how often plain 32-bit training")
+    all_axes[-1].set_xlabel(
+        "training images per second, and as a multiple of plain 32-bit training"
+    )
     runs = len(tunings[0].trials[0].rates)
     machine = f"{tunings[0].place}, n = {runs} rounds, median (min to max)"
     figure.supxlabel(drawable(machine, 140), fontsize=8, color=GREY)

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import Callback
 
 from cnnlab.bench.workload import Workload
-from cnnlab.config.options import RunConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.training.assemble import Assembly, assemble
 from cnnlab.training.schedule import Constant
@@ -55,19 +53,11 @@ def wired(workload: Workload, callbacks: Sequence[Callback], *, learns: bool = F
             group["lr"] = NOISE_LR
         steps = parts.steps_per_epoch
         parts = dataclasses.replace(parts, schedule=Constant(steps, steps))
-    compile_network(config, parts)
     endless = dataclasses.replace(parts, epochs=ENDLESS)
     wiring = wire(config, endless, workload.splits, callbacks=[*make_callbacks(config), *callbacks])
     wiring.trainer.limit_val_batches = 0
     wiring.module.is_validated = False
     return Measured(parts, wiring)
-
-
-def compile_network(config: RunConfig, parts: Assembly) -> None:
-    """As ``training.run`` does before it wires a run."""
-    if config.trainer.compile:
-        torch.compiler.reset()
-        parts.model.compile()
 
 
 def fit(measured: Measured) -> None:

@@ -25,6 +25,7 @@ def inference_rates(
     batch_size: int,
     precision: AbstractContextManager[object],
     *,
+    memory_format: torch.memory_format,
     rounds: int,
     seconds: float,
     now: Callable[[], float] = time.perf_counter,
@@ -37,7 +38,7 @@ def inference_rates(
         rounds: measurements, each of ``seconds`` at least.
     """
     images = images.select(torch.arange(min(len(images), BATCHES * batch_size)))
-    batches = MemoryBatches(images, spec, device)
+    batches = MemoryBatches(images, spec, device, memory_format=memory_format)
     size = min(batch_size, len(images))
     whole = len(images) // size
     indices = torch.arange(whole * size, device=device).view(whole, size)

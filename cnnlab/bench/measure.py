@@ -29,8 +29,8 @@ from cnnlab.training.latency import single_image_latency
 from cnnlab.training.peak_memory import PeakMemory
 
 Say = Callable[[str], None]
-# What of trainer decides the speed, as far as this version has it.
-OPTIONS = ("precision", "channels_last", "compile", "deterministic", "accumulate")
+# What of trainer decides the speed.
+OPTIONS = ("precision", "channels_last", "tf32", "compile", "deterministic", "accumulate")
 
 
 @isolated()
@@ -107,6 +107,7 @@ def _inference(
         device,
         eval_batch_size(spec, config.batch_size),
         trainer.precision_plugin.forward_context(),
+        memory_format=measured.wiring.data.memory_format,
         rounds=rounds,
         seconds=seconds,
     )
@@ -126,7 +127,7 @@ def speed_options(config: RunConfig) -> dict[str, str]:
     return {
         f"trainer.{name}": as_typed(chosen[name])
         for name in OPTIONS
-        if name in defaults and chosen[name] != defaults[name]
+        if chosen[name] != defaults[name]
     }
 
 

@@ -39,7 +39,7 @@ class PhaseTimer:
 
     def attach(self, module: TrainingModule) -> None:
         """Time the steps of ``module``, where active."""
-        train, loss_and_counts = module.training_step, module.loss_and_counts
+        train, step_pass = module.training_step, module.step_pass
 
         def training_step(chunk: Chunk) -> None:
             if self.active:
@@ -47,15 +47,15 @@ class PhaseTimer:
                 chunk = Chunk(chunk.epoch, chunk.step, chunk.indices, batches)
             train(chunk)
 
-        def timed_loss(inputs: Tensor, targets: Tensor) -> Any:
+        def timed_pass(inputs: Tensor, targets: Tensor) -> Any:
             self.mark(FRAMEWORK)
-            result = loss_and_counts(inputs, targets)
+            result = step_pass(inputs, targets)
             self.mark("forward")
             self._has_loss = True
             return result
 
         module.training_step = training_step  # type: ignore[method-assign]
-        module.loss_and_counts = timed_loss  # type: ignore[method-assign]
+        module.step_pass = timed_pass
         module.optimizer.register_step_pre_hook(lambda *_: self._begin_optimizer())
         module.optimizer.register_step_post_hook(lambda *_: self._end_optimizer())
 

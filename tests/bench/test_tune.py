@@ -11,7 +11,7 @@ import torch
 from cnnlab.app.bench_tune import candidates, read_axes
 from cnnlab.bench import axes as axes_module
 from cnnlab.bench.agreement import Agreement
-from cnnlab.bench.axes import Axis, axes, computes_bf16, thread_counts
+from cnnlab.bench.axes import Axis, axes, thread_counts
 from cnnlab.bench.tune import NO_TIME, Candidate, Trial, fastest, speedup, time_candidates
 from cnnlab.bench.tuning import Tuning
 from cnnlab.registry import CnnlabError
@@ -102,38 +102,26 @@ def test_agreement_by_hand() -> None:
     assert (same.outputs, same.largest, same.top1, same.loss) == (0, 0, None, 0)
 
 
-@pytest.mark.parametrize(
-    ("text", "native"),
-    [
-        ("flags\t\t: fpu avx2\n", False),
-        ("flags\t\t: fpu avx512_bf16 avx2\n", True),
-        ("Features\t: fp asimd bf16\n", True),
-        ("model name\t: avx512_bf16\n", False),
-    ],
-)
-def test_a_processor_that_computes_bf16_says_so(tmp_path: Path, text: str, native: bool) -> None:
-    (tmp_path / "cpuinfo").write_text(text)
-    assert computes_bf16(tmp_path / "cpuinfo") is native
-    assert not computes_bf16(tmp_path / "absent")
-
-
-def test_axes_are_what_this_machine_can_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "cpuinfo").write_text("flags : avx2\n")
-    monkeypatch.setattr(axes_module, "CPU_FILE", tmp_path / "cpuinfo")
-    monkeypatch.setattr(axes_module.shutil, "which", lambda _: None)
-    found = axes(torch.device("cpu"))
+def test_axes_are_what_this_machine_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(axes_module, "has_native_bfloat16", lambda: False)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    found = axes("cpu")
     assert found["trainer.precision"].values == ("32",)
     assert "only emulates" in found["trainer.precision"].left_out
     assert found["trainer.compile"].values == ("false",)
-    assert "no C++ compiler" in found["trainer.compile"].left_out
-    (tmp_path / "cpuinfo").write_text("flags : avx512_bf16\n")
-    monkeypatch.setattr(axes_module.shutil, "which", lambda name: name)
-    found = axes(torch.device("cpu"))
+    assert "needs a C++ compiler" in found["trainer.compile"].left_out
+    assert found["trainer.channels_last"].values == ("false", "true")
+    monkeypatch.setattr(axes_module, "has_native_bfloat16", lambda: True)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    found = axes("cpu")
     assert found["trainer.precision"].values == ("32", "bf16")
     assert found["trainer.compile"].values == ("false", "true")
     assert [thread_counts(cores) for cores in (1, 2, 6, 8)] == [
-        [1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]
-    ]  # fmt: skip
+        [1],
+        [1, 2],
+        [1, 2, 4, 6],
+        [1, 2, 4, 8],
+    ]
 
 
 def test_typed_values_replace_an_axis_and_plain_training_stays_the_first() -> None:
@@ -178,7 +166,7 @@ def test_the_command_measures_prints_and_fills_the_cache(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("cnnlab.app.bench_tune.usable_cores", lambda: 2)
     words = ["model=mlp", *TINY, "trainer.compile=false", "trainer.precision=32,bf16"]
-    words += ["trainer.channels_last=false"] * ("trainer.channels_last" in read_axes([]))
+    words += ["trainer.channels_last=false"]
     refused = cnnlab("train", "model=mlp", *TINY, "trainer=tuned")
     assert refused.code == 2
     assert refused.err.rstrip().endswith(

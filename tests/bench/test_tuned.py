@@ -14,7 +14,11 @@ from cnnlab.runs.identity import identify
 
 TINY = ["model=mlp", "data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20"]
 WORDS = [*TINY, "batch_size=16"]
-CHOICE = {"trainer.compile": "true", "trainer.precision": "bf16"}
+CHOICE = {
+    "trainer.compile": "true",
+    "trainer.precision": "bf16",
+    "trainer.channels_last": "false",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +56,8 @@ def test_the_key_is_machine_torch_network_images_and_batch_size() -> None:
 def test_the_saved_config_has_what_was_chosen() -> None:
     config = compose([*WORDS, "trainer=tuned"])
     assert (config.trainer.precision, config.trainer.compile) == ("bf16", True)
-    typed = compose([*WORDS, "trainer.compile=true", "trainer.precision=bf16"])
+    assert config.trainer.channels_last == "false"
+    typed = compose([*WORDS, *(f"{key}={value}" for key, value in CHOICE.items())])
     assert config == typed
     assert identify(config) == identify(typed)
 
