@@ -203,13 +203,14 @@ def circles(graph: Mapping[Hashable, set]) -> list[set]:
 
 
 def room_graph(root: Path) -> dict[str, set[str]]:
-    """What each room and loose file imports; the Python API, above them all, is left out."""
+    """What each room and loose file imports; the two doors, above them all, are left out."""
     rooms: dict[str, set[str]] = {}
     for file, others in import_graph(root).items():
         own = room_of(file, root)
         imported = {room_of(other, root) for other in others} - {own}
         rooms.setdefault(own, set()).update(imported)
     rooms.pop("__init__", None)
+    rooms.pop("__main__", None)
     return rooms
 
 
