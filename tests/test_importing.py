@@ -9,9 +9,8 @@ from cnnlab.discovery import importing
 
 def test_collection_is_off_in_the_block_and_on_again_behind_it():
     try:
-        with pytest.raises(ImportError), importing():
-            assert not gc.isenabled()
-            raise ImportError
+        with pytest.raises(ZeroDivisionError), importing():
+            _ = 1 / gc.isenabled()
         assert gc.isenabled()
         gc.disable()
         with importing():  # somebody wants it off

@@ -48,9 +48,8 @@ class TrainerConfig:
             weights. auto: bf16 on a GPU that supports it, else 32, always 32 on a CPU.
         accelerator: the device to train on; auto: a GPU if there is one, else the CPU.
         devices: GPUs, or processes on a CPU, that share each batch; of each node.
-        nodes: machines with that many devices each, that torchrun or SLURM's srun starts.
-        sync_batchnorm: batch norm over the images of all devices together, on GPUs; else each
-            device normalises its own part of a batch.
+        nodes: machines with that many devices each; torchrun or SLURM's srun starts the run on all.
+        sync_batchnorm: on GPUs, batch norm over all devices' parts of a batch together.
         deterministic: refuse operations whose results could differ between two runs.
         gradient_clip: largest L2 norm of all gradients together; larger ones are scaled down.
         accumulate: batches whose gradients are added up for one optimiser step.
@@ -123,8 +122,6 @@ class TrainerConfig:
             raise ValueError(f"checkpoint_every={self.checkpoint_every} must be at least 1 step")
         if self.early_stopping is not None and self.checkpoint == "last":
             raise ValueError("early_stopping needs a metric: checkpoint=val_acc or val_loss")
-        if self.sync_batchnorm and self.processes == 1:
-            raise ValueError("sync_batchnorm=true needs several devices: devices=2 or more")
         if self.compile == "default":  # one name for one thing
             object.__setattr__(self, "compile", True)
         if self.compile in CUDA_GRAPH_MODES and self.accumulate > 1:
@@ -135,7 +132,7 @@ class TrainerConfig:
 
     @property
     def processes(self) -> int:
-        """How many share each batch: one for each device of each node."""
+        """How many share each batch."""
         return self.devices * self.nodes
 
     @property

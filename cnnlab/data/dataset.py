@@ -16,9 +16,7 @@ from cnnlab.data.loading.augment import NO_AUGMENT, Augment
 from cnnlab.registry import Flags
 from cnnlab.spec import ImageSpec
 
-Root = Annotated[
-    str | None, Flags(identity=False)
-]  # of a set that is the same wherever it is stored
+Root = Annotated[str | None, Flags(identity=False)]  # a set is the same wherever it is stored
 SAMPLED = 2**20  # numbers of a part that its content is known by
 SPLIT_SEED = 0  # one fixed split for all runs: `seed=` changes training, never the data
 
@@ -101,8 +99,7 @@ class ImageDataset(ABC):
         num_train: number of training images after the validation split and ``subset``.
         num_val: number of validation images.
         num_test: number of test images, 0 where only ``load`` tells.
-        num_loaded: number of images that ``load`` holds before it selects those of ``subset``; 0
-            where it reads no others.
+        num_loaded: images that ``load`` holds before ``subset`` is selected; 0: no others.
         augment: augmentation of training images; off where a set has no such option.
         can_pack: whether ``load`` can map a packed file instead of holding images in memory.
         packed: whether it will.

@@ -21,7 +21,7 @@ def refuse_missing_device(options: TrainerConfig) -> None:
     """Refuse devices that this machine does not have, and what its CPU cannot do.
 
     Raises:
-        CnnlabError: one is missing, or batch norm cannot be synchronised.
+        CnnlabError: one is missing, or batch norm is not to be synchronised.
     """
     accelerator, devices = options.accelerator, options.devices
     has = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -34,6 +34,8 @@ def refuse_missing_device(options: TrainerConfig) -> None:
     if on_gpu and devices > torch.cuda.device_count():
         gpus = plural(torch.cuda.device_count(), "GPU")
         raise CnnlabError(f"trainer.devices={devices}: this machine has {gpus}")
+    if options.sync_batchnorm and options.processes == 1:
+        raise CnnlabError("trainer.sync_batchnorm=true needs trainer.devices=2 or more")
     if options.sync_batchnorm and not on_gpu:
         raise CnnlabError("trainer.sync_batchnorm=true needs GPUs: torch has none for a CPU")
 

@@ -42,15 +42,14 @@ class Leader:
             ProcessKilledError: one was killed, or its host is gone.
         """
         self._peers.stop = StopRequest()
-        message = (job, sys.argv, os.environ[TOKEN])
-        self._peers.store.set(JOB, pickle.dumps(message))  # type: ignore[arg-type]  # bytes too
+        self._peers.put(JOB, (job, sys.argv, os.environ[TOKEN]))
         _train(self._peers, job)
 
     def dismiss(self, code: int) -> None:
         """Let all others end, those that have got no job with this exit code."""
         with contextlib.suppress(dist.DistError):
             if not self._peers.store.check([JOB]):
-                self._peers.store.set(JOB, pickle.dumps(code))  # type: ignore[arg-type]  # bytes too
+                self._peers.put(JOB, code)
         self._peers.close()
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import torch.distributed as dist
 
@@ -73,7 +74,7 @@ class Peers:
         """Wait until all processes have come this far.
 
         Raises:
-            CnnlabError: one is missing when the time is over.
+            CnnlabError: not all do in time.
             Exception: what one of them has failed of.
         """
         self.store.set(f"host/{self.rendezvous.rank}", socket.gethostname())
@@ -84,11 +85,15 @@ class Peers:
                 raise error
             if time.monotonic() > deadline:
                 raise CnnlabError(
-                    f"{there} of {self.rendezvous.processes} processes have joined at "
+                    f"{there} of {self.rendezvous.processes} processes are at "
                     f"{self.rendezvous.address}:{self.rendezvous.port} within {JOIN_SECONDS:.0f} s"
                 )
             time.sleep(POLL_SECONDS)
         self._joined = True
+
+    def put(self, key: str, message: Any) -> None:
+        """Leave plain data, or a job, at the store."""
+        self.store.set(key, pickle.dumps(message))  # type: ignore[arg-type]  # it takes bytes too
 
     def group_store(self) -> PrefixStore:
         """Where torch's process group keeps what it needs."""
@@ -98,7 +103,7 @@ class Peers:
         """Tell the others, unless one has failed before, of an error, pickled as ``text``."""
         if self.store.add(FAILURES, 1) == 1:
             said = f"{self.name(self.rendezvous.rank)}: {type(error).__name__}: {first_line(error)}"
-            self.store.set(FAILURE, pickle.dumps((said, text)))  # type: ignore[arg-type]  # bytes too
+            self.put(FAILURE, (said, text))
 
     def failure(self) -> BaseException | None:
         """What the first process that failed has failed of."""
@@ -133,7 +138,7 @@ class Peers:
         """
         with contextlib.suppress(dist.DistError):  # the store has ended with its process
             if self.leads:
-                self.store.set(OVER, b"")  # type: ignore[arg-type]  # bytes too
+                self.put(OVER, None)
                 self._until(lambda: self.store.add(LEFT, 0) >= self._alive(), GRACE_SECONDS)
             elif self._until(lambda: self.store.check([OVER]), LAST_SECONDS):
                 self.store.add(LEFT, 1)

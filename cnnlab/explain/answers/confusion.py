@@ -21,7 +21,11 @@ def confusion_counts(
 
 
 def macro_f1(labels: ArrayLike, predictions: ArrayLike) -> float:
-    """The mean over classes, of those that occur in either, of the class's own F1 score."""
+    """The mean of the classes' own F1 scores, over the classes that occur in either.
+
+    Args:
+        labels, predictions: class indices (N,), N at least 1.
+    """
     num_classes = int(max(np.max(labels), np.max(predictions))) + 1
     counts = confusion_counts(labels, predictions, num_classes)
     true_or_predicted = counts.sum(0) + counts.sum(1)
