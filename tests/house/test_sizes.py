@@ -15,7 +15,6 @@ LONG_FILES: dict[str, str] = {}
 SHORT = 30  # a shorter file holds half an idea, unless it is named here with the reason (or is a
 # bridge to a library's private names, which should be short)
 SHORT_FILES = {
-    "__main__.py": "what python -m cnnlab runs",
     "explain/eval_mode.py": "one context manager, used by both folders of explain/",
 }
 DUMPING_GROUNDS = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -23,11 +22,11 @@ LONGEST_DOCSTRING = 10
 
 
 def lengths(root: Path) -> dict[str, int]:
-    """Lines of every file but each __init__."""
+    """Lines of every file but the entry points."""
     return {
         short(file, root): len(file.read_text().splitlines())
         for file in python_files(root)
-        if file.name != "__init__.py"
+        if file.name not in ("__init__.py", "__main__.py")
     }
 
 
