@@ -1,4 +1,7 @@
-"""Initial weights that are computed from training images."""
+"""Initial weights that are computed from training images, such as a whitening layer's.
+
+A model is built from the ``ImageSpec`` alone, before any image is read; this comes after.
+"""
 
 import torch
 from torch import nn
