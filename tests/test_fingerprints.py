@@ -16,7 +16,7 @@ DEEP = {f"model={name}" for name in ("convnext", "densenet", "resnet", "resnet_i
 def test_every_component_is_recorded():
     assert set(ENTRIES) <= set(RECORDED), f"run {COMMAND}"
     assert set(RECORDED) - set(ENTRIES) <= {"model=timm"}  # where the extra is not installed
-    assert len(RECORDED) == 16 + 10 + 4 + 6 + 3 + 2 + 4
+    assert len(RECORDED) == 17 + 10 + 5 + 7 + 3 + 2 + 4
 
 
 @pytest.mark.parametrize(

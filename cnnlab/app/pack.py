@@ -28,7 +28,7 @@ def pack(
         bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read.")
     ] = False,
 ) -> None:
-    """Decode photographs once, into a file that training maps into memory.
+    """Decode photographs once, into a file to train from.
 
     cnnlab pack photos --size 256
 

@@ -5,11 +5,12 @@ import dataclasses
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import hydra
 
-from cnnlab.app.command import Command, read_command
+from cnnlab.app.command import read_command
 from cnnlab.app.compose import CONFIG, Composer, chooses_nothing
 from cnnlab.app.errors import one_value, plain_errors
 from cnnlab.app.overrides import CONF
@@ -18,12 +19,14 @@ from cnnlab.discovery import importing
 from cnnlab.registry import CnnlabError, CompositionError
 from cnnlab.runs.claim import is_abandoned
 from cnnlab.runs.durable import DiskFullError, is_disk_full
-from cnnlab.runs.job import Job
 from cnnlab.runs.run_dir import RunDir
 from cnnlab.runs.state import RunState
 from cnnlab.sweep.prepare_data import ensure_data
 from cnnlab.text import first_line
 from cnnlab.training.rendezvous import TORCHRUN, Rendezvous, find_rendezvous, refuse_mismatch
+
+if TYPE_CHECKING:
+    from cnnlab.training.nodes import Leader
 
 
 def train(
@@ -38,62 +41,60 @@ def train(
         DiskFullError: there is no room for the next file; the same command continues later.
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been saved.
     """
-    rendezvous = find_rendezvous(os.environ)
-    if rendezvous is not None and rendezvous.launcher == TORCHRUN and rendezvous.processes > 1:
-        return _train_with_others(rendezvous, words, multirun, verbose=verbose)
-    command = read_command(words, multirun)
-    if command.is_sweep:
-        try:
-            return run_sweep(command, verbose=verbose)
-        except OSError as error:  # not in a run's folder: in that of the sweep, or of a search
-            if is_disk_full(error):
-                raise DiskFullError from error
-            raise
-    job = _make_job(command, verbose=verbose)
-    if rendezvous is not None and job.config.trainer.processes > 1:
-        return _train_with_others(rendezvous, words, multirun, verbose=verbose)
-    refuse_mismatch(job.config.trainer, None)
-    return _execute(job)
+    rendezvous, leader = find_rendezvous(os.environ), None
+    with contextlib.ExitStack() as to_the_end:
+        if rendezvous is not None and rendezvous.launcher == TORCHRUN and rendezvous.processes > 1:
+            leader = _join(rendezvous, to_the_end)
+            if leader is None:
+                return []
+        command = read_command(words, multirun)
+        if command.is_sweep:
+            if leader is not None:
+                raise CnnlabError(f"{TORCHRUN} starts one run; leave it out for a sweep")
+            try:
+                return run_sweep(command, verbose=verbose)
+            except OSError as error:  # not in a run's folder: in that of the sweep, or of a search
+                if is_disk_full(error):
+                    raise DiskFullError from error
+                raise
+        job = command.make_job(command.overrides)
+        job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
+        if rendezvous is not None and leader is None and job.config.trainer.processes > 1:
+            leader = _join(
+                rendezvous, to_the_end
+            )  # of srun's tasks, which may be a sweep's workers
+            if leader is None:
+                return []
+        refuse_mismatch(job.config.trainer, None if leader is None else rendezvous)
+        ensure_data([] if job.run_dir.is_done else [job])
+        with importing():  # of lightning, which no refusal needs
+            from cnnlab.sweep.execute import announce, execute
+
+        announce([job])
+        with_others = None if leader is None else leader.train
+        state = execute(job, with_others)
+        if state is None and not job.run_dir.is_done and is_abandoned(job.run_dir):
+            state = execute(job, with_others)
+        if state is RunState.DISK_FULL:
+            raise DiskFullError(job.run_dir.path.parent)
+        if state and state.is_resumable:
+            raise KeyboardInterrupt
+        return [job.run_dir]
 
 
-def _train_with_others(
-    rendezvous: Rendezvous, words: Sequence[str], multirun: bool | None, *, verbose: bool
-) -> list[RunDir]:
-    """As ``train``, in one of the processes that torchrun or srun has started for one run."""
+def _join(rendezvous: Rendezvous, to_the_end: contextlib.ExitStack) -> "Leader | None":
+    """Join the processes that torchrun or srun has started for one run.
+
+    Returns:
+        what leads them, in the first; None in the others, once the run is over.
+    """
     with importing():
         from cnnlab.training.nodes import follow, leading
 
     if rendezvous.rank > 0:
         follow(rendezvous)
-        return []
-    with leading(rendezvous) as leader:
-        command = read_command(words, multirun)
-        if command.is_sweep:
-            raise CnnlabError(f"{rendezvous.launcher} starts one run; leave it out for a sweep")
-        job = _make_job(command, verbose=verbose)
-        refuse_mismatch(job.config.trainer, rendezvous)
-        return _execute(job, leader.train)
-
-
-def _make_job(command: Command, *, verbose: bool) -> Job:
-    job = command.make_job(command.overrides)
-    return dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
-
-
-def _execute(job: Job, train: Callable[[Job], None] | None = None) -> list[RunDir]:
-    ensure_data([] if job.run_dir.is_done else [job])
-    with importing():  # of lightning, which no refusal needs
-        from cnnlab.sweep.execute import announce, execute
-
-    announce([job])
-    state = execute(job, train)
-    if state is None and not job.run_dir.is_done and is_abandoned(job.run_dir):
-        state = execute(job, train)
-    if state is RunState.DISK_FULL:
-        raise DiskFullError(job.run_dir.path.parent)
-    if state and state.is_resumable:
-        raise KeyboardInterrupt
-    return [job.run_dir]
+        return None
+    return to_the_end.enter_context(leading(rendezvous))
 
 
 def plan(words: Sequence[str], *, multirun: bool | None = None) -> None:

@@ -54,7 +54,10 @@ def execute(job: Job, train: Callable[[Job], None] | None = None) -> RunState | 
             if other is not None:
                 print(f"{job.title}: already being run by {other}", file=sys.stderr)
             elif not folder.is_done:  # another process may have finished it since
-                return _train(job, _begin(job), train or _run)
+                in_processes = job.config.trainer.devices > 1
+                return _train(
+                    job, _begin(job), train or (run_in_processes if in_processes else run)
+                )
         return None
     except (OSError, CnnlabError) as error:  # of its folder; the other jobs are run
         if is_disk_full(error):
@@ -89,13 +92,6 @@ def announce(jobs: Iterable[Job]) -> None:
     """Print what is known of data in the user's own files that these jobs will read."""
     for note in dict.fromkeys(n for job in jobs if not job.run_dir.is_done for n in job.notes):
         print(note, file=sys.stderr)
-
-
-def _run(job: Job) -> None:
-    if job.config.trainer.devices > 1:
-        run_in_processes(job)
-    else:
-        run(job)
 
 
 def _train(job: Job, lines: Iterable[str], train: Callable[[Job], None]) -> RunState | None:

@@ -156,7 +156,7 @@ def test_the_help_shows_what_can_be_chosen_and_the_defaults(capsys, monkeypatch)
     page = listed(capsys.readouterr().out)
     for text in (
         "model=lenet5 names and options: cnnlab models",
-        "optim=sgd adam | adamw | rmsprop | sgd",
+        "optim=sgd adam | adamw | muon | rmsprop | sgd",
         "hydra/launcher=in_process in_process | joblib",
         "--cfg job",
         "trainer.epochs=null passes over the training images; null: 10, or as many as max_steps "

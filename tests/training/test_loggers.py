@@ -103,10 +103,13 @@ def test_a_resumed_run_keeps_its_loggers(cnnlab) -> None:
         ("logger=[csv,wandbb]", "no logger 'wandbb'; did you mean 'wandb'?"),
         ("logger=null", "logger=null: give a name"),
         ("logger.csv.path=x", "no option 'logger.csv'"),
-        ("callbacks=note", "no callback 'note' (one of: ema, grad_norm, pictures, swa); --import"),
+        (
+            "callbacks=note",
+            "no callback 'note' (one of: ema, grad_norm, lookahead, pictures, swa); --import",
+        ),
         (
             "callbacks=[note]",
-            "no callback 'note' (one of: ema, grad_norm, pictures, swa); --import",
+            "no callback 'note' (one of: ema, grad_norm, lookahead, pictures, swa); --import",
         ),
     ],
 )
