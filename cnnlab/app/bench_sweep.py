@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_CELLS = 200  # each takes seconds
-# Not `python -m`: the package has no such module, and the command's own script may not be on PATH.
-COMMAND = (sys.executable, "-c", "from cnnlab.app.cli import main; main()")
+COMMAND = (sys.executable, "-m", "cnnlab")
 
 
 def run_bench_sweep(

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from cnnlab.app.cli_listing import Imports, discover_named
-from cnnlab.app.compare import without_collection
 
 
 def report(
@@ -39,6 +38,7 @@ def report(
     discover_named(imports)
     from cnnlab.compare.compare import compare
     from cnnlab.compare.page.write import report_files, write_page
+    from cnnlab.discovery import without_collection
 
     files = report_files(out, runs)  # refuses before anything is read
     words = ["cnnlab", *sys.argv[1:]]

@@ -65,14 +65,13 @@ def first_edition_identity(config: dict[str, Any], sources: dict[str, str]) -> d
         text = json.dumps(content, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    essential = copy.deepcopy(config)
-    for key in ("runs_dir", "sweep", "rerun"):
-        essential.pop(key)
+    outside = ("runs_dir", "sweep", "rerun")
+    essential = {key: copy.deepcopy(value) for key, value in config.items() if key not in outside}
     for key in ("logger", "callbacks", "metrics", "augment"):  # options of the second edition
         essential.pop(key, None)
     essential["loss"].pop("name", None)
-    later = ("checkpoint_every", "val_every", "overfit", "profile", "pictures")
-    for key in (*later, "nodes", "sync_batchnorm", "tta", "channels_last", "tf32"):
+    later = "checkpoint_every val_every overfit profile pictures nodes sync_batchnorm tta"
+    for key in f"{later} channels_last tf32".split():
         essential["trainer"].pop(key, None)
     root = schema.options(DATASETS[config["data"]["name"]].component).get("root")
     if root is not None and not root.required:
