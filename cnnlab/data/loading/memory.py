@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from cnnlab.data.loading.augment import (
 )
 from cnnlab.data.loading.buffers import Buffers
 from cnnlab.data.loading.normalise import Normalise
-from cnnlab.data.loading.resized_crop import random_resized_crop
+from cnnlab.data.loading.resized_crop import draw_boxes, resized_crops
 from cnnlab.data.loading.stream import HostStream
 from cnnlab.data.packing.images import PackedImages, located
 from cnnlab.spec import ImageSpec
@@ -55,6 +56,9 @@ class MemoryBatches:
         self.registered = tuple(registered)
         self.augment = augment or NO_AUGMENT
         self.augments = self.augment != NO_AUGMENT or bool(self.registered)
+        self.flips = self.augment.flip is True
+        if self.crops is not None and self.flips:  # in the copy that crops need anyway
+            self.augment = replace(self.augment, flip=False)
         self.alternating: AlternatingFlip | None = None
         if self.augment.flip == "alternating":
             self.alternating = AlternatingFlip(len(images), _hash("flip", seed), device)
@@ -82,8 +86,12 @@ class MemoryBatches:
             inputs, float32 (N, C, H, W) normalised, and targets: int64 (N,), or float32 (N, K)
             with mixup or cutmix.
         """
-        pixels = self._read(indices)
         labels = self.labels.index_select(0, indices)
+        mirrored = None if self.alternating is None else self.alternating(indices)
+        if self.crops is None:
+            pixels = self._read(indices)
+        else:
+            pixels, mirrored = self._cropped(indices, self.crops, mirrored), None
         if not self.augments:
             inputs, targets = self.normalise(pixels), labels
         else:
@@ -94,7 +102,7 @@ class MemoryBatches:
                 self.normalise,
                 self.num_classes,
                 self.registered,
-                None if self.alternating is None else self.alternating(indices),
+                mirrored,
             )
         # Last, and with no copy where it is so already: what comes before is several times slower
         # on three channels side by side.
@@ -113,17 +121,25 @@ class MemoryBatches:
             self.images.will_need(indices)
 
     def _read(self, indices: Tensor) -> Tensor:
-        """The pixels at ``indices``, of random boxes with random_resized_crop: (N, C, H, W)."""
-        if self.crops is None and self.stream is None:
+        """The pixels at ``indices``: uint8 (N, C, H, W)."""
+        if self.stream is None:
             return self.images.read(indices)
+        pictures = self.stream.read(indices)
+        return pictures.values.view(len(indices), pictures.channels, *self.size)
+
+    def _cropped(
+        self, indices: Tensor, scale: tuple[float, float], mirrored: Tensor | None
+    ) -> Tensor:
+        """Random boxes of the pictures at ``indices``, resized and flipped: uint8 (N, C, H, W)."""
         if self.stream is None:
             pictures, rows = located(self.images, indices)
         else:
             pictures = self.stream.read(indices)
             rows = torch.arange(len(indices), device=indices.device)
-        if self.crops is not None:
-            return random_resized_crop(pictures, rows, self.crops, self.size, self.buffers)
-        return pictures.values.view(len(indices), pictures.channels, *self.size)
+        boxes = draw_boxes(pictures.heights[rows], pictures.widths[rows], scale)
+        if self.flips:
+            mirrored = torch.rand(len(rows), device=rows.device) < 0.5
+        return resized_crops(pictures, rows, boxes, self.size, mirrored, self.buffers)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:

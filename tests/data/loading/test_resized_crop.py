@@ -57,6 +57,19 @@ def test_boxes_are_resized_as_torchvision_does() -> None:
     assert torch.equal(picked, gathered)
 
 
+def test_boxes_are_mirrored() -> None:
+    pictures, _ = stored((60, 90), (100, 50), (48, 56))
+    rows = torch.arange(3).repeat(8)
+    torch.manual_seed(0)
+    boxes = draw_boxes(pictures.heights[rows], pictures.widths[rows], SCALE)
+    boxes[2] = torch.tensor([0, 0, 48, 56])  # as large as what is asked for
+    mirrored = torch.rand(24) < 0.5
+    mirrored[2] = True
+    plain = resized_crops(pictures, rows, boxes, (48, 56))
+    flipped = resized_crops(pictures, rows, boxes, (48, 56), mirrored)
+    assert torch.equal(flipped, torch.where(mirrored.view(-1, 1, 1, 1), plain.flip(3), plain))
+
+
 def test_images_of_one_size_are_pictures_too() -> None:
     pixels = torch.stack([smooth(40, 40).permute(2, 0, 1), smooth(40, 40).permute(2, 0, 1).flip(2)])
     pictures, rows = Pictures.of(pixels), torch.tensor([1, 0])
@@ -117,3 +130,15 @@ def test_as_an_augmentation_of_any_data_set() -> None:
 def test_an_area_outside_of_the_image_is_refused(scale: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=r"random_resized_crop=\[.*\]: give the smallest"):
         Augment(random_resized_crop=scale)
+
+
+def test_half_of_the_crops_are_mirrored() -> None:
+    pixels = torch.arange(16, dtype=torch.uint8).mul(16).expand(2000, 1, 16, 16).contiguous()
+    augment = Augment(random_resized_crop=(0.25, 1.0), flip=True)
+    images = Images(pixels, torch.zeros(2000))
+    batches = MemoryBatches(images, ImageSpec(1, 16, 16, 2), "cpu", augment)
+    torch.manual_seed(0)
+    inputs, _ = batches(torch.arange(2000))
+    falling = (inputs[..., 0] > inputs[..., -1]).flatten(1)
+    assert torch.equal(falling.all(1), falling.any(1))
+    assert abs(int(falling.all(1).sum()) - 1000) < 90
