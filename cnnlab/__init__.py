@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from cnnlab.inference.load import Run
     from cnnlab.runs.run_dir import RunDir
 
-# Before torch loads: threads that wait in turn, not in a busy loop, are as fast alone and two to
-# three times faster wherever something else runs on the machine. Results are the same.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before torch loads: for how many turns of a loop GNU's OpenMP lets a thread that waits for the others
+# keep its core. Its default of 300,000 halves the speed where anything else runs on the machine, 0 costs
+# a third on an idle one (experiments/LOG.md). Results are the same.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 __all__ = ["CnnlabError", "compare", "load_run", "load_runs", "train"]
 
