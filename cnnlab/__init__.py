@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from cnnlab.inference.load import Run
     from cnnlab.runs.run_dir import RunDir
 
-# Before torch loads: for how many turns of a loop GNU's OpenMP lets a thread that waits for the others
-# keep its core. Its default of 300,000 halves the speed where anything else runs on the machine, 0 costs
-# a third on an idle one (experiments/LOG.md). Results are the same.
+# Before torch loads: for how many turns of a loop GNU's OpenMP lets a thread that waits keep its
+# core. Its default, 300,000, halves the speed where anything else runs on the machine; 0 costs up
+# to a third on an idle one (experiments/speed). Results are the same.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 

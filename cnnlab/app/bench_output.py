@@ -1,6 +1,7 @@
 """Where ``cnnlab bench`` puts what it has measured: a table, a JSON file and a picture."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Output:
             CnnlabError: a file cannot be written there.
         """
         if json_file is not None and json_file != STANDARD_OUTPUT:
-            path = Path(json_file).expanduser()
+            path = Path(os.path.expanduser(json_file))
             if not json_file or path.is_dir() or not path.parent.is_dir():
                 why = "a folder" if path.is_dir() else "in no folder"
                 raise CnnlabError(f"--json {json_file}: this is {why}; give a file, or -")
@@ -67,7 +68,7 @@ class Output:
         if self.json == STANDARD_OUTPUT:
             print(json.dumps(found, indent=1, allow_nan=False))
         elif self.json is not None:
-            path = Path(self.json).expanduser()
+            path = Path(os.path.expanduser(self.json))
             try:
                 write_text(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
             except OSError as error:

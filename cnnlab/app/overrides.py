@@ -186,7 +186,7 @@ def _resumed(path: str) -> RunDir:
     if not path:
         raise CnnlabError("resume=: give a run's folder, resume=RUN")
     try:
-        if (place := Path(path).expanduser()).exists() and not place.is_dir():
+        if (place := Path(os.path.expanduser(path))).exists() and not place.is_dir():
             raise CnnlabError(f"{path} is a file; give a run's folder")
         run = RunDir.open(path)
     except CnnlabError as error:

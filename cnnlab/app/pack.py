@@ -3,6 +3,7 @@
 Nothing heavy is imported up here, as in ``cli.py``, which registers the command.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -43,9 +44,10 @@ def pack(
     from cnnlab.data.scan import list_pictures, refuse_unreadable
     from cnnlab.text import plural
 
-    if not folder.is_dir():
+    root = Path(os.path.expanduser(folder))
+    if not root.is_dir():
         raise CnnlabError(f"{folder}: no such folder")
-    stored, root = Stored("whole", size, 3 if channels == "3" else 1), folder.expanduser()
+    stored = Stored("whole", size, 3 if channels == "3" else 1)
     try:
         with refuse_unreadable(root):
             files = named_files(list_pictures(root).pictures, root)

@@ -4,6 +4,7 @@ They stand beside one's own, marked as such. Nothing is known of how they were m
 """
 
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ def read_external(path: str | Path, metric: Metric) -> list[ExternalResult]:
     Raises:
         CnnlabError: the file cannot be read, lacks a column or holds what is not a result.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     try:
         require_file(file)
         table = pd.read_csv(file, skipinitialspace=True, dtype=str, keep_default_na=False)

@@ -56,12 +56,12 @@ def report_folder(paths: Sequence[Path]) -> Path:
     Inside a folder of runs that is compared by itself; for anything else beside the sweeps of the
     first one, in its own folder: ``runs/comparisons/first-second-3f2a91bc``.
     """
-    first = RunDir(paths[0].expanduser())
+    first = RunDir(Path(os.path.expanduser(paths[0])))
     is_run = is_file(first.config_file)
     if len(paths) == 1 and not is_run:
         return first.path / "comparison"
     sweep = first.path.absolute().parent if is_run else first.path.absolute()
-    places = sorted(str(path.expanduser().resolve()) for path in paths)
+    places = sorted(str(Path(os.path.expanduser(path)).resolve()) for path in paths)
     words = "-".join(re.sub(r"[^\w.+]+", "-", Path(place).name) for place in places)
     name = f"{words[:LONGEST_NAME]}-{digest(places)[:8]}"
     return Path(os.path.relpath(sweep.parent / "comparisons" / name))

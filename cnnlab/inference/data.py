@@ -1,5 +1,6 @@
 """The data set of a run, found again: from its config, at the present place of its files."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +70,7 @@ def require_same_images(folder: RunDir, spec: ImageSpec, found: ImageSpec) -> No
 def _where_it_lies(folder: RunDir, config: RunConfig) -> dict[str, Any]:
     """The options of the data set, a relative root as seen from where the run was started."""
     root = config.data.get("root")
-    if not isinstance(root, str) or not root or Path(root).expanduser().is_absolute():
+    if not isinstance(root, str) or not root or Path(os.path.expanduser(root)).is_absolute():
         return config.data
     places = [str(start / root) for start in _started_in(folder, config)]
     there = (place for place in (*places, root) if Path(place).exists())

@@ -1,5 +1,6 @@
 """Why a run failed or stopped: its error, the traceback and the end of its log."""
 
+import os
 from pathlib import Path
 
 from cnnlab.registry import CnnlabError
@@ -19,7 +20,7 @@ def find_run(word: str, top: str | Path) -> RunDir:
     Raises:
         CnnlabError: no run has this name, or several have.
     """
-    if is_file(RunDir(Path(word).expanduser()).config_file):
+    if is_file(RunDir(Path(os.path.expanduser(word))).config_file):
         return RunDir.open(word)
     runs = find_runs([top])
     matches = [run for run in runs if word in (run.name, str(run))]

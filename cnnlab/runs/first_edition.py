@@ -5,6 +5,7 @@ model and the data set. Such a digest is computed only to recognise the user's o
 """
 
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,7 +124,7 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[
     loss = {key: value for key, value in config["loss"].items() if key != "name"}  # it had none
     config = {**config, "loss": loss}
     init, resume = config["init"]["from"], config["resume"]
-    resumed = None if resume is None else RunDir(Path(resume).expanduser())
+    resumed = None if resume is None else RunDir(Path(os.path.expanduser(resume)))
     group = (resumed.status().get("identity") or {}).get("group") if resumed else None
     start = init if resume is None else None
     start_digest = weights_identity(start).get("group") if start else None
@@ -138,5 +139,5 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[
 
 def start_group(path: str) -> str | None:
     """The group of the run whose weights these are, or a weight file's digest."""
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     return group_of(RunDir(place)) if place.is_dir() else weights_identity(path).get("group")

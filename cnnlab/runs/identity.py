@@ -1,5 +1,6 @@
 """What makes two jobs the same one: their config, and the behaviour of its components."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def identify(config: RunConfig) -> Identity:
     entries |= {f"augment.{name}": AUGMENTATIONS[name] for name in config.augment}
     entries |= {f"metrics.{name}": EXTRA_METRICS[name] for name in config.metrics}
     flags = {kind: component_flags(entry.component) for kind, entry in entries.items()}
-    resumed = None if config.resume is None else RunDir(Path(config.resume).expanduser())
+    resumed = None if config.resume is None else RunDir(Path(os.path.expanduser(config.resume)))
     # Weights to start from are identified by content, not by path; a resumed run brings its own.
     start = config.init.from_ if resumed is None else None
     whole = weights_identity(start).get("whole") if start else None

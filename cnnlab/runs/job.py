@@ -63,7 +63,7 @@ class Job:
             CnnlabError: the run folder cannot be made.
         """
         identity = identify(config)
-        sweep = Path(config.runs_dir).expanduser() / (config.sweep.name or SINGLE)
+        sweep = Path(os.path.expanduser(config.runs_dir)) / (config.sweep.name or SINGLE)
         run_dir = run_dir_for(sweep, name, identity, rerun=config.rerun)
         if not os.path.isdir(run_dir.path):
             check_writable(run_dir.path, f"runs_dir={config.runs_dir}")

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ def read_weights(path: str) -> "dict[str, Tensor]":
     Raises:
         CnnlabError: there is nothing, the run is not finished, or the file has no weights.
     """
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     if place.is_dir():
         return best_weights(_finished(place))
     if not place.is_file():
@@ -70,7 +71,7 @@ def weights_identity(path: str) -> dict[str, Any]:
 
     ``whole`` identifies them, ``group`` those of all seeds of a run. Empty where there is nothing.
     """
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     if place.is_file():
         digest = _file_digest(place, place.stat().st_mtime_ns)
         return {"whole": digest, "group": digest}

@@ -71,7 +71,7 @@ def _ready_checkpoints(job: Job) -> list[str]:
     lines: list[str] = []
     for _ in range(2):  # where all of its own are damaged, from the other run once more
         if resumed is not None and not job.run_dir.last_checkpoint.is_file():
-            _copy_checkpoints(RunDir(Path(resumed).expanduser()), job.run_dir)
+            _copy_checkpoints(RunDir(Path(os.path.expanduser(resumed))), job.run_dir)
         if not any(resumable(job.run_dir)):
             return lines
         model = assemble(job.config, "meta").model

@@ -29,6 +29,7 @@ FILES = {
     "tune": "tune_resnet20.json",
     "step": "step.json",
     "augmentation": "augmentation.json",
+    "waiting": "waiting.json",
     "start": "start.json",
 }
 OTHERS = {  # pages of their own: file -> what it answers
@@ -46,7 +47,7 @@ alternate, with the least and the largest. **On a GPU nothing of this is measure
 
 def command(part: str) -> list[str]:
     """The command that writes the JSON file of a part."""
-    if part in ("augmentation", "start"):
+    if part in ("augmentation", "waiting", "start"):
         return [sys.executable, str(HERE / f"{part}.py")]
     words = {
         **{name: ["--against", "bare", *words] for name, words in BARE.items()},
@@ -145,6 +146,24 @@ def augmentation(found: dict[str, Any]) -> Iterator[str]:
     yield from table(["batch", "cnnlab, images/s", "torchvision, images/s", "times faster"], rows)
 
 
+def waiting(found: dict[str, Any]) -> Iterator[str]:
+    """Steps by how long a thread keeps its core while it waits."""
+    measured = {(row["machine"], row["model"], row["spin_count"]): row for row in found["measured"]}
+    counts = sorted({count for *_, count in measured})
+    rows = []
+    for machine, model in dict.fromkeys(key[:2] for key in measured):
+        cells = [measured[machine, model, count] for count in counts]
+        times = [f"{c['median_ms']:.1f} ({min(c['ms']):.1f} to {max(c['ms']):.1f})" for c in cells]
+        rows.append([f"{model}, {machine}", *times])
+    yield (
+        "Milliseconds of a step of 128 images, by the turns of a loop (GOMP_SPINCOUNT) for which a "
+        "thread that waits keeps its core: 2,000 is cnnlab's, 300,000 the default of GNU's OpenMP. "
+        f"{found['threads']} threads on {found['cores']} cores."
+    )
+    yield ""
+    yield from table(["", *(f"{count:,}" for count in counts)], rows)
+
+
 def start(found: dict[str, Any]) -> Iterator[str]:
     """A whole short command beside its imports."""
     wall, cpu, times = found["wall_seconds"], found["cpu_seconds"], found["cpu_ratio"]
@@ -171,6 +190,7 @@ def page() -> str:
         "tune": ("The fastest way to compute", tuned),
         "step": ("What a step's time goes to", steps),
         "augmentation": ("Augmented CIFAR-10 batches on one core", augmentation),
+        "waiting": ("Threads that wait", waiting),
         "start": ("From the command to the prompt", start),
     }
     for part, (title, section) in sections.items():

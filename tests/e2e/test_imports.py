@@ -1,5 +1,6 @@
 """What a command does not need, it does not import."""
 
+import os
 import subprocess
 import sys
 
@@ -90,3 +91,17 @@ def test_compare_does_not_import_torch(modules_after):
     assert compared & {"torch", "hydra", "matplotlib"} == set()
     assert reported & {"torch", "hydra"} == set()
     assert (compared | reported) & (TRAINING | SWEEPING) == set()
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+)
+def test_how_long_threads_spin_is_set_before_torch_loads(own, expected) -> None:
+    clean = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    script = (
+        "import os, sys, cnnlab; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+    )
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, env={**clean, **own}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [expected, "False"]

@@ -1,5 +1,6 @@
 """The files of a report: where they go, and how they are written."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def report_files(out: str | None, runs: Sequence[Path]) -> ReportFiles:
         return ReportFiles(report_folder(runs) / NAME)
     if not out.strip():
         raise CnnlabError("--out needs a value")
-    path = Path(out).expanduser()
+    path = Path(os.path.expanduser(out))
     is_page = path.suffix.lower() in (".html", ".htm")
     if is_page and path.is_dir():
         raise CnnlabError(f"--out {out}: is a folder; give a file in it: {path / NAME}")

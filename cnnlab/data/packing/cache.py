@@ -76,7 +76,7 @@ def link_to(out: Path, path: Path) -> None:
     Raises:
         CnnlabError: no file can be there.
     """
-    target = out.expanduser().absolute()
+    target = Path(os.path.expanduser(out)).absolute()
     if target.is_dir() or not target.parent.is_dir():
         raise CnnlabError(f"--out {out}: give a file in a folder that exists")
     if os.path.realpath(path) == os.path.realpath(target):

@@ -1,5 +1,6 @@
 """Your own pictures: one folder per class."""
 
+import os
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -67,7 +68,7 @@ class Folder(ImageDataset):
         subset: int | None = None,
         augment: Augment = NO_AUGMENT,
     ) -> None:
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         # For all the jobs of a command, which build it several times.
         layout, split = remembered(("folder", self.root), lambda: _found(self.root))
         names = tuple(sorted(layout.parts["train"]))

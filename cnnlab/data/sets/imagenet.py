@@ -1,5 +1,6 @@
 """ImageNet, and subsets of its classes, read from local folders; it is not downloaded."""
 
+import os
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -90,7 +91,7 @@ class ImageNet(ImageDataset):
         subset: int | None = None,
         augment: Augment = FLIP,
     ) -> None:
-        self.root = Path(root).expanduser() if root else data_root(None) / "imagenet"
+        self.root = Path(os.path.expanduser(root)) if root else data_root(None) / "imagenet"
         self.spec = replace(type(self).spec, height=size, width=size)
         self.skip_broken = skip_broken
         self.augment = augment

@@ -1,5 +1,6 @@
 """What a command would do, and about how long it would take: nothing is trained or written."""
 
+import os
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def _checkpoint(job: Job, folder: RunDir) -> Path:
     """The checkpoint that the job would continue from; the file may be missing."""
     if folder.last_checkpoint.is_file() or job.config.resume is None:
         return folder.last_checkpoint
-    return RunDir(Path(job.config.resume).expanduser()).last_checkpoint
+    return RunDir(Path(os.path.expanduser(job.config.resume))).last_checkpoint
 
 
 def _restore_position(position: Position, checkpoint: Path) -> None:
