@@ -157,7 +157,8 @@ def waiting(found: dict[str, Any]) -> Iterator[str]:
         rows.append([f"{model}, {machine}", *times])
     yield (
         "Milliseconds of a step of 128 images, by the turns of a loop (GOMP_SPINCOUNT) for which a "
-        "thread that waits keeps its core: 2,000 is cnnlab's, 300,000 the default of GNU's OpenMP. "
+        "thread that waits keeps its core: 300,000 is the default of GNU's OpenMP, 2,000 what "
+        "cnnlab sets where something else runs when it starts. "
         f"{found['threads']} threads on {found['cores']} cores."
     )
     yield ""

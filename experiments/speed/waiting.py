@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COUNTS = [0, 2000, 300_000]  # never, cnnlab's, the default of GNU's OpenMP
+COUNTS = [0, 2000, 300_000]  # never, cnnlab's where others run, the default of GNU's OpenMP
 STEPS = {"mlp": 200, "lenet5": 50, "resnet20": 5}
 STEP = """
 import json, sys, time

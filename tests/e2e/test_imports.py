@@ -94,13 +94,20 @@ def test_compare_does_not_import_torch(modules_after):
 
 
 @pytest.mark.parametrize(
-    ("own", "expected"),
-    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+    ("own", "running", "expected"),
+    [
+        ({}, 1, "None"),  # itself
+        ({}, 2, "2000"),
+        ({"GOMP_SPINCOUNT": "7"}, 2, "7"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, 2, "None"),
+    ],
 )
-def test_how_long_threads_spin_is_set_before_torch_loads(own, expected) -> None:
+def test_how_long_threads_spin_is_set_before_torch_loads(own, running, expected) -> None:
     clean = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
     script = (
-        "import os, sys, cnnlab; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+        "import os, pathlib, sys; "
+        f"pathlib.Path.read_text = lambda path: '0.1 0.2 0.3 {running}/90 7'; "
+        "import cnnlab; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
     )
     words = [sys.executable, "-c", script]
     done = subprocess.run(words, env={**clean, **own}, capture_output=True, text=True, check=True)
