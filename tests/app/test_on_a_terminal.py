@@ -40,6 +40,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return show
 
 
+@pytest.mark.slow
 def test_a_run_and_a_sweep(shown) -> None:
     name, description, heading, *epochs = shown(80, "train", *WORDS)
     [run] = find_runs(["runs"])

@@ -67,6 +67,7 @@ def test_what_does_not_fit_is_refused(cnnlab, source) -> None:
     assert len(find_runs(["runs"])) == 1
 
 
+@pytest.mark.slow
 def test_a_run_cut_in_its_last_epoch_is_finished_and_has_a_short_name(cnnlab, source) -> None:
     words = ["trainer.max_steps=null", "trainer.epochs=2", "optim.lr=0.2", "optim.momentum=0.5"]
     answer = cnnlab("train", f"resume={source}", *words, "model=mlp", "data.augment.crop=1")
@@ -112,6 +113,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_same_command_goes_on(cnnlab) 
         whole.result_file.unlink()
 
 
+@pytest.mark.slow
 def test_nothing_readable_to_resume_from(cnnlab, source) -> None:
     for file in resumable(source):
         file.write_bytes(b"nothing")

@@ -59,6 +59,7 @@ def test_mistakes_of_one_run_and_of_several(cnnlab, run: RunDir, trained: Path) 
     )
 
 
+@pytest.mark.slow
 def test_pictures_of_a_run_made_before_mistakes_were_kept(cnnlab, run: RunDir, monkeypatch) -> None:
     outputs = read_outputs(run.outputs_file("logits"))
     kept = mistake_pictures(run, *outputs)
@@ -76,6 +77,7 @@ def test_pictures_of_a_run_made_before_mistakes_were_kept(cnnlab, run: RunDir, m
     assert answer.err.startswith("mistakes.png left out, no pictures: run/config.yaml: no files")
 
 
+@pytest.mark.slow
 def test_embedding(cnnlab, run: RunDir) -> None:
     answer = cnnlab("embed", "run", "--images", "40")
     assert (answer.code, answer.err) == (0, "")

@@ -19,6 +19,7 @@ POOLED = "[[12,20,30,0],[8,12,2,0],[34,70,37,4],[112,100,25,12]]"
 SAME = "[[7, 12, 10, 2], [4, 15, 16, 10], [10, 6, 15, 6], [8, 10, 4, 3]]"
 
 
+@pytest.mark.slow
 def test_the_slide_s_animation(cnnlab, tmp_path):
     answer = cnnlab("convolve", "--input", SLIDE, "--kernel", CROSS)
     assert (answer.code, answer.err) == (0, "")

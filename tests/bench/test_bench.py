@@ -17,6 +17,7 @@ TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20"
 QUICK = ["--rounds", "2", "--seconds", "0.02"]
 
 
+@pytest.mark.slow
 def test_one_configuration_in_full(cnnlab: Callable, tmp_path: Path) -> None:
     words = ["model=conv_autoencoder", *TINY, "trainer.accumulate=2", "callbacks=[grad_norm]"]
     answer = cnnlab("bench", *words, *QUICK, "--json", "-", "--plot", "b.png")
@@ -86,6 +87,7 @@ def test_cells_are_named_by_what_differs() -> None:
         read_cells(["model=mlp,lenet5", *TINY, "hydra/launcher=joblib"])
 
 
+@pytest.mark.slow
 def test_a_failed_cell_ends_no_table(
     cnnlab: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,6 +136,7 @@ def test_comparing_only_unfinished_runs_is_refused(make_run, tmp_path):
         compare([tmp_path])
 
 
+@pytest.mark.slow
 def test_comparing_and_reporting_import_no_torch(make_run, tmp_path):
     make_run()
     script = (

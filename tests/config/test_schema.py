@@ -133,6 +133,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from([*schema.options(component), "name", "other"]), values))
 def test_any_config_is_built_or_refused_never_anything_else(config):
     registry = Registry("model")

@@ -50,6 +50,7 @@ def modules_after(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_no_command_imports_what_it_does_not_need(modules_after, tmp_path):
     """Each may load more than the one before it, so that one process does for all."""
     (tmp_path / "runs" / "one").mkdir(parents=True)
@@ -86,6 +87,7 @@ def test_what_models_cost_on_a_data_set_needs_no_training(modules_after):
     assert loaded & (UNUSED | {"hydra"}) == set()
 
 
+@pytest.mark.slow
 def test_compare_does_not_import_torch(modules_after):
     (_, compared), (_, reported) = modules_after(("compare", "nowhere"), ("report", "nowhere"))
     assert compared & {"torch", "hydra", "matplotlib"} == set()

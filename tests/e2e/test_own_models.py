@@ -47,6 +47,7 @@ def mynet(tmp_path, monkeypatch):
     ConfigStore.instance().repo["model"].pop("mynet.yaml", None)
 
 
+@pytest.mark.slow
 def test_a_failing_job_is_recorded_and_the_sweep_goes_on(cnnlab, mynet):
     answer = cnnlab(
         *("train", "-m", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke"),
@@ -70,6 +71,7 @@ def test_a_failing_job_is_recorded_and_the_sweep_goes_on(cnnlab, mynet):
     assert "in forward" in why
 
 
+@pytest.mark.slow
 def test_an_edited_model_is_trained_anew_and_says_so(cnnlab, mynet, tmp_path):
     words = ["train", "--import", mynet, "model=mynet", *QUICK, "trainer=smoke"]
     cnnlab(*words)

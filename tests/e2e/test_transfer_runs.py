@@ -47,6 +47,7 @@ def weights(run: RunDir) -> dict[str, torch.Tensor]:
 CLASSIFIER = ["train", "model=encoder_classifier", *CODE, *QUICK]
 
 
+@pytest.mark.slow
 def test_a_frozen_code_stays_and_its_classifier_learns(cnnlab, pretrained):
     answer = cnnlab(*CLASSIFIER, f"init.from={pretrained}", "init.freeze=encoder.*")
     assert answer.code == 0, answer.err
@@ -75,6 +76,7 @@ def test_frozen_batch_norm_keeps_its_statistics_through_a_run(cnnlab):
         assert not torch.equal(after["classifier.bias"], before["classifier.bias"])
 
 
+@pytest.mark.slow
 def test_the_backbone_s_learning_rate_is_a_share_of_the_head_s(cnnlab, pretrained):
     """One plain step moves a weight by lr * gradient: the encoder's move becomes a tenth."""
     words = [*CLASSIFIER, *PLAIN, "trainer.max_steps=1", f"init.from={pretrained}", "optim.lr=0.5"]

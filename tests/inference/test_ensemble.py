@@ -40,6 +40,7 @@ def saved(cnnlab, trained: Path, tmp_path: Path) -> RunDir:
     return RunDir(folder)
 
 
+@pytest.mark.slow
 def test_it_is_tested_and_loaded_like_a_run(cnnlab, saved: RunDir) -> None:
     members = [RunDir(path) for path in sorted(Path("runs/s").glob("mlp*"))]
     results = [run.result() for run in members]
@@ -70,6 +71,7 @@ def test_it_is_tested_and_loaded_like_a_run(cnnlab, saved: RunDir) -> None:
     assert run.dataset.spec == run.spec
 
 
+@pytest.mark.slow
 def test_other_commands_know_what_it_is(cnnlab, saved: RunDir) -> None:
     listed = cnnlab("runs", "runs/s")
     (line,) = [line for line in listed.out.splitlines() if line.startswith("ensembles/3x_mlp")]

@@ -35,6 +35,7 @@ def digits(count: int = 4) -> list[np.ndarray]:
     return list(enlarged.mul(255 / 16).round().to(torch.uint8)[:, 0].numpy())
 
 
+@pytest.mark.slow
 def test_probabilities_are_those_of_the_network(two_runs, ensemble) -> None:
     single = [load_run(run) for run in two_runs]
     both = load_run(ensemble)

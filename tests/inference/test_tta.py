@@ -28,6 +28,7 @@ def views(images: torch.Tensor) -> list[torch.Tensor]:
     return [view for each in (images, images, *shifted) for view in (each, each.flip(3))]
 
 
+@pytest.mark.slow
 def test_whatever_tests_the_run_means_over_the_views(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     api.train(WORDS)

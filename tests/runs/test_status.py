@@ -203,6 +203,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_watching_updates_exits_cleanly_and_imports_nothing_heavy(runs):
     terminal, inside = pty.openpty()
     process = subprocess.Popen(

@@ -41,7 +41,7 @@ PLACES = {
 @pytest.mark.parametrize(
     "place",
     [
-        pytest.param(place, marks=[] if place in ("checkpoint", "folders") else pytest.mark.slow)
+        pytest.param(place, marks=[] if place == "checkpoint" else pytest.mark.slow)
         for place in PLACES
     ],
 )

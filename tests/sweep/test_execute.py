@@ -110,6 +110,7 @@ def test_a_folder_that_cannot_be_trained_in_fails_its_own_job_only(make_job, cap
 SCORES = ("val_acc", "val_loss", "test_acc", "test_loss", "epochs", "steps", "best_epoch")
 
 
+@pytest.mark.slow
 def test_a_half_finished_run_goes_on_with_the_rows_that_can_be_read(make_job, capsys):
     job = make_job("trainer.epochs=3", "seed=2", "trainer.checkpoint=last")
     run = job.run_dir

@@ -51,6 +51,7 @@ def test_missing_files_are_refused_before_anything_starts(cnnlab, tmp_path, word
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_plan_takes_a_server_that_answers_for_a_download(cnnlab, tmp_path, monkeypatch):
     class Answer:
         def close(self) -> None:

@@ -137,6 +137,7 @@ def test_a_first_loss_that_is_no_number_is_beaten(run) -> None:
     assert not LOSS.is_better(float("nan"), None)
 
 
+@pytest.mark.slow
 def test_the_time_of_saving_is_not_training(run, monkeypatch: pytest.MonkeyPatch) -> None:
     save = CheckpointFiles.save_checkpoint
 

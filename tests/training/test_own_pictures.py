@@ -58,6 +58,7 @@ def test_the_data_are_said_and_recorded(cnnlab) -> None:
     assert trained(cnnlab, "trainer.epochs=1").splitlines() == [f"{run.name}: already done"]
 
 
+@pytest.mark.slow
 def test_a_changed_folder_is_another_run(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [first] = find_runs(["runs"])
@@ -98,6 +99,7 @@ def test_contents_that_are_swapped_are_a_change(cnnlab, own: Path) -> None:
     assert "has different images or contents" in said
 
 
+@pytest.mark.slow
 def test_the_test_of_a_run_whose_test_set_has_changed_is_refused(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [run] = find_runs(["runs"])
@@ -113,6 +115,7 @@ def test_the_test_of_a_run_whose_test_set_has_changed_is_refused(cnnlab, own: Pa
     assert "its data have changed: train had 41 images" in cnnlab("test", str(run)).err
 
 
+@pytest.mark.slow
 def test_the_test_of_a_run_where_only_train_has_changed_says_so(cnnlab, own: Path) -> None:
     for part in ("train", "test"):
         put(own / part / "cat", range(10), 5 + (part == "test"))

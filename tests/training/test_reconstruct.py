@@ -57,6 +57,7 @@ def trained(cnnlab):
     return run, answer
 
 
+@pytest.mark.slow
 def test_a_run(trained, cnnlab):
     run, answer = trained
     result, metrics = run.result(), run.metrics()

@@ -19,6 +19,7 @@ def one(first, second, **options):
 GOOD, BAD = (0.99, 0.991, 0.992), (0.95, 0.953, 0.951)
 
 
+@pytest.mark.slow
 def test_by_seed_where_two_seeds_are_common():
     row = one(sample("a", GOOD), sample("b", BAD))
     assert (row["test"], row["n_first"], row["verdict"]) == ("paired t", 3, "better")

@@ -71,6 +71,7 @@ def reached(model, size):
     return tuple(most)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(LAYER, min_size=1, max_size=3))
 def test_is_what_gradients_reach(drawn):
