@@ -76,6 +76,14 @@ def list_pictures(folder: Path) -> Listing:
     return remembered(folder, lambda: _list_pictures(folder))
 
 
+def name_from(folder: Path, file: Path) -> str:
+    """The relative path of a file from a folder that it was listed in or below."""
+    name, folder_name = os.fspath(file), os.fspath(folder)
+    # A path below "." does not begin with it.
+    start = "" if folder_name == os.curdir else os.path.join(folder_name, "")
+    return name[len(start) :] if name.startswith(start) else os.path.relpath(name, folder_name)
+
+
 def _list_pictures(folder: Path) -> Listing:
     pictures: list[str] = []
     passed_over: Counter[str] = Counter()

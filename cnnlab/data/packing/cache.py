@@ -14,7 +14,7 @@ from pathlib import Path
 from cnnlab.data.dataset import data_root
 from cnnlab.data.packing.pack import find, pack
 from cnnlab.data.packing.pack_file import Pack, Stored, open_pack
-from cnnlab.data.scan import Labelled, remember
+from cnnlab.data.scan import Labelled, name_from, remember
 from cnnlab.registry import CnnlabError
 
 MANY = 1000  # pictures from which on they are packed when they are first used
@@ -29,14 +29,9 @@ def pack_path(root: Path, stored: Stored, subset: int | None = None) -> Path:
     return data_root(None) / "packed" / name
 
 
-def name_in_pack(file: Path, root: Path) -> str:
-    """A file's name below the folder."""
-    return os.fspath(file)[len(os.fspath(root)) :].lstrip(os.sep)
-
-
 def named_files(files: Iterable[Path], root: Path) -> dict[str, Path]:
     """Files by their names below the folder."""
-    return {name_in_pack(file, root): file for file in files}
+    return {name_from(root, file): file for file in files}
 
 
 def packed(

@@ -14,6 +14,7 @@ from cnnlab.data.packing.cache import pack_path
 from cnnlab.data.packing.images import PackedImages
 from cnnlab.data.packing.pack_file import Pack, Stored, open_pack
 from cnnlab.data.picture import read_picture, read_whole
+from cnnlab.data.scan import name_from
 from cnnlab.data.sets import folder, imagenet
 
 CROPS = Augment(random_resized_crop=(0.08, 1.0))
@@ -85,6 +86,20 @@ def test_a_subset_is_taken_from_the_pack_of_all(root: Path, decoded: list[Path])
     again = Folder(root=str(root), size=16, subset=6).load()
     assert len(again.train) == 6
     assert len(decoded) == 50
+
+
+def test_the_folder_that_one_is_in_has_the_same_names(
+    root: Path, decoded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Folder(root=str(root), size=16).load()
+    decoded.clear()
+    monkeypatch.chdir(root)
+    here = Folder(root=".", size=16).load()
+    assert decoded == []
+    assert here.digest == expected.digest
+    assert torch.equal(here.train.pixels, expected.train.pixels)
+    names = [name_from(Path(), Path(name)) for name in ("0/a.png", "1/a.png")]
+    assert names == ["0/a.png", "1/a.png"]
 
 
 def test_the_centre_of_whole_pictures_is_evaluated(root: Path) -> None:
