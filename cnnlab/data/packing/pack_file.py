@@ -104,9 +104,12 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """An opened file; its pixels are mapped into memory when they are first used."""
+    """An opened file, mapped into memory: its index and its pixels are of the same one, also where
+    another process puts a new one in its place.
+    """
 
     path: Path
+    mapped: mmap.mmap  # for reading; its pages belong to the operating system
     stored: Stored
     names: Sequence[str]
     fingerprints: Sequence[str]
@@ -128,12 +131,6 @@ class Pack:
         if row is None or entry.name in self.broken:
             return None
         return row if self.fingerprints[row] == entry.fingerprint else None
-
-    @cached_property
-    def mapped(self) -> mmap.mmap:
-        """The file, mapped for reading; its pages belong to the operating system."""
-        with open(self.path, "rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     @cached_property
     def pictures(self) -> Pictures:
@@ -223,12 +220,14 @@ def open_pack(path: Path) -> Pack:
         if start + size + FOOTER.size == length:
             file.seek(start)
             index = file.read(size)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hashlib.blake2b(index, digest_size=16).digest() != checksum:
         raise DamagedPackError(f"{path} is truncated or damaged")
     columns = np.load(io.BytesIO(index), allow_pickle=False)
     about = json.loads(columns["about"].tobytes())
     return Pack(
         path,
+        mapped,
         Stored(**about["stored"]),
         columns["names"].tobytes().decode(errors="surrogateescape").split("\0"),
         columns["fingerprints"].tolist(),

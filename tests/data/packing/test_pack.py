@@ -174,6 +174,17 @@ def test_pixels_that_have_changed_on_the_disk_are_found(
     assert decoded == ["7.png"]
 
 
+def test_index_and_pixels_are_of_one_file(write: Callable[..., Pack]) -> None:
+    found = open_pack(write().path)
+    content = bytearray(found.path.read_bytes())
+    content[int(found.offsets[7]) + 5] ^= 1
+    other = found.path.with_name("other")
+    other.write_bytes(content)
+    os.replace(other, found.path)  # as another process does, before the pixels are used
+    assert found.damaged() == []
+    assert open_pack(found.path).damaged() == ["7.png"]
+
+
 def test_a_full_disk_is_said_and_continued(write: Callable[..., Pack], files: Files) -> None:
     original, calls = os.write, iter(range(4))
 
