@@ -16,7 +16,7 @@ from cnnlab.data.packing.pack_file import DamagedPackError, Entry, Pack, Stored,
 from cnnlab.data.packing.progress import PackingProgress
 from cnnlab.data.packing.writer import PackFailedError, PackWriter
 from cnnlab.data.picture import UnreadablePictureError
-from cnnlab.data.scan import fingerprints, remember, stamp_of
+from cnnlab.data.scan import remember, stamped_fingerprints, unchanged
 from cnnlab.registry import CnnlabError
 from cnnlab.text import plural
 
@@ -112,8 +112,11 @@ def _holds(pack: Pack, files: Mapping[str, Path]) -> bool:
     stamps = pack.stamps[rows].tolist()
     for file, row, stamp in zip(files.values(), rows, stamps, strict=True):
         remember(file, tuple(stamp), pack.fingerprints[row])
-    now = fingerprints(list(files.values()))
-    return all(pack.fingerprints[row] == print_ for row, print_ in zip(rows, now, strict=True))
+    now = stamped_fingerprints(list(files.values()))
+    return all(
+        pack.fingerprints[row] == fingerprint and unchanged(before, stamp)
+        for row, before, (fingerprint, stamp) in zip(rows, stamps, now, strict=True)
+    )
 
 
 def _write(
@@ -127,9 +130,8 @@ def _write(
 ) -> None:
     again = set(damaged)
     kept = old if old is not None and old.stored == stored else None
-    stamps = [stamp_of(file) for file in files.values()]  # before: what changes then is seen
-    columns = zip(files, fingerprints(list(files.values())), stamps, strict=True)
-    wanted = [Entry(*column) for column in columns]
+    now = stamped_fingerprints(list(files.values()))
+    wanted = [Entry(name, *found) for name, found in zip(files, now, strict=True)]
     writer = PackWriter(path, stored)
     have = writer.entries
     missing = [
@@ -138,6 +140,7 @@ def _write(
         if entry.name not in have
         or have[entry.name].broken
         or have[entry.name].fingerprint != entry.fingerprint
+        or not unchanged(have[entry.name].stamp, entry.stamp)
     ]
     _check_disk(path, stored, len(missing))
 

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from cnnlab.data.loading.resized_crop import Pictures
 from cnnlab.data.picture import Fit, read_picture, read_whole
+from cnnlab.data.scan import Stamp, unchanged
 from cnnlab.registry import CnnlabError
 
 MAGIC = b"cnnlab packed pictures, version 1\n"
 START = 64  # bytes before the pixels
 USUAL_RATIO = 1.4  # of the sides of a photograph
 FOOTER = struct.Struct("<QQ16s")  # offset, length and blake2b of the index
-Stamp = tuple[int, ...]  # of a file: what `scan.stamp_of` has
 
 
 class DamagedPackError(CnnlabError):
@@ -130,7 +130,8 @@ class Pack:
         row = self.rows.get(entry.name)
         if row is None or entry.name in self.broken:
             return None
-        return row if self.fingerprints[row] == entry.fingerprint else None
+        same = self.fingerprints[row] == entry.fingerprint
+        return row if same and unchanged(self.stamps[row].tolist(), entry.stamp) else None
 
     @cached_property
     def pictures(self) -> Pictures:

@@ -17,6 +17,7 @@ from cnnlab.data.packing.pack import BrokenPicturesError, find, opened, pack
 from cnnlab.data.packing.pack_file import DamagedPackError, Pack, Stored, open_pack
 from cnnlab.data.packing.writer import PackFailedError
 from cnnlab.data.picture import read_whole
+from cnnlab.data.scan import fingerprints
 
 WHOLE = Stored("whole", 8, 3)
 Files = dict[str, Path]
@@ -100,6 +101,24 @@ def test_a_changed_picture_alone_is_decoded_again(
     decoded.clear()
     check(write(), files)
     assert sorted(decoded) == ["4.png", "new.png"]
+
+
+def test_an_edit_where_no_fingerprint_looks_is_seen(
+    write: Callable[..., Pack], files: Files, decoded: list[str]
+) -> None:
+    path = files["3.png"].with_name("large.bmp")  # 30 kB, uncompressed
+    Image.new("RGB", (100, 100)).save(path)
+    files["large.bmp"] = path
+    first, before = write(), fingerprints([path])
+    content = bytearray(path.read_bytes())
+    content[6000:7000] = bytes([255]) * 1000
+    path.write_bytes(content)
+    os.utime(path, ns=(0, 5))
+    assert fingerprints([path]) == before
+    decoded.clear()
+    assert find(first.path, files, WHOLE) is None
+    check(write(), files)
+    assert decoded == ["large.bmp"]
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
