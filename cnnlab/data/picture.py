@@ -1,6 +1,8 @@
 """Decoding picture files to pixels."""
 
 import os
+import struct
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from cnnlab.registry import CnnlabError
@@ -19,7 +21,21 @@ SUFFIXES = frozenset(
 )
 # Of a picture's proportions (`read_picture`); a number is the share of the shorter side.
 Fit = Literal["squeeze", "keep", "crop"] | float
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# What Pillow raises of damaged files.
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
+    *(NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+ORIENTATION = 0x0112  # the EXIF tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 SHARES = {"keep": 1.0, "crop": 7 / 8}  # of the shorter side that the square cut out has
 LONGEST = 4  # times the shorter side, of a whole picture; of a longer one the middle is taken
 
@@ -85,8 +101,7 @@ def read_whole(path: Path, size: int, channels: Literal[1, 3]) -> NDArray[np.uin
     try:
         with Image.open(path) as image:
             image.draft("RGB", (2 * size, 2 * size))
-            upright = to_8_bits(ImageOps.exif_transpose(image), image.format)
-            picture = upright.convert("L" if channels == 1 else "RGB")
+            picture = _upright(image).convert("L" if channels == 1 else "RGB")
             shorter = min(picture.size)
             wide, high = (min(side, LONGEST * shorter) for side in picture.size)
             box = middle(picture.size, (high, wide), 1.0)
@@ -105,8 +120,28 @@ def share_of(fit: Fit) -> float:
 def _decode(path: Path, size: int, channels: Literal[1, 3], fit: Fit) -> Tensor:
     with Image.open(path) as image:
         image.draft("RGB", (2 * size, 2 * size))  # decodes large JPEGs in part
-        upright = to_8_bits(ImageOps.exif_transpose(image), image.format)
-        return fit_picture(upright, (size, size), channels, fit)
+        return fit_picture(_upright(image), (size, size), channels, fit)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Of 8 bits and opaque, too."""
+    return to_8_bits(turned_upright(image), image.format)
+
+
+def orientation(image: Image.Image) -> int:
+    """How a picture is turned, by its EXIF: 2 to 8; 1, upright, where there is none to be read."""
+    image.load()  # of some formats it comes after the pixels
+    try:
+        found = image.getexif().get(ORIENTATION, 1)
+    except UNREADABLE:
+        return 1
+    return found if found in TURNS else 1
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """A copy of a picture, turned by its EXIF."""
+    turn = TURNS.get(orientation(image))
+    return image.copy() if turn is None else image.transpose(turn)
 
 
 def _reason(path: Path, error: BaseException) -> str:
