@@ -38,7 +38,7 @@ def pack(
     that are missing; where all are there, it checks them.
     """
     from cnnlab.data.packing.cache import link_to, named_files, pack_path
-    from cnnlab.data.packing.pack import BrokenPicturesError, find
+    from cnnlab.data.packing.pack import BrokenPicturesError, find, readable_now
     from cnnlab.data.packing.pack import pack as write
     from cnnlab.data.packing.pack_file import Stored
     from cnnlab.data.scan import list_pictures, refuse_unreadable
@@ -62,6 +62,8 @@ def pack(
     damaged = [] if found is None else found.damaged()
     for name in damaged:
         print(f"damaged in the pack: {name}", file=sys.stderr)
+    if found is not None:
+        damaged += readable_now(found, files)
     try:
         done = write(files, stored, path, skip_broken=skip_broken, damaged=damaged)
     except BrokenPicturesError as error:

@@ -1,5 +1,6 @@
 """Decoding picture files to pixels."""
 
+import errno
 import os
 import struct
 import zlib
@@ -26,6 +27,8 @@ UNREADABLE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
     *(NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError),
 )
+# Of the file itself; another errno is of a disk, a network or too many open files, and passes.
+LASTING = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.EINVAL}
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,11 +44,18 @@ LONGEST = 4  # times the shorter side, of a whole picture; of a longer one the m
 
 
 class UnreadablePictureError(CnnlabError):
-    """A file that is not a picture, or is damaged; ``reason`` says which."""
+    """A file that is not a picture, or is damaged; ``reason`` says which.
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot read the picture {path} ({reason})")
-        self.reason = reason
+    ``passes``: reading it failed, and may succeed the next time.
+    """
+
+    def __init__(self, path: Path, error: BaseException) -> None:
+        self.reason = _reason(path, error)
+        super().__init__(f"cannot read the picture {path} ({self.reason})")
+        number = error.errno if isinstance(error, OSError) else None
+        self.passes = number is not None and number not in LASTING
+        if self.passes:
+            self.exit_code = 1  # no mistake of the user's
 
 
 def read_pictures(
@@ -56,6 +66,9 @@ def read_pictures(
     Returns:
         uint8 (N, C, size, size), in their order; and by the index of each file that is not a
         picture, or is damaged, the reason: its pixels are not set.
+
+    Raises:
+        UnreadablePictureError: reading a file failed for a reason that passes.
     """
     pixels = torch.empty((len(paths), channels, size, size), dtype=torch.uint8)
     broken: dict[int, str] = {}
@@ -64,7 +77,10 @@ def read_pictures(
         try:
             pixels[index] = _decode(paths[index], size, channels, fit)
         except UNREADABLE as error:
-            broken[index] = _reason(paths[index], error)
+            unreadable = UnreadablePictureError(paths[index], error)
+            if unreadable.passes:
+                raise unreadable from None
+            broken[index] = unreadable.reason
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # PIL decodes outside the GIL
         for _ in threads.map(decode, range(len(paths))):
@@ -87,7 +103,7 @@ def read_picture(path: Path, size: int, channels: Literal[1, 3], fit: Fit = "squ
     try:
         return _decode(path, size, channels, fit)
     except UNREADABLE as error:
-        raise UnreadablePictureError(path, _reason(path, error)) from None
+        raise UnreadablePictureError(path, error) from None
 
 
 def read_whole(path: Path, size: int, channels: Literal[1, 3]) -> NDArray[np.uint8]:
@@ -109,7 +125,7 @@ def read_whole(path: Path, size: int, channels: Literal[1, 3]) -> NDArray[np.uin
             resized = picture.resize(target, Image.Resampling.BILINEAR, box)
             return np.array(resized).reshape(*target[::-1], channels)
     except UNREADABLE as error:
-        raise UnreadablePictureError(path, _reason(path, error)) from None
+        raise UnreadablePictureError(path, error) from None
 
 
 def share_of(fit: Fit) -> float:

@@ -15,6 +15,7 @@ from cnnlab.data.picture import SUFFIXES
 HIDDEN = (".", "__")  # such as .ipynb_checkpoints and __MACOSX
 SYSTEM = frozenset(("thumbs.db", "desktop.ini"))
 WHOLE = 2**14  # bytes of a file up to which its fingerprint is of all of it
+UNREAD = "unreadable:"  # begins what stands for the fingerprint of a file that cannot be read
 BLOCK = 2**12  # bytes read at the beginning, in the middle and at the end of a larger one
 Found = TypeVar("Found")
 Labelled = list[tuple[Path, int]]
@@ -171,7 +172,8 @@ def stamp_of(path: str | Path) -> Stamp:
 
 def remember(path: Path, stamp: Stamp, fingerprint: str) -> None:
     """Know a file's fingerprint of an earlier process, as long as its stamp is the same."""
-    _known.setdefault(os.fspath(path), (stamp, fingerprint))
+    if not fingerprint.startswith(UNREAD):  # it may be read by now
+        _known.setdefault(os.fspath(path), (stamp, fingerprint))
 
 
 def _fingerprint(path: str) -> tuple[str, Stamp]:
@@ -189,7 +191,7 @@ def _fingerprint(path: str) -> tuple[str, Stamp]:
                     file.seek(start)
                     content += file.read(BLOCK)
     except OSError as error:  # it is named with the other broken pictures when it is decoded
-        return f"unreadable: {error.strerror}", stamp
+        return f"{UNREAD} {error.strerror}", stamp
     found = hashlib.blake2b(b"%d\n" % stamp[0] + content, digest_size=12).hexdigest()
     _known[path] = (stamp, found)
     return found, stamp

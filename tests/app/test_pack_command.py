@@ -54,6 +54,22 @@ def test_a_packed_folder_is_not_decoded_again(
     assert predicted.code == 0, predicted.err
 
 
+@pytest.mark.usefixtures("photos")
+def test_broken_pictures_are_tried_again(cnnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Image.open
+
+    def away(path: Path) -> Image.Image:
+        return whole(path.with_name("away") if path.name == "0.jpg" else path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", away)
+        answer = cnnlab("pack", "photos", "--size", "32", "--skip-broken")
+    assert "23 pictures packed: " in answer.out
+    answer = cnnlab("pack", "photos", "--size", "32")
+    assert answer.code == 0, answer.err
+    assert "24 pictures packed: " in answer.out
+
+
 def test_mistakes_are_said(cnnlab, photos: Path) -> None:
     (photos / "cat" / "0.jpg").write_bytes(b"no picture")
     answer = cnnlab("pack", "photos", "--size", "32")

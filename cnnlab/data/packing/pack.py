@@ -1,5 +1,6 @@
 """Decoding pictures into a pack on every core; what is packed already is kept."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -56,7 +57,8 @@ def pack(
 
     Raises:
         BrokenPicturesError: there are some, without ``skip_broken``.
-        PackFailedError: the disk is full, or cannot be written.
+        PackFailedError: the disk is full, or cannot be written; or reading a picture failed, and
+            may succeed the next time.
     """
     path = Path(os.path.realpath(path))  # of a link the file that it names
     try:
@@ -105,6 +107,16 @@ def find(path: Path, files: Mapping[str, Path], stored: Stored) -> Pack | None:
     return found if found.stored == stored and _holds(found, files) else None
 
 
+def readable_now(pack: Pack, files: Mapping[str, Path]) -> list[str]:
+    """The names of pictures that could not be read when they were packed, and can be now."""
+    found = []
+    for name in pack.broken.keys() & files.keys():
+        with contextlib.suppress(UnreadablePictureError):
+            pack.stored.read(files[name])
+            found.append(name)
+    return found
+
+
 def _holds(pack: Pack, files: Mapping[str, Path]) -> bool:
     if not all(name in pack.rows for name in files):
         return False
@@ -151,6 +163,10 @@ def _write(
         try:
             return _sized(entry, stored, stored.read(files[entry.name]))
         except UnreadablePictureError as error:
+            if error.passes:
+                raise PackFailedError(
+                    f"{error}; what is packed stays: the same command continues from it"
+                ) from None
             return replace(entry, broken=error.reason), None
 
     with (

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab.data import scan
 from cnnlab.data.packing import pack as packing
 from cnnlab.data.packing import writer
 from cnnlab.data.packing.pack import BrokenPicturesError, find, opened, pack
 from cnnlab.data.packing.pack_file import DamagedPackError, Pack, Stored, open_pack
 from cnnlab.data.packing.writer import PackFailedError
-from cnnlab.data.picture import read_whole
-from cnnlab.data.scan import fingerprints
+from cnnlab.data.picture import UnreadablePictureError, read_pictures, read_whole
 
 WHOLE = Stored("whole", 8, 3)
 Files = dict[str, Path]
@@ -109,12 +109,12 @@ def test_an_edit_where_no_fingerprint_looks_is_seen(
     path = files["3.png"].with_name("large.bmp")  # 30 kB, uncompressed
     Image.new("RGB", (100, 100)).save(path)
     files["large.bmp"] = path
-    first, before = write(), fingerprints([path])
+    first, before = write(), scan.fingerprints([path])
     content = bytearray(path.read_bytes())
     content[6000:7000] = bytes([255]) * 1000
     path.write_bytes(content)
     os.utime(path, ns=(0, 5))
-    assert fingerprints([path]) == before
+    assert scan.fingerprints([path]) == before
     decoded.clear()
     assert find(first.path, files, WHOLE) is None
     check(write(), files)
@@ -254,6 +254,32 @@ def test_broken_pictures_are_listed_and_left_out_only_if_asked(
     decoded.clear()
     check(write(), files)
     assert decoded == ["2.png"]
+
+
+@pytest.mark.parametrize("passing", [errno.EIO, errno.EMFILE])
+def test_a_read_error_that_passes_is_raised_not_recorded(
+    passing: int, write: Callable[..., Pack], files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Image.open
+
+    def failing(path: Path) -> Image.Image:
+        if path.name == "4.png":
+            raise OSError(passing, os.strerror(passing), str(path))
+        return whole(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", failing)
+        with pytest.raises(PackFailedError, match=rf"4\.png \({os.strerror(passing)}\); what is"):
+            write(skip_broken=True)
+        with pytest.raises(UnreadablePictureError):
+            read_pictures(list(files.values()), 8, 3)
+    check(write(), files)
+
+
+def test_a_file_that_could_not_be_opened_is_not_known_by_that(files: Files) -> None:
+    path = files["1.png"]
+    scan.remember(path, scan.stamp_of(path), "unreadable: Stale file handle")
+    assert not scan.fingerprints([path])[0].startswith("unreadable")
 
 
 def test_of_two_at_once_one_packs_and_the_other_waits(
