@@ -37,7 +37,7 @@ def pack(
     data.resize=256. After a kill, or where pictures have changed, the same command decodes those
     that are missing; where all are there, it checks them.
     """
-    from cnnlab.data.packing.cache import link_to, named_files, pack_path
+    from cnnlab.data.packing.cache import link_to, move_pack, named_files, out_file, pack_path
     from cnnlab.data.packing.pack import BrokenPicturesError, find, readable_now
     from cnnlab.data.packing.pack import pack as write
     from cnnlab.data.packing.pack_file import Stored
@@ -56,20 +56,21 @@ def pack(
     if not files:
         raise CnnlabError(f"{folder}: no pictures in it or below it")
     path = pack_path(root, stored)
-    if out is not None:
-        link_to(out, path)
-    found = find(path, files, stored)
+    target = path if out is None else out_file(out)
+    move_pack(path, target)
+    found = find(target, files, stored)
     damaged = [] if found is None else found.damaged()
     for name in damaged:
         print(f"damaged in the pack: {name}", file=sys.stderr)
     if found is not None:
         damaged += readable_now(found, files)
     try:
-        done = write(files, stored, path, skip_broken=skip_broken, damaged=damaged)
+        done = write(files, stored, target, skip_broken=skip_broken, damaged=damaged)
     except BrokenPicturesError as error:
         for name, reason in error.broken.items():
             print(f"cannot be read: {root / name} ({reason})", file=sys.stderr)
         raise
+    link_to(target, path)
     left_out = [name for name in files if name in done.broken]
     for name in left_out:
         print(f"left out: {root / name} ({done.broken[name]})", file=sys.stderr)

@@ -70,6 +70,34 @@ def test_broken_pictures_are_tried_again(cnnlab, monkeypatch: pytest.MonkeyPatch
     assert "24 pictures packed: " in answer.out
 
 
+def test_a_pack_is_replaced_once_there_is_another(cnnlab, photos: Path) -> None:
+    words = ["pack", "photos", "--size", "32"]
+    assert cnnlab(*words).code == 0
+    [first] = (photos.parent / "data" / "packed").glob("*.pack")
+    content = first.read_bytes()
+    notes, moved, other = (photos.parent / name for name in ("notes", "moved.pack", "b.pack"))
+    notes.write_text("no pack")
+    refused = cnnlab(*words, "--out", "notes")
+    assert refused.code == 2
+    assert "--out notes: that file is no pack; give a new one, or a pack" in refused.err
+    assert notes.read_text() == "no pack"
+    assert first.read_bytes() == content
+    answer = cnnlab(*words, "--out", "moved.pack")
+    assert "24 pictures packed already" in answer.out
+    assert moved.read_bytes() == content
+    assert first.resolve() == moved
+
+    other.write_bytes(content[:99])  # an earlier one that is not whole
+    broken = photos / "cat" / "0.jpg"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"no picture")
+    assert cnnlab(*words, "--out", "b.pack").code == 2
+    assert first.read_bytes() == content
+    broken.write_bytes(whole)
+    assert cnnlab(*words, "--out", "b.pack").code == 0
+    assert first.resolve() == other
+
+
 def test_mistakes_are_said(cnnlab, photos: Path) -> None:
     (photos / "cat" / "0.jpg").write_bytes(b"no picture")
     answer = cnnlab("pack", "photos", "--size", "32")

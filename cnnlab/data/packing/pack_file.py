@@ -27,7 +27,8 @@ from cnnlab.data.picture import Fit, read_picture, read_whole
 from cnnlab.data.scan import Stamp, unchanged
 from cnnlab.registry import CnnlabError
 
-MAGIC = b"cnnlab packed pictures, version 1\n"
+KIND = b"cnnlab packed pictures"
+MAGIC = KIND + b", version 1\n"
 START = 64  # bytes before the pixels
 USUAL_RATIO = 1.4  # of the sides of a photograph
 FOOTER = struct.Struct("<QQ16s")  # offset, length and blake2b of the index
@@ -104,9 +105,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """An opened file, mapped into memory: its index and its pixels are of the same one, also where
-    another process puts a new one in its place.
-    """
+    """An opened file, mapped: its index and pixels are of one, also where it is replaced later."""
 
     path: Path
     mapped: mmap.mmap  # for reading; its pages belong to the operating system
@@ -202,6 +201,15 @@ def index_bytes(stored: Stored, entries: Sequence[Entry]) -> bytes:
 def footer(index: bytes, start: int) -> bytes:
     """What ends a whole file."""
     return FOOTER.pack(start, len(index), hashlib.blake2b(index, digest_size=16).digest())
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a file is a pack of any version, whole or not."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(KIND)) == KIND
+    except OSError:
+        return False
 
 
 def open_pack(path: Path) -> Pack:
