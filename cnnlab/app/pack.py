@@ -4,13 +4,20 @@ Nothing heavy is imported up here, as in ``cli.py``, which registers the command
 """
 
 import os
+import re
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cnnlab.registry import CnnlabError
+
+if TYPE_CHECKING:
+    from cnnlab.data.packing.pack_file import Stored
+
+PLAIN = re.compile(r"[\w./~-]+")  # a folder that is no other word in an override
 
 
 def pack(
@@ -79,7 +86,21 @@ def pack(
     count = plural(len(files) - len(left_out), "picture")
     print(f"{count} {state}: {stored}; {gigabytes:,.2f} GB")
     print(done.path)
-    print(
-        f"used by data.root={folder} with data.size={round(size * 7 / 8)} "
-        f"'data.augment.random_resized_crop=[0.08,1]', or with data.resize={size}"
-    )
+    print(f"used by {_words(folder, stored, crops=True)}")
+    print(f"or without crops by {_words(folder, stored, crops=False)}")
+
+
+def _words(folder: Path, stored: "Stored", *, crops: bool) -> str:
+    """The options of data=folder that use a pack, quoted as in a shell."""
+    from cnnlab.app.overrides import quote
+    from cnnlab.data.sets.folder import shorter_side
+
+    root, crop = str(folder), round(stored.size * 7 / 8)
+    words = [f"data.root={root if PLAIN.fullmatch(root) else quote(root)}", f"data.size={crop}"]
+    if stored.channels == 1:
+        words.append("data.channels=1")
+    if crops:
+        words.append("data.augment.random_resized_crop=[0.08,1]")
+    if not crops or shorter_side(None, crop, crops) != stored.size:  # there is none for 300
+        words.append(f"data.resize={stored.size}")
+    return shlex.join(words)

@@ -1,5 +1,6 @@
 """``cnnlab pack``, and runs on what it made."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,22 @@ def test_a_packed_folder_is_not_decoded_again(
 
 
 @pytest.mark.usefixtures("photos")
+@pytest.mark.parametrize(
+    ("size", "name", "channels"), [("32", "photos", "3"), ("36", "my photos, [1]", "1")]
+)
+def test_the_words_that_are_printed_use_the_pack(
+    cnnlab, photos: Path, monkeypatch: pytest.MonkeyPatch, size: str, name: str, channels: str
+) -> None:
+    photos.rename(photos.with_name(name))
+    answer = cnnlab("pack", name, "--size", size, "--channels", channels)
+    assert answer.code == 0, answer.err
+    *_, crops, centres = answer.out.splitlines()
+    monkeypatch.delattr(Stored, "read")
+    for line in (crops.removeprefix("used by "), centres.removeprefix("or without crops by ")):
+        done = cnnlab("train", "data=folder", *shlex.split(line), *WORDS[4:])
+        assert done.code == 0, done.err
+
+
 def test_broken_pictures_are_tried_again(cnnlab, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Image.open
 
