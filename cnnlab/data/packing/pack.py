@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from cnnlab.data.packing.pack_file import DamagedPackError, Entry, Pack, Stored, open_pack
+from cnnlab.data.packing.pack_file import DamagedPackError, Entry, Pack, Stored, checksum, open_pack
 from cnnlab.data.packing.progress import PackingProgress
 from cnnlab.data.packing.writer import PackFailedError, PackWriter
 from cnnlab.data.picture import UnreadablePictureError
@@ -159,9 +159,11 @@ def _write(
     def decoded(entry: Entry) -> tuple[Entry, NDArray[np.uint8] | None]:
         row = None if kept is None or entry.name in again else kept.row_of(entry)
         if kept is not None and row is not None:
-            return _sized(entry, stored, kept.pixels(row))
+            copied = _described(entry, stored, kept.pixels(row))
+            if copied[0].checksum == kept.checksums[row]:  # else the disk has changed it
+                return copied
         try:
-            return _sized(entry, stored, stored.read(files[entry.name]))
+            return _described(entry, stored, stored.read(files[entry.name]))
         except UnreadablePictureError as error:
             if error.passes:
                 raise PackFailedError(
@@ -183,11 +185,11 @@ def _write(
     writer.finish(files)
 
 
-def _sized(
+def _described(
     entry: Entry, stored: Stored, pixels: NDArray[np.uint8]
 ) -> tuple[Entry, NDArray[np.uint8]]:
     height, width = pixels.shape[:2] if stored.fit == "whole" else pixels.shape[1:]
-    return replace(entry, height=height, width=width), pixels
+    return replace(entry, height=height, width=width, checksum=checksum(pixels)), pixels
 
 
 def _check_disk(path: Path, stored: Stored, pictures: int) -> None:

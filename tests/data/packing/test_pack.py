@@ -189,6 +189,13 @@ def test_pixels_that_have_changed_on_the_disk_are_found(
     path.write_bytes(content)
     assert open_pack(path).damaged() == ["7.png"]
     decoded.clear()
+    files["new.png"] = files["1.png"].with_name("new.png")
+    files["new.png"].write_bytes(files["1.png"].read_bytes())
+    check(write(), files)  # they are not copied
+    assert sorted(decoded) == ["7.png", "new.png"]
+    path.write_bytes(content)
+    del files["new.png"]
+    decoded.clear()
     check(write(damaged=["7.png"]), files)
     assert decoded == ["7.png"]
 
