@@ -4,8 +4,8 @@ from unittest.mock import Mock
 import pytest
 import torch
 from torch import Tensor
-from torchvision.transforms import RandomResizedCrop
 from torch.utils._python_dispatch import TorchDispatchMode
+from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import functional as reference
 
 from cnnlab.data.dataset import Images
