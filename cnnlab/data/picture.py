@@ -151,7 +151,7 @@ def orientation(image: Image.Image) -> int:
         found = image.getexif().get(ORIENTATION, 1)
     except UNREADABLE:
         return 1
-    return found if found in TURNS else 1
+    return int(found) if found in TURNS else 1
 
 
 def turned_upright(image: Image.Image) -> Image.Image:
