@@ -55,7 +55,6 @@ def test_a_packed_folder_is_not_decoded_again(
     assert predicted.code == 0, predicted.err
 
 
-@pytest.mark.usefixtures("photos")
 @pytest.mark.parametrize(
     ("size", "name", "channels"), [("32", "photos", "3"), ("36", "my photos, [1]", "1")]
 )
@@ -72,17 +71,19 @@ def test_the_words_that_are_printed_use_the_pack(
         assert done.code == 0, done.err
 
 
-def test_broken_pictures_are_tried_again(cnnlab, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Image.open
+def test_broken_pictures_are_tried_again(
+    cnnlab, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, words = Image.open, ("pack", photos.name, "--size", "32")
 
     def away(path: Path) -> Image.Image:
         return whole(path.with_name("away") if path.name == "0.jpg" else path)
 
     with monkeypatch.context() as patch:
         patch.setattr(Image, "open", away)
-        answer = cnnlab("pack", "photos", "--size", "32", "--skip-broken")
+        answer = cnnlab(*words, "--skip-broken")
     assert "23 pictures packed: " in answer.out
-    answer = cnnlab("pack", "photos", "--size", "32")
+    answer = cnnlab(*words)
     assert answer.code == 0, answer.err
     assert "24 pictures packed: " in answer.out
 
