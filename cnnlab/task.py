@@ -32,6 +32,8 @@ class Task(ABC):
         max_kept: number of test images, evenly spaced, whose outputs are kept for ``scores`` and
             ``draw``; None keeps all, and writes them to ``test_{output}.npz`` with the labels.
         picture: the name of the picture that ``draw`` gives, without its ending.
+        draws_pixels: whether ``draw`` uses the pixels of images; else it is given none, which of
+            photographs would all be read from the disk.
     """
 
     name: ClassVar[str]
@@ -41,6 +43,7 @@ class Task(ABC):
     output: ClassVar[str] = "outputs"
     max_kept: ClassVar[int | None] = None
     picture: ClassVar[str] = ""
+    draws_pixels: ClassVar[bool] = True
 
     @property
     def val_columns(self) -> tuple[str, ...]:
@@ -105,23 +108,32 @@ class Task(ABC):
 
         Args:
             outputs: float32 (N, ...), on the CPU.
-            pixels: uint8 (N, C, H, W).
+            pixels: uint8 (N, C, H, W); (0, C, H, W) where ``draws_pixels`` is False.
             labels: int64 (N,).
             title: the run and which of its images these are.
+        """
+        return None
+
+    def written(self, outputs: "Tensor", labels: "Tensor") -> "Tensor | None":  # noqa: ARG002
+        """Which of what was kept of the test ``write`` is given, int64 (M,); None: all of it.
+
+        Args:
+            outputs: float32 (N, ...), on the CPU.
+            labels: int64 (N,).
         """
         return None
 
     def write(  # noqa: B027  (most write nothing more)
         self, folder: Path, outputs: "Tensor", pixels: "Tensor", labels: "Tensor", index: "Tensor"
     ) -> None:
-        """Write further files into a run's folder, from what was kept of the test.
+        """Write further files into a run's folder, from what ``written`` chose.
 
         Args:
             folder: of the run.
-            outputs: float32 (N, ...), on the CPU.
-            pixels: uint8 (N, C, H, W).
-            labels: int64 (N,).
-            index: positions of these images in the test set, int64 (N,).
+            outputs: float32 (M, ...), on the CPU.
+            pixels: uint8 (M, C, H, W).
+            labels: int64 (M,).
+            index: positions of these images in the test set, int64 (M,).
         """
 
 

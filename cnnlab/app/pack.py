@@ -4,13 +4,20 @@ Nothing heavy is imported up here, as in ``cli.py``, which registers the command
 """
 
 import os
+import re
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cnnlab.registry import CnnlabError
+
+if TYPE_CHECKING:
+    from cnnlab.data.packing.pack_file import Stored
+
+PLAIN = re.compile(r"[\w./~-]+")  # a folder that is no other word in an override
 
 
 def pack(
@@ -37,8 +44,8 @@ def pack(
     data.resize=256. After a kill, or where pictures have changed, the same command decodes those
     that are missing; where all are there, it checks them.
     """
-    from cnnlab.data.packing.cache import link_to, named_files, pack_path
-    from cnnlab.data.packing.pack import BrokenPicturesError, find
+    from cnnlab.data.packing.cache import link_to, move_pack, named_files, out_file, pack_path
+    from cnnlab.data.packing.pack import BrokenPicturesError, find, readable_now
     from cnnlab.data.packing.pack import pack as write
     from cnnlab.data.packing.pack_file import Stored
     from cnnlab.data.scan import list_pictures, refuse_unreadable
@@ -56,18 +63,21 @@ def pack(
     if not files:
         raise CnnlabError(f"{folder}: no pictures in it or below it")
     path = pack_path(root, stored)
-    if out is not None:
-        link_to(out, path)
-    found = find(path, files, stored)
+    target = path if out is None else out_file(out)
+    move_pack(path, target)
+    found = find(target, files, stored)
     damaged = [] if found is None else found.damaged()
     for name in damaged:
         print(f"damaged in the pack: {name}", file=sys.stderr)
+    if found is not None:
+        damaged += readable_now(found, files)
     try:
-        done = write(files, stored, path, skip_broken=skip_broken, damaged=damaged)
+        done = write(files, stored, target, skip_broken=skip_broken, damaged=damaged)
     except BrokenPicturesError as error:
         for name, reason in error.broken.items():
             print(f"cannot be read: {root / name} ({reason})", file=sys.stderr)
         raise
+    link_to(target, path)
     left_out = [name for name in files if name in done.broken]
     for name in left_out:
         print(f"left out: {root / name} ({done.broken[name]})", file=sys.stderr)
@@ -76,7 +86,21 @@ def pack(
     count = plural(len(files) - len(left_out), "picture")
     print(f"{count} {state}: {stored}; {gigabytes:,.2f} GB")
     print(done.path)
-    print(
-        f"used by data.root={folder} with data.size={round(size * 7 / 8)} "
-        f"'data.augment.random_resized_crop=[0.08,1]', or with data.resize={size}"
-    )
+    print(f"used by {_words(folder, stored, crops=True)}")
+    print(f"or without crops by {_words(folder, stored, crops=False)}")
+
+
+def _words(folder: Path, stored: "Stored", *, crops: bool) -> str:
+    """The options of data=folder that use a pack, quoted as in a shell."""
+    from cnnlab.app.overrides import quote
+    from cnnlab.data.sets.folder import shorter_side
+
+    root, crop = str(folder), round(stored.size * 7 / 8)
+    words = [f"data.root={root if PLAIN.fullmatch(root) else quote(root)}", f"data.size={crop}"]
+    if stored.channels == 1:
+        words.append("data.channels=1")
+    if crops:
+        words.append("data.augment.random_resized_crop=[0.08,1]")
+    if not crops or shorter_side(None, crop, crops) != stored.size:  # there is none for 300
+        words.append(f"data.resize={stored.size}")
+    return shlex.join(words)

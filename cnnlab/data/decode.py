@@ -8,11 +8,10 @@ import torch
 
 from cnnlab.data.dataset import Images, Splits, digest
 from cnnlab.data.layout import name_below
-from cnnlab.data.packing.cache import name_in_pack
 from cnnlab.data.packing.images import PackedImages
 from cnnlab.data.packing.pack_file import Pack
 from cnnlab.data.picture import Fit, read_pictures
-from cnnlab.data.scan import Labelled
+from cnnlab.data.scan import Labelled, name_from
 from cnnlab.registry import CnnlabError
 from cnnlab.spec import ImageSpec
 
@@ -48,7 +47,7 @@ def decode(
         pixels, broken = read_pictures(paths, spec.height, channels, fit)
         whole = Images(pixels, labels)
     else:
-        names = [name_in_pack(path, root) for path in paths]
+        names = [name_from(root, path) for path in paths]
         broken = {i: pack.broken[name] for i, name in enumerate(names) if name in pack.broken}
         rows = torch.tensor([pack.rows[name] for name in names])
         whole = PackedImages(pack, rows, labels, spec.height)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cnnlab.data.part_names import part_named, refuse_part_names
 from cnnlab.data.picture import SUFFIXES
-from cnnlab.data.scan import Labelled, list_pictures, refuse_unreadable, subfolders
+from cnnlab.data.scan import Labelled, list_pictures, name_from, refuse_unreadable, subfolders
 from cnnlab.text import plural, shortened
 
 SPLIT_FRACTION = 0.15  # of the training pictures, for validation, and as many for test, if missing
@@ -213,7 +213,7 @@ def assign(
 
 def name_below(file: Path, folder: Path) -> str:
     """A file's name below a folder, the same on every system."""
-    name = os.fspath(file)[len(os.fspath(folder)) :].replace(os.sep, "/").lstrip("/")
+    name = name_from(folder, file).replace(os.sep, "/")
     return unicodedata.normalize("NFC", name)  # macOS writes an accent as a separate character
 
 

@@ -1,6 +1,9 @@
 """Decoding picture files to pixels."""
 
+import errno
 import os
+import struct
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from cnnlab.registry import CnnlabError
@@ -19,17 +22,40 @@ SUFFIXES = frozenset(
 )
 # Of a picture's proportions (`read_picture`); a number is the share of the shorter side.
 Fit = Literal["squeeze", "keep", "crop"] | float
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# What Pillow raises of damaged files.
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
+    *(NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+# Of the file itself; another errno is of a disk, a network or too many open files, and passes.
+LASTING = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.EINVAL}
+ORIENTATION = 0x0112  # the EXIF tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 SHARES = {"keep": 1.0, "crop": 7 / 8}  # of the shorter side that the square cut out has
 LONGEST = 4  # times the shorter side, of a whole picture; of a longer one the middle is taken
 
 
 class UnreadablePictureError(CnnlabError):
-    """A file that is not a picture, or is damaged; ``reason`` says which."""
+    """A file that is not a picture, or is damaged; ``reason`` says which.
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot read the picture {path} ({reason})")
-        self.reason = reason
+    ``passes``: reading it failed, and may succeed the next time.
+    """
+
+    def __init__(self, path: Path, error: BaseException) -> None:
+        self.reason = _reason(path, error)
+        super().__init__(f"cannot read the picture {path} ({self.reason})")
+        number = error.errno if isinstance(error, OSError) else None
+        self.passes = number is not None and number not in LASTING
+        if self.passes:
+            self.exit_code = 1  # no mistake of the user's
 
 
 def read_pictures(
@@ -40,6 +66,9 @@ def read_pictures(
     Returns:
         uint8 (N, C, size, size), in their order; and by the index of each file that is not a
         picture, or is damaged, the reason: its pixels are not set.
+
+    Raises:
+        UnreadablePictureError: reading a file failed for a reason that passes.
     """
     pixels = torch.empty((len(paths), channels, size, size), dtype=torch.uint8)
     broken: dict[int, str] = {}
@@ -48,7 +77,10 @@ def read_pictures(
         try:
             pixels[index] = _decode(paths[index], size, channels, fit)
         except UNREADABLE as error:
-            broken[index] = _reason(paths[index], error)
+            unreadable = UnreadablePictureError(paths[index], error)
+            if unreadable.passes:
+                raise unreadable from None
+            broken[index] = unreadable.reason
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # PIL decodes outside the GIL
         for _ in threads.map(decode, range(len(paths))):
@@ -71,7 +103,7 @@ def read_picture(path: Path, size: int, channels: Literal[1, 3], fit: Fit = "squ
     try:
         return _decode(path, size, channels, fit)
     except UNREADABLE as error:
-        raise UnreadablePictureError(path, _reason(path, error)) from None
+        raise UnreadablePictureError(path, error) from None
 
 
 def read_whole(path: Path, size: int, channels: Literal[1, 3]) -> NDArray[np.uint8]:
@@ -85,8 +117,7 @@ def read_whole(path: Path, size: int, channels: Literal[1, 3]) -> NDArray[np.uin
     try:
         with Image.open(path) as image:
             image.draft("RGB", (2 * size, 2 * size))
-            upright = to_8_bits(ImageOps.exif_transpose(image), image.format)
-            picture = upright.convert("L" if channels == 1 else "RGB")
+            picture = _upright(image).convert("L" if channels == 1 else "RGB")
             shorter = min(picture.size)
             wide, high = (min(side, LONGEST * shorter) for side in picture.size)
             box = middle(picture.size, (high, wide), 1.0)
@@ -94,7 +125,7 @@ def read_whole(path: Path, size: int, channels: Literal[1, 3]) -> NDArray[np.uin
             resized = picture.resize(target, Image.Resampling.BILINEAR, box)
             return np.array(resized).reshape(*target[::-1], channels)
     except UNREADABLE as error:
-        raise UnreadablePictureError(path, _reason(path, error)) from None
+        raise UnreadablePictureError(path, error) from None
 
 
 def share_of(fit: Fit) -> float:
@@ -105,8 +136,28 @@ def share_of(fit: Fit) -> float:
 def _decode(path: Path, size: int, channels: Literal[1, 3], fit: Fit) -> Tensor:
     with Image.open(path) as image:
         image.draft("RGB", (2 * size, 2 * size))  # decodes large JPEGs in part
-        upright = to_8_bits(ImageOps.exif_transpose(image), image.format)
-        return fit_picture(upright, (size, size), channels, fit)
+        return fit_picture(_upright(image), (size, size), channels, fit)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Of 8 bits and opaque, too."""
+    return to_8_bits(turned_upright(image), image.format)
+
+
+def orientation(image: Image.Image) -> int:
+    """How a picture is turned, by its EXIF: 2 to 8; 1, upright, where there is none to be read."""
+    image.load()  # of some formats it comes after the pixels
+    try:
+        found = image.getexif().get(ORIENTATION, 1)
+    except UNREADABLE:
+        return 1
+    return int(found) if found in TURNS else 1
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """A copy of a picture, turned by its EXIF."""
+    turn = TURNS.get(orientation(image))
+    return image.copy() if turn is None else image.transpose(turn)
 
 
 def _reason(path: Path, error: BaseException) -> str:

@@ -15,9 +15,11 @@ from cnnlab.data.picture import SUFFIXES
 HIDDEN = (".", "__")  # such as .ipynb_checkpoints and __MACOSX
 SYSTEM = frozenset(("thumbs.db", "desktop.ini"))
 WHOLE = 2**14  # bytes of a file up to which its fingerprint is of all of it
+UNREAD = "unreadable:"  # begins what stands for the fingerprint of a file that cannot be read
 BLOCK = 2**12  # bytes read at the beginning, in the middle and at the end of a larger one
 Found = TypeVar("Found")
 Labelled = list[tuple[Path, int]]
+Stamp = tuple[int, ...]  # of a file: what `stamp_of` has
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Listing:
 
 
 _found: dict[Hashable, Any] | None = None  # None outside of `scanned_once`
-_known: dict[str, tuple[tuple[int, ...], str]] = {}  # by a file's size and time of change
+_known: dict[str, tuple[Stamp, str]] = {}  # by a file's size and time of change
 
 
 @contextlib.contextmanager
@@ -76,6 +78,14 @@ def list_pictures(folder: Path) -> Listing:
     return remembered(folder, lambda: _list_pictures(folder))
 
 
+def name_from(folder: Path, file: Path) -> str:
+    """The relative path of a file from a folder that it was listed in or below."""
+    name, folder_name = os.fspath(file), os.fspath(folder)
+    # A path below "." does not begin with it.
+    start = "" if folder_name == os.curdir else os.path.join(folder_name, "")
+    return name[len(start) :] if name.startswith(start) else os.path.relpath(name, folder_name)
+
+
 def _list_pictures(folder: Path) -> Listing:
     pictures: list[str] = []
     passed_over: Counter[str] = Counter()
@@ -114,12 +124,26 @@ def fingerprints(paths: Sequence[Path]) -> list[str]:
 
     Files that have not changed since are not read again by this process.
     """
+    return [fingerprint for fingerprint, _ in stamped_fingerprints(paths)]
+
+
+def stamped_fingerprints(paths: Sequence[Path]) -> list[tuple[str, Stamp]]:
+    """The fingerprint of each file, with its stamp from before that was taken."""
     names, workers = [os.fspath(path) for path in paths], min(16, 4 * (os.cpu_count() or 1))
     each = -(-len(names) // workers) or 1
     slices = [names[start : start + each] for start in range(0, len(names), each)]
     with ThreadPoolExecutor(workers) as threads:
         found = threads.map(lambda part: [_fingerprint(name) for name in part], slices)
-        return [fingerprint for part in found for fingerprint in part]
+        return [pair for part in found for pair in part]
+
+
+def unchanged(before: Sequence[int], now: Sequence[int]) -> bool:
+    """Whether a file is the same to the last byte, by two stamps with the same fingerprint.
+
+    A fingerprint is of a part of a larger file: that may have changed elsewhere, as an uncompressed
+    picture that is edited does, if its size or time of change differs.
+    """
+    return now[0] <= WHOLE or (before[0] == now[0] and before[1] == now[1])
 
 
 def changes(parts: Mapping[str, Labelled]) -> str:
@@ -137,7 +161,7 @@ def changes(parts: Mapping[str, Labelled]) -> str:
     return found.hexdigest()
 
 
-def stamp_of(path: str | Path) -> tuple[int, ...]:
+def stamp_of(path: str | Path) -> Stamp:
     """A file's size, time of change, inode and time of its inode's change; of none zeros."""
     try:
         status = os.stat(path)
@@ -146,17 +170,18 @@ def stamp_of(path: str | Path) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
-def remember(path: Path, stamp: tuple[int, ...], fingerprint: str) -> None:
+def remember(path: Path, stamp: Stamp, fingerprint: str) -> None:
     """Know a file's fingerprint of an earlier process, as long as its stamp is the same."""
-    _known.setdefault(os.fspath(path), (stamp, fingerprint))
+    if not fingerprint.startswith(UNREAD):  # it may be read by now
+        _known.setdefault(os.fspath(path), (stamp, fingerprint))
 
 
-def _fingerprint(path: str) -> str:
+def _fingerprint(path: str) -> tuple[str, Stamp]:
+    stamp = stamp_of(path)
     try:
-        stamp = stamp_of(path)
         known = _known.get(path)
         if known is not None and known[0] == stamp:
-            return known[1]
+            return known[1], stamp
         with open(path, "rb", buffering=0) as file:  # unbuffered: a few large reads
             if stamp[0] <= WHOLE:
                 content = file.read()
@@ -166,10 +191,10 @@ def _fingerprint(path: str) -> str:
                     file.seek(start)
                     content += file.read(BLOCK)
     except OSError as error:  # it is named with the other broken pictures when it is decoded
-        return f"unreadable: {error.strerror}"
+        return f"{UNREAD} {error.strerror}", stamp
     found = hashlib.blake2b(b"%d\n" % stamp[0] + content, digest_size=12).hexdigest()
     _known[path] = (stamp, found)
-    return found
+    return found, stamp
 
 
 def duplicates(parts: Mapping[str, Labelled], one: str, other: str) -> list[tuple[Path, Path]]:

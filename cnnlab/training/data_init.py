@@ -29,6 +29,7 @@ def init_from_images(
     layers = [layer for layer in network.modules() if hasattr(layer, METHOD)]
     if not layers:
         return
-    inputs = Normalise(spec, device)(images.pixels[:NUM_IMAGES].to(device))
+    first = images.between(0, min(NUM_IMAGES, len(images)))  # of packed ones, no others are read
+    inputs = Normalise(spec, device)(first.pixels.to(device))
     for layer in layers:
         getattr(layer, METHOD)(inputs)

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from cnnlab.data.dataset import Images
 from cnnlab.data.loading.datamodule import ImageData
+from cnnlab.task import Task
 from cnnlab.training.lightning_bridge import is_fitting
 from cnnlab.training.loggers import picture_tag
 from cnnlab.training.module import TrainingModule
@@ -57,7 +59,7 @@ class EpochPictures(Callback):
         folder, epoch = Path(trainer.default_root_dir), pl_module.position.epoch + 1
         title = f"{folder.name}: validation set, epoch {epoch}"
         outputs = torch.cat(self._kept)
-        figure = task.draw(outputs, images.pixels, images.labels, data.spec, title)
+        figure = task.draw(outputs, drawn_pixels(task, images), images.labels, data.spec, title)
         if figure is not None:
             file = folder / "pictures" / f"{task.picture}-{epoch:03}.png"
             file.parent.mkdir(exist_ok=True)
@@ -84,6 +86,11 @@ def image_data(trainer: pl.Trainer) -> ImageData:
     data = trainer.datamodule  # type: ignore[attr-defined]
     assert isinstance(data, ImageData)
     return data
+
+
+def drawn_pixels(task: Task, images: Images) -> Tensor:
+    """What a task draws of images: their pixels, uint8 (N, C, H, W), or none, (0, C, H, W)."""
+    return (images if task.draws_pixels else images.between(0, 0)).pixels
 
 
 def show(

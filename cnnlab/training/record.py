@@ -22,7 +22,7 @@ from cnnlab.task import Task
 from cnnlab.text import as_typed
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.environment import result_columns
-from cnnlab.training.epoch_pictures import show
+from cnnlab.training.epoch_pictures import drawn_pixels, show
 from cnnlab.training.latency import single_image_latency
 from cnnlab.training.loggers import picture_tag, write_session
 from cnnlab.training.peak_memory import PeakMemory
@@ -87,9 +87,14 @@ def _test_report(
         np.savez(run_dir.outputs_file(task.output), **arrays)  # type: ignore[arg-type]
     else:
         kept, index = test.select(module.test_indices), index[module.test_indices]
-    task.write(run_dir.path, outputs, kept.pixels, kept.labels, index)
+    chosen = task.written(outputs, kept.labels)
+    if chosen is None:
+        task.write(run_dir.path, outputs, kept.pixels, kept.labels, index)
+    else:
+        some = kept.select(chosen)
+        task.write(run_dir.path, outputs[chosen], some.pixels, some.labels, index[chosen])
     title = f"{run_dir.name}: test set"
-    figure = task.draw(outputs, kept.pixels, kept.labels, spec, title)
+    figure = task.draw(outputs, drawn_pixels(task, kept), kept.labels, spec, title)
     if figure is not None:
         file = run_dir.picture_file(task.picture)
         show(figure, file, wiring.trainer.loggers, picture_tag("test", file.stem))

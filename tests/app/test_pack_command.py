@@ -1,5 +1,6 @@
 """``cnnlab pack``, and runs on what it made."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,67 @@ def test_a_packed_folder_is_not_decoded_again(
     run = next((photos.parent / "runs").rglob("result.json")).parent
     predicted = cnnlab("predict", str(run), "photos/cat/0.jpg")
     assert predicted.code == 0, predicted.err
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "channels"), [("32", "photos", "3"), ("36", "my photos, [1]", "1")]
+)
+def test_the_words_that_are_printed_use_the_pack(
+    cnnlab, photos: Path, monkeypatch: pytest.MonkeyPatch, size: str, name: str, channels: str
+) -> None:
+    photos.rename(photos.with_name(name))
+    answer = cnnlab("pack", name, "--size", size, "--channels", channels)
+    assert answer.code == 0, answer.err
+    *_, crops, centres = answer.out.splitlines()
+    monkeypatch.delattr(Stored, "read")
+    for line in (crops.removeprefix("used by "), centres.removeprefix("or without crops by ")):
+        done = cnnlab("train", "data=folder", *shlex.split(line), *WORDS[4:])
+        assert done.code == 0, done.err
+
+
+def test_broken_pictures_are_tried_again(
+    cnnlab, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, words = Image.open, ("pack", photos.name, "--size", "32")
+
+    def away(path: Path) -> Image.Image:
+        return whole(path.with_name("away") if path.name == "0.jpg" else path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", away)
+        answer = cnnlab(*words, "--skip-broken")
+    assert "23 pictures packed: " in answer.out
+    answer = cnnlab(*words)
+    assert answer.code == 0, answer.err
+    assert "24 pictures packed: " in answer.out
+
+
+def test_a_pack_is_replaced_once_there_is_another(cnnlab, photos: Path) -> None:
+    words = ["pack", "photos", "--size", "32"]
+    assert cnnlab(*words).code == 0
+    [first] = (photos.parent / "data" / "packed").glob("*.pack")
+    content = first.read_bytes()
+    notes, moved, other = (photos.parent / name for name in ("notes", "moved.pack", "b.pack"))
+    notes.write_text("no pack")
+    refused = cnnlab(*words, "--out", "notes")
+    assert refused.code == 2
+    assert "--out notes: that file is no pack; give a new one, or a pack" in refused.err
+    assert notes.read_text() == "no pack"
+    assert first.read_bytes() == content
+    answer = cnnlab(*words, "--out", "moved.pack")
+    assert "24 pictures packed already" in answer.out
+    assert moved.read_bytes() == content
+    assert first.resolve() == moved.resolve()
+
+    other.write_bytes(content[:99])  # an earlier one that is not whole
+    broken = photos / "cat" / "0.jpg"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"no picture")
+    assert cnnlab(*words, "--out", "b.pack").code == 2
+    assert first.read_bytes() == content
+    broken.write_bytes(whole)
+    assert cnnlab(*words, "--out", "b.pack").code == 0
+    assert first.resolve() == other.resolve()
 
 
 def test_mistakes_are_said(cnnlab, photos: Path) -> None:

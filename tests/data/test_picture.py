@@ -1,4 +1,6 @@
+import struct
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import torch
 from PIL import Image
 
 from cnnlab.data.picture import read_picture
+from cnnlab.inference.preprocess.opening import open_picture
 from cnnlab.registry import CnnlabError
 
 
@@ -64,6 +67,15 @@ def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     assert upright[0, 5:].mean() > 250
 
 
+@pytest.mark.parametrize(
+    "read", [lambda path: read_picture(path, 8, 3), lambda path: open_picture(path, (8, 8))]
+)
+def test_a_photograph_whose_exif_alone_is_damaged_is_upright(tmp_path: Path, read) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (64, 64)).save(path, exif=b"Exif\0\0II*\0", dpi=(72, 72))
+    read(path)
+
+
 def test_a_large_photograph_decoded_in_part_looks_the_same(tmp_path: Path) -> None:
     row = np.linspace(0, 255, 1600).astype(np.uint8)
     Image.fromarray(np.tile(row, (1200, 1))).save(tmp_path / "a.jpg", quality=95)
@@ -82,6 +94,15 @@ def test_a_file_that_is_not_a_picture_is_named(tmp_path: Path, kind: str) -> Non
         read_picture(path, 8, 3)
     assert str(refusal.value).count(str(path)) == 1
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("error", [struct.error, IndexError, KeyError, EOFError, ZeroDivisionError])
+def test_whatever_is_raised_of_a_damaged_file_it_is_named(
+    error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "open", Mock(side_effect=error("odd")))
+    with pytest.raises(CnnlabError, match=r"cannot read the picture .*odd\.png \(.*odd"):
+        read_picture(tmp_path / "odd.png", 8, 3)
 
 
 def test_a_crop_keeps_the_middle_seven_eighths_of_the_shorter_side(tmp_path: Path) -> None:

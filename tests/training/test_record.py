@@ -1,6 +1,7 @@
 """What a finished run has recorded of its costs, its origin and its mistakes."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import lightning.pytorch as pl
 import numpy as np
@@ -9,12 +10,16 @@ import torch
 
 from cnnlab.app.command import read_command
 from cnnlab.config.schema import build
+from cnnlab.data.dataset import Images
 from cnnlab.registry import DATASETS, MODELS
 from cnnlab.runs.mistakes import read_mistakes
 from cnnlab.runs.run_dir import RunDir
+from cnnlab.spec import ImageSpec
 from cnnlab.sweep.execute import execute
 from cnnlab.training import environment, peak_memory
 from cnnlab.training.peak_memory import PeakMemory
+from cnnlab.training.record import _test_report
+from cnnlab.training.tasks.classify import Classify
 
 SMALL = ["model=mlp", "model.hidden=[8]", "data=synthetic", "data.num_train=100"]
 SMALL += ["data.size=8", "data.channels=3", "batch_size=20", "trainer.epochs=1", "logger=[]"]
@@ -38,6 +43,25 @@ def trained(*words: str, hooks=()) -> RunDir:
     execute(job)
     assert job.run_dir.is_done, job.run_dir.status()
     return job.run_dir
+
+
+def test_of_the_test_images_only_mistakes_are_read(tmp_path) -> None:
+    """All photographs of a large test set do not fit into memory."""
+    pixels, labels = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1), torch.tensor([0, 1, 1, 0])
+    whole = Images(pixels, labels)
+    images = SimpleNamespace(labels=labels, select=whole.select, between=whole.between)
+    outputs = torch.tensor([[2.0, 0], [3, 0], [0, 1], [0, 4]])
+    wiring = SimpleNamespace(
+        module=SimpleNamespace(task=Classify(), test_outputs=outputs, num_tested=4),
+        data=SimpleNamespace(
+            evaluated=lambda _: images, evaluated_indices=lambda _: torch.arange(4)
+        ),
+        trainer=SimpleNamespace(loggers=[]),
+    )
+    _test_report(RunDir(tmp_path), ImageSpec(1, 1, 1, 2), images, wiring)
+    found = read_mistakes(RunDir(tmp_path).mistakes_file)
+    assert found.pixels.flatten().tolist() == found.index.tolist() == [3, 1]
+    assert (found.labels.tolist(), found.predicted.tolist()) == ([0, 1], [1, 0])
 
 
 @pytest.fixture

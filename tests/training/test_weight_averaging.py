@@ -1,6 +1,7 @@
 """EMA and SWA against torch.optim.swa_utils; what is validated, saved and continued with."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -131,12 +132,27 @@ def test_batch_norm_statistics_are_of_all_images_in_equal_batches(
         seed=0,
         max_eval_steps=1,  # of evaluations, not of these
     )
-    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    data.trainer = SimpleNamespace(strategy=strategy, train_dataloader=None)
     inputs, labels = zip(*data.statistics_dataloader(), strict=True)
     assert [len(batch) for batch in inputs] == sizes
     assert torch.equal(torch.cat(labels), train.labels)
     every, _ = MemoryBatches(train, SPEC, "cpu")(torch.arange(count))
     assert torch.equal(torch.cat(inputs), every)
+
+
+def test_batch_norm_statistics_are_of_the_images_on_the_device(monkeypatch) -> None:
+    data = datamodule.ImageData(SPLITS, SPEC, Position(20), batch_size=16, seed=0)
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    data.trainer = SimpleNamespace(strategy=strategy, global_rank=0, world_size=1)
+    data.trainer.train_dataloader = data.train_dataloader()
+    on_device = data.trainer.train_dataloader.batches.images
+    made = Mock(wraps=MemoryBatches)
+    monkeypatch.setattr(datamodule, "MemoryBatches", made)
+    _, labels = zip(*data.statistics_dataloader(), strict=True)
+    assert torch.equal(torch.cat(labels), SPLITS.train.labels)
+    assert on_device is not SPLITS.train
+    assert made.call_args.args[0] is on_device
 
 
 @pytest.mark.parametrize(("step", "said"), [(79, True), (80, False)])

@@ -109,7 +109,11 @@ class ImageData(pl.LightningDataModule):
         The sizes of batches differ by at most one, so that a mean over batches gives all images
         about the same weight. None is of one image, whose variance batch norm cannot take.
         """
-        batches, count = self._batches(self.splits.train), len(self.splits.train)
+        assert self.trainer is not None
+        loader, train = self.trainer.train_dataloader, self.splits.train
+        if isinstance(loader, ChunkLoader):  # they are on the device already
+            train = loader.batches.images
+        batches, count = self._batches(train), len(train)
         parts = -(-count // eval_batch_size(self.spec, self.batch_size))
         parts = max(1, min(parts, count // 2))
         for indices in torch.arange(count, device=batches.labels.device).tensor_split(parts):

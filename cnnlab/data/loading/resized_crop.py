@@ -122,6 +122,8 @@ def resized_crops(
     size: tuple[int, int],
     mirrored: Tensor | None = None,
     buffers: Buffers | None = None,
+    *,
+    exact: bool = False,
 ) -> Tensor:
     """Cut a box out of each picture and resize it to (H, W): uint8 (N, C, H, W).
 
@@ -130,9 +132,10 @@ def resized_crops(
         boxes: int64 (N, 4), top, left, height and width.
         mirrored: bool (N,), which of the results to flip left to right.
         buffers: where the result's memory comes from, on a CPU; None: it is new.
+        exact: whether every box is of ``size``, which a GPU cannot be asked without waiting.
     """
     if pictures.values.device.type != "cpu":
-        resized = all_at_once(pictures, rows, boxes, size)
+        resized = all_at_once(pictures, rows, boxes, size, exact=exact)
         return resized if mirrored is None else mirror(resized, mirrored)
     cut = (buffers or Buffers()).acquire((len(rows), pictures.channels, *size), torch.uint8)
     columns = (of[rows].tolist() for of in (pictures.offsets, pictures.heights, pictures.widths))
@@ -176,23 +179,33 @@ def _resized(
     return cut[0].numpy()
 
 
-def all_at_once(pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+def all_at_once(
+    pictures: Pictures, rows: Tensor, boxes: Tensor, size: tuple[int, int], *, exact: bool = False
+) -> Tensor:
     """As `resized_crops`, by operations on all boxes: for GPUs, where none waits for another."""
     top, left, high, wide = boxes.unbind(1)
-    longest = max(*size, math.ceil(pictures.shorter * RATIO[1]))  # side of a box
-    down, across = _taps(top, high, size[0], longest), _taps(left, wide, size[1], longest)
     channel = torch.arange(pictures.channels, device=boxes.device).view(1, -1, 1, 1)
     offset, width, height = (
         of[rows].view(-1, 1, 1, 1) for of in (pictures.offsets, pictures.widths, pictures.heights)
     )
     step = pictures.channels if pictures.interleaved else 1  # from a pixel to its neighbour
     offset = offset + channel * (1 if pictures.interleaved else height * width)
+
+    def pixels(y: Tensor, x: Tensor) -> Tensor:  # of each box at lines (N, H) and columns (N, W)
+        return pictures.values[
+            offset + width * step * y[:, None, :, None] + step * x[:, None, None, :]
+        ]
+
+    if exact:
+        lines, columns = (torch.arange(side, device=boxes.device) for side in size)
+        return pixels(top[:, None] + lines, left[:, None] + columns)
+    longest = max(*size, math.ceil(pictures.shorter * RATIO[1]))  # side of a box
+    down, across = _taps(top, high, size[0], longest), _taps(left, wide, size[1], longest)
     total = torch.zeros(len(rows), pictures.channels, *size, device=boxes.device)
     for y, weight_y in down:
         for x, weight_x in across:
-            place = offset + width * step * y[:, None, :, None] + step * x[:, None, None, :]
             weight = weight_y[:, None, :, None] * weight_x[:, None, None, :]
-            total.addcmul_(pictures.values[place], weight)
+            total.addcmul_(pixels(y, x), weight)
     return total.round_().clamp_(0, 255).to(torch.uint8)
 
 

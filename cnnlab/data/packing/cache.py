@@ -13,8 +13,8 @@ from pathlib import Path
 
 from cnnlab.data.dataset import data_root
 from cnnlab.data.packing.pack import find, pack
-from cnnlab.data.packing.pack_file import Pack, Stored, open_pack
-from cnnlab.data.scan import Labelled, remember
+from cnnlab.data.packing.pack_file import Pack, Stored, is_pack, open_pack
+from cnnlab.data.scan import Labelled, name_from, remember
 from cnnlab.registry import CnnlabError
 
 MANY = 1000  # pictures from which on they are packed when they are first used
@@ -29,14 +29,9 @@ def pack_path(root: Path, stored: Stored, subset: int | None = None) -> Path:
     return data_root(None) / "packed" / name
 
 
-def name_in_pack(file: Path, root: Path) -> str:
-    """A file's name below the folder."""
-    return os.fspath(file)[len(os.fspath(root)) :].lstrip(os.sep)
-
-
 def named_files(files: Iterable[Path], root: Path) -> dict[str, Path]:
     """Files by their names below the folder."""
-    return {name_in_pack(file, root): file for file in files}
+    return {name_from(root, file): file for file in files}
 
 
 def packed(
@@ -70,22 +65,52 @@ def recall_fingerprints(root: Path, stored: Stored, subset: int | None = None) -
             remember(root / name, tuple(stamp), fingerprint)
 
 
-def link_to(out: Path, path: Path) -> None:
-    """Have the pack at ``path`` be in the file ``out``, so that data sets find it.
+def out_file(out: Path) -> Path:
+    """The file that ``--out`` names.
 
     Raises:
-        CnnlabError: no file can be there.
+        CnnlabError: no file can be there, or one is that is no pack.
     """
     target = Path(os.path.expanduser(out)).absolute()
     if target.is_dir() or not target.parent.is_dir():
         raise CnnlabError(f"--out {out}: give a file in a folder that exists")
+    if target.exists() and not is_pack(target):
+        raise CnnlabError(f"--out {out}: that file is no pack; give a new one, or a pack")
+    return target
+
+
+def move_pack(path: Path, target: Path) -> None:
+    """Move a finished pack from the folder of packs, if it is there, to a file that is not yet.
+
+    Raises:
+        CnnlabError: it cannot be; it is then where it was.
+    """
+    if not path.is_file() or path.is_symlink() or target.exists():
+        return
+    part = target.with_name(f"{target.name}.part")
+    try:
+        shutil.move(path, part)  # to another disk it is copied
+        os.replace(part, target)
+    except OSError as error:
+        if path.exists():
+            part.unlink(missing_ok=True)
+        raise CnnlabError(f"cannot move {path} to {target} ({error.strerror})") from None
+    link_to(target, path)
+
+
+def link_to(target: Path, path: Path) -> None:
+    """Have the finished pack ``target`` be found at ``path``, in the place of what is there.
+
+    Raises:
+        CnnlabError: no link can be there.
+    """
     if os.path.realpath(path) == os.path.realpath(target):
         return
+    link = path.with_name(f"{path.name}.link")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and not path.is_symlink() and not target.exists():
-            shutil.move(path, target)
-        path.unlink(missing_ok=True)
-        path.symlink_to(target)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        os.replace(link, path)
     except OSError as error:
         raise CnnlabError(f"cannot link {path} to {target} ({error.strerror})") from None

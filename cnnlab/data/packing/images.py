@@ -49,11 +49,12 @@ class PackedImages(Images):
         """The pixels of the images at ``indices``, uint8 (M, C, H, W)."""
         rows, size = self.rows.index_select(0, indices), (self.size, self.size)
         boxes = centre_boxes(self.pictures.heights[rows], self.pictures.widths[rows], size)
-        return resized_crops(self.pictures, rows, boxes, size)
+        return resized_crops(self.pictures, rows, boxes, size, exact=True)
 
     def to(self, device: torch.device | str) -> Images:
         """The same; in the memory of a GPU, only the pictures of these rows."""
-        if torch.device(device).type == "cpu":
+        device = torch.device(device)
+        if device.type == "cpu" or device == self.pictures.values.device:
             return self
         pictures = self.pictures.pick(self.rows, device)
         rows = torch.arange(len(self), device=device)

@@ -1,5 +1,6 @@
 """Decoding pictures into a pack on every core; what is packed already is kept."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -12,11 +13,11 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from cnnlab.data.packing.pack_file import DamagedPackError, Entry, Pack, Stored, open_pack
+from cnnlab.data.packing.pack_file import DamagedPackError, Entry, Pack, Stored, checksum, open_pack
 from cnnlab.data.packing.progress import PackingProgress
 from cnnlab.data.packing.writer import PackFailedError, PackWriter
 from cnnlab.data.picture import UnreadablePictureError
-from cnnlab.data.scan import fingerprints, remember, stamp_of
+from cnnlab.data.scan import remember, stamped_fingerprints, unchanged
 from cnnlab.registry import CnnlabError
 from cnnlab.text import plural
 
@@ -56,7 +57,8 @@ def pack(
 
     Raises:
         BrokenPicturesError: there are some, without ``skip_broken``.
-        PackFailedError: the disk is full, or cannot be written.
+        PackFailedError: the disk is full, or cannot be written; or reading a picture failed, and
+            may succeed the next time.
     """
     path = Path(os.path.realpath(path))  # of a link the file that it names
     try:
@@ -105,6 +107,16 @@ def find(path: Path, files: Mapping[str, Path], stored: Stored) -> Pack | None:
     return found if found.stored == stored and _holds(found, files) else None
 
 
+def readable_now(pack: Pack, files: Mapping[str, Path]) -> list[str]:
+    """The names of pictures that could not be read when they were packed, and can be now."""
+    found = []
+    for name in pack.broken.keys() & files.keys():
+        with contextlib.suppress(UnreadablePictureError):
+            pack.stored.read(files[name])
+            found.append(name)
+    return found
+
+
 def _holds(pack: Pack, files: Mapping[str, Path]) -> bool:
     if not all(name in pack.rows for name in files):
         return False
@@ -112,8 +124,11 @@ def _holds(pack: Pack, files: Mapping[str, Path]) -> bool:
     stamps = pack.stamps[rows].tolist()
     for file, row, stamp in zip(files.values(), rows, stamps, strict=True):
         remember(file, tuple(stamp), pack.fingerprints[row])
-    now = fingerprints(list(files.values()))
-    return all(pack.fingerprints[row] == print_ for row, print_ in zip(rows, now, strict=True))
+    now = stamped_fingerprints(list(files.values()))
+    return all(
+        pack.fingerprints[row] == fingerprint and unchanged(before, stamp)
+        for row, before, (fingerprint, stamp) in zip(rows, stamps, now, strict=True)
+    )
 
 
 def _write(
@@ -127,9 +142,8 @@ def _write(
 ) -> None:
     again = set(damaged)
     kept = old if old is not None and old.stored == stored else None
-    stamps = [stamp_of(file) for file in files.values()]  # before: what changes then is seen
-    columns = zip(files, fingerprints(list(files.values())), stamps, strict=True)
-    wanted = [Entry(*column) for column in columns]
+    now = stamped_fingerprints(list(files.values()))
+    wanted = [Entry(name, *found) for name, found in zip(files, now, strict=True)]
     writer = PackWriter(path, stored)
     have = writer.entries
     missing = [
@@ -138,16 +152,23 @@ def _write(
         if entry.name not in have
         or have[entry.name].broken
         or have[entry.name].fingerprint != entry.fingerprint
+        or not unchanged(have[entry.name].stamp, entry.stamp)
     ]
     _check_disk(path, stored, len(missing))
 
     def decoded(entry: Entry) -> tuple[Entry, NDArray[np.uint8] | None]:
         row = None if kept is None or entry.name in again else kept.row_of(entry)
         if kept is not None and row is not None:
-            return _sized(entry, stored, kept.pixels(row))
+            copied = _described(entry, stored, kept.pixels(row))
+            if copied[0].checksum == kept.checksums[row]:  # else the disk has changed it
+                return copied
         try:
-            return _sized(entry, stored, stored.read(files[entry.name]))
+            return _described(entry, stored, stored.read(files[entry.name]))
         except UnreadablePictureError as error:
+            if error.passes:
+                raise PackFailedError(
+                    f"{error}; what is packed stays: the same command continues from it"
+                ) from None
             return replace(entry, broken=error.reason), None
 
     with (
@@ -164,11 +185,11 @@ def _write(
     writer.finish(files)
 
 
-def _sized(
+def _described(
     entry: Entry, stored: Stored, pixels: NDArray[np.uint8]
 ) -> tuple[Entry, NDArray[np.uint8]]:
     height, width = pixels.shape[:2] if stored.fit == "whole" else pixels.shape[1:]
-    return replace(entry, height=height, width=width), pixels
+    return replace(entry, height=height, width=width, checksum=checksum(pixels)), pixels
 
 
 def _check_disk(path: Path, stored: Stored, pictures: int) -> None:

@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 
 from cnnlab.data.loading.resized_crop import Pictures
 from cnnlab.data.picture import Fit, read_picture, read_whole
+from cnnlab.data.scan import Stamp, unchanged
 from cnnlab.registry import CnnlabError
 
-MAGIC = b"cnnlab packed pictures, version 1\n"
+KIND = b"cnnlab packed pictures"
+MAGIC = KIND + b", version 1\n"
 START = 64  # bytes before the pixels
 USUAL_RATIO = 1.4  # of the sides of a photograph
 FOOTER = struct.Struct("<QQ16s")  # offset, length and blake2b of the index
-Stamp = tuple[int, ...]  # of a file: what `scan.stamp_of` has
 
 
 class DamagedPackError(CnnlabError):
@@ -104,9 +105,10 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """An opened file; its pixels are mapped into memory when they are first used."""
+    """An opened file, mapped: its index and pixels are of one, also where it is replaced later."""
 
     path: Path
+    mapped: mmap.mmap  # for reading; its pages belong to the operating system
     stored: Stored
     names: Sequence[str]
     fingerprints: Sequence[str]
@@ -127,13 +129,8 @@ class Pack:
         row = self.rows.get(entry.name)
         if row is None or entry.name in self.broken:
             return None
-        return row if self.fingerprints[row] == entry.fingerprint else None
-
-    @cached_property
-    def mapped(self) -> mmap.mmap:
-        """The file, mapped for reading; its pages belong to the operating system."""
-        with open(self.path, "rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        same = self.fingerprints[row] == entry.fingerprint
+        return row if same and unchanged(self.stamps[row].tolist(), entry.stamp) else None
 
     @cached_property
     def pictures(self) -> Pictures:
@@ -206,6 +203,15 @@ def footer(index: bytes, start: int) -> bytes:
     return FOOTER.pack(start, len(index), hashlib.blake2b(index, digest_size=16).digest())
 
 
+def is_pack(path: Path) -> bool:
+    """Whether a file is a pack of any version, whole or not."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(KIND)) == KIND
+    except OSError:
+        return False
+
+
 def open_pack(path: Path) -> Pack:
     """Open a file and check its index; the pixels are checked by `Pack.damaged` alone.
 
@@ -223,12 +229,14 @@ def open_pack(path: Path) -> Pack:
         if start + size + FOOTER.size == length:
             file.seek(start)
             index = file.read(size)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hashlib.blake2b(index, digest_size=16).digest() != checksum:
         raise DamagedPackError(f"{path} is truncated or damaged")
     columns = np.load(io.BytesIO(index), allow_pickle=False)
     about = json.loads(columns["about"].tobytes())
     return Pack(
         path,
+        mapped,
         Stored(**about["stored"]),
         columns["names"].tobytes().decode(errors="surrogateescape").split("\0"),
         columns["fingerprints"].tolist(),

@@ -47,7 +47,7 @@ class PackWriter:
         self.journal.write_text("\n".join([self._head, *lines, ""]))
 
     def append(self, pictures: Iterable[tuple[Entry, NDArray[np.uint8] | None]]) -> None:
-        """Write pictures, or of a broken one the reason alone.
+        """Write pictures, whose entries have all but the offset, or of a broken one the reason.
 
         Raises:
             PackFailedError: the disk is full; what is written stays, and can be continued.
@@ -57,7 +57,7 @@ class PackWriter:
             file.seek(self._end)
             for entry, pixels in pictures:
                 if pixels is not None:
-                    entry = replace(entry, offset=self._end, checksum=checksum(pixels))
+                    entry = replace(entry, offset=self._end)
                     _write(file.fileno(), np.ascontiguousarray(pixels).data.cast("B"))
                     self._end += pixels.size
                 lines.append(json.dumps(asdict(entry)) + "\n")

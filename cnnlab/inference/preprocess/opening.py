@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from cnnlab.data.picture import to_8_bits
+from cnnlab.data.picture import orientation, to_8_bits, turned_upright
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line
 
 Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Tensor
-ORIENTATION = 0x0112  # the EXIF tag
 GREY = ("1", "L", "LA", "La")
 HEIC = (".heic", ".heif")  # of telephones; Pillow does not read it
 MODES = {"CMYK": "CMYK", "YCbCr": "YCbCr", "HSV": "HSV", "P": "palette"}
@@ -91,11 +90,10 @@ def _upright(image: Image.Image, contrast: bool, size: tuple[int, int] | None = 
     notes = ["16 bits to 8"] if image.mode.startswith("I") else []
     if image.mode in MODES:
         notes.append(f"from {MODES[image.mode]}")
-    turned = image.getexif().get(ORIENTATION, 1)
-    upright = ImageOps.exif_transpose(image)
+    turned, upright = orientation(image), turned_upright(image)
     notes += _frames(image)
     width, height = size or image.size
-    if turned in range(2, 9):
+    if turned != 1:
         notes.append("turned upright (EXIF)")
     if turned in range(5, 9):
         width, height = height, width

@@ -33,6 +33,7 @@ class Classify(Task):
     metric = "val_acc"
     output = "logits"
     picture = "confusion"
+    draws_pixels = False
 
     def output_shape(self, spec: ImageSpec, n: int) -> tuple[int, ...]:
         return n, spec.num_classes
@@ -56,19 +57,21 @@ class Classify(Task):
         predicted = outputs.argmax(1).numpy()
         return confusion_figure(labels.numpy(), predicted, spec.class_names, title=title)
 
+    def written(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return torch.from_numpy(most_confident_mistakes(outputs.numpy(), labels.numpy()))
+
     def write(
         self, folder: Path, outputs: Tensor, pixels: Tensor, labels: Tensor, index: Tensor
     ) -> None:
         """``mistakes.npz``: the most confident mistakes, with their pictures."""
-        chosen = torch.from_numpy(most_confident_mistakes(outputs.numpy(), labels.numpy()))
-        logits = outputs[chosen].numpy()
+        logits = outputs.numpy()
         write_mistakes(
             RunDir(folder).mistakes_file,
-            pixels[chosen].numpy(),
-            labels[chosen].numpy(),
+            pixels.numpy(),
+            labels.numpy(),
             logits.argmax(1),
             confidences(logits),
-            index[chosen].numpy(),
+            index.numpy(),
         )
 
 

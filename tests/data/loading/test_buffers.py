@@ -1,3 +1,6 @@
+import sys
+
+import pytest
 import torch
 
 from cnnlab.data.loading.buffers import Buffers
@@ -24,3 +27,12 @@ def test_memory_is_used_again_once_no_tensor_view_or_graph_has_it() -> None:
     held = [buffers.acquire((1,), torch.uint8) for _ in range(9)]
     assert len({each.data_ptr() for each in held}) == 9
     assert second.tolist() == [[7] * 3] * 2
+
+
+def test_nothing_depends_on_how_an_interpreter_counts_references(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "getrefcount", lambda _: 0)  # Python 3.14 has fewer than 3.13
+    buffers = Buffers()
+    one, other = buffers.acquire((4,), torch.uint8), buffers.acquire((4,), torch.uint8)
+    assert one.data_ptr() != other.data_ptr()

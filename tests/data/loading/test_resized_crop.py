@@ -1,8 +1,10 @@
 import math
+from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import functional as reference
 
@@ -16,6 +18,7 @@ from cnnlab.data.loading.resized_crop import (
     draw_boxes,
     resized_crops,
 )
+from cnnlab.data.packing.images import PackedImages
 from cnnlab.spec import ImageSpec
 
 SCALE = (0.08, 1.0)
@@ -36,6 +39,18 @@ def stored(*sizes: tuple[int, int]) -> tuple[Pictures, list[Tensor]]:
     shorter = max(map(min, sizes))
     offsets = counts.cumsum(0) - counts
     return Pictures(values, offsets, heights, widths, 3, shorter, True), pictures
+
+
+class Gathered(TorchDispatchMode):
+    """Counts the bytes that are gathered."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **kwargs or {})
+        if func.overloadpacket.__name__ == "index" and found.dtype == torch.uint8:
+            self.count += found.numel()
+        return found
 
 
 def test_boxes_are_resized_as_torchvision_does() -> None:
@@ -68,6 +83,21 @@ def test_boxes_are_mirrored() -> None:
     plain = resized_crops(pictures, rows, boxes, (48, 56))
     flipped = resized_crops(pictures, rows, boxes, (48, 56), mirrored)
     assert torch.equal(flipped, torch.where(mirrored.view(-1, 1, 1, 1), plain.flip(3), plain))
+
+
+def test_boxes_of_the_size_itself_are_gathered_once() -> None:
+    pictures, _ = stored((60, 90), (100, 50), (64, 64))
+    rows, size = torch.tensor([2, 0, 1, 1]), (48, 40)
+    boxes = centre_boxes(pictures.heights[rows], pictures.widths[rows], size)
+    expected = resized_crops(pictures, rows, boxes, size)
+    assert torch.equal(all_at_once(pictures, rows, boxes, size, exact=True), expected)
+    assert torch.equal(all_at_once(pictures, rows, boxes, size), expected)
+    elsewhere = pictures.to("meta")
+    images = PackedImages(Mock(), rows.to("meta"), rows.to("meta"), 48, elsewhere)
+    assert images.to("meta") is images
+    with Gathered() as gathered:
+        assert images.read(torch.arange(4, device="meta")).shape == (4, 3, 48, 48)
+    assert gathered.count == 4 * 3 * 48 * 48  # as many as there are
 
 
 def test_images_of_one_size_are_pictures_too() -> None:

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab.data import scan
 from cnnlab.data.packing import pack as packing
 from cnnlab.data.packing import writer
 from cnnlab.data.packing.pack import BrokenPicturesError, find, opened, pack
 from cnnlab.data.packing.pack_file import DamagedPackError, Pack, Stored, open_pack
 from cnnlab.data.packing.writer import PackFailedError
-from cnnlab.data.picture import read_whole
+from cnnlab.data.picture import UnreadablePictureError, read_pictures, read_whole
 
 WHOLE = Stored("whole", 8, 3)
 Files = dict[str, Path]
@@ -102,6 +103,24 @@ def test_a_changed_picture_alone_is_decoded_again(
     assert sorted(decoded) == ["4.png", "new.png"]
 
 
+def test_an_edit_where_no_fingerprint_looks_is_seen(
+    write: Callable[..., Pack], files: Files, decoded: list[str]
+) -> None:
+    path = files["3.png"].with_name("large.bmp")  # 30 kB, uncompressed
+    Image.new("RGB", (100, 100)).save(path)
+    files["large.bmp"] = path
+    first, before = write(), scan.fingerprints([path])
+    content = bytearray(path.read_bytes())
+    content[6000:7000] = bytes([255]) * 1000
+    path.write_bytes(content)
+    os.utime(path, ns=(0, 5))
+    assert scan.fingerprints([path]) == before
+    decoded.clear()
+    assert find(first.path, files, WHOLE) is None
+    check(write(), files)
+    assert decoded == ["large.bmp"]
+
+
 def stop_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     original, calls = writer.PackWriter.append, iter(range(count))
 
@@ -170,8 +189,26 @@ def test_pixels_that_have_changed_on_the_disk_are_found(
     path.write_bytes(content)
     assert open_pack(path).damaged() == ["7.png"]
     decoded.clear()
+    files["new.png"] = files["1.png"].with_name("new.png")
+    files["new.png"].write_bytes(files["1.png"].read_bytes())
+    check(write(), files)  # they are not copied
+    assert sorted(decoded) == ["7.png", "new.png"]
+    path.write_bytes(content)
+    del files["new.png"]
+    decoded.clear()
     check(write(damaged=["7.png"]), files)
     assert decoded == ["7.png"]
+
+
+def test_index_and_pixels_are_of_one_file(write: Callable[..., Pack]) -> None:
+    found = open_pack(write().path)
+    content = bytearray(found.path.read_bytes())
+    content[int(found.offsets[7]) + 5] ^= 1
+    other = found.path.with_name("other")
+    other.write_bytes(content)
+    os.replace(other, found.path)  # as another process does, before the pixels are used
+    assert found.damaged() == []
+    assert open_pack(found.path).damaged() == ["7.png"]
 
 
 def test_a_full_disk_is_said_and_continued(write: Callable[..., Pack], files: Files) -> None:
@@ -224,6 +261,32 @@ def test_broken_pictures_are_listed_and_left_out_only_if_asked(
     decoded.clear()
     check(write(), files)
     assert decoded == ["2.png"]
+
+
+@pytest.mark.parametrize("passing", [errno.EIO, errno.EMFILE])
+def test_a_read_error_that_passes_is_raised_not_recorded(
+    passing: int, write: Callable[..., Pack], files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Image.open
+
+    def failing(path: Path) -> Image.Image:
+        if path.name == "4.png":
+            raise OSError(passing, os.strerror(passing), str(path))
+        return whole(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", failing)
+        with pytest.raises(PackFailedError, match=rf"4\.png \({os.strerror(passing)}\); what is"):
+            write(skip_broken=True)
+        with pytest.raises(UnreadablePictureError):
+            read_pictures(list(files.values()), 8, 3)
+    check(write(), files)
+
+
+def test_a_file_that_could_not_be_opened_is_not_known_by_that(files: Files) -> None:
+    path = files["1.png"]
+    scan.remember(path, scan.stamp_of(path), "unreadable: Stale file handle")
+    assert not scan.fingerprints([path])[0].startswith("unreadable")
 
 
 def test_of_two_at_once_one_packs_and_the_other_waits(

@@ -10,11 +10,14 @@ from torchvision.transforms.v2.functional import center_crop
 
 from cnnlab.data import Folder, ImageNet, scan
 from cnnlab.data.loading.augment import Augment
+from cnnlab.data.loading.normalise import Normalise
 from cnnlab.data.packing.cache import pack_path
 from cnnlab.data.packing.images import PackedImages
 from cnnlab.data.packing.pack_file import Pack, Stored, open_pack
 from cnnlab.data.picture import read_picture, read_whole
+from cnnlab.data.scan import name_from
 from cnnlab.data.sets import folder, imagenet
+from cnnlab.training import data_init
 
 CROPS = Augment(random_resized_crop=(0.08, 1.0))
 
@@ -87,6 +90,20 @@ def test_a_subset_is_taken_from_the_pack_of_all(root: Path, decoded: list[Path])
     assert len(decoded) == 50
 
 
+def test_the_folder_that_one_is_in_has_the_same_names(
+    root: Path, decoded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Folder(root=str(root), size=16).load()
+    decoded.clear()
+    monkeypatch.chdir(root)
+    here = Folder(root=".", size=16).load()
+    assert decoded == []
+    assert here.digest == expected.digest
+    assert torch.equal(here.train.pixels, expected.train.pixels)
+    names = [name_from(Path(), Path(name)) for name in ("0/a.png", "1/a.png")]
+    assert names == ["0/a.png", "1/a.png"]
+
+
 def test_the_centre_of_whole_pictures_is_evaluated(root: Path) -> None:
     data = Folder(root=str(root), size=28, augment=CROPS)
     assert data.stored == Stored("whole", 32, 3)
@@ -127,6 +144,21 @@ def test_a_second_start_opens_no_picture(
     assert third.part_digests()["test"] == digests["test"]
     assert third.load().train.pixels[0, :, 0, 0].tolist() == [255, 0, 0]
     assert decoded == [changed]
+
+
+def test_initial_weights_read_the_first_pictures_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Layer(torch.nn.Module):
+        def init_from_images(self, images: torch.Tensor) -> None:
+            self.images = images
+
+    monkeypatch.setattr(data_init, "NUM_IMAGES", 3)
+    data, layer = Folder(root=str(root), size=16), Layer()
+    train = data.load().train
+    data_init.init_from_images(layer, train, data.spec, torch.device("cpu"))
+    assert "pixels" not in vars(train)  # of which it keeps all
+    assert torch.equal(layer.images, Normalise(data.spec)(train.pixels[:3]))
 
 
 def test_pictures_are_read_ahead(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
