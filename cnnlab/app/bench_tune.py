@@ -12,8 +12,16 @@ from cnnlab.app.bench_output import Output, say
 from cnnlab.app.command import Command, read_command
 from cnnlab.app.grid import expand_grid
 from cnnlab.app.prepare import TUNED
+from cnnlab.bench.agreement import train_reference
 from cnnlab.bench.axes import Axis, axes, thread_counts, usable_cores
-from cnnlab.bench.tune import Candidate, Trial, add_agreement, fastest, time_candidates
+from cnnlab.bench.tune import (
+    Candidate,
+    Trial,
+    add_agreement,
+    choose_agreeing,
+    fastest,
+    time_candidates,
+)
 from cnnlab.bench.tuning import Tuning, save_tuning
 from cnnlab.bench.workload import Workload, load_workload
 from cnnlab.data.loading.load import accelerator_device
@@ -70,11 +78,19 @@ def run_tune(
 def _tune(
     words: list[str], found: list[Candidate], workload: Workload, options: Mapping[str, Any]
 ) -> Tuning:
-    """One batch size: options first, then threads for the fastest of them."""
+    """One batch size: options first, then threads for the fastest of them that agrees.
+
+    Raises:
+        CnnlabError: plain training diverges or cannot be measured.
+    """
+    say = options["say"]
+    # first, as there is nothing to compare with where plain training diverges
+    reference = train_reference(dataclasses.replace(workload, config=found[0].config))
     trials = time_candidates(found, workload, **options)
-    if not trials[0].rates:
+    if trials[0].failed:
         raise CnnlabError(f"plain training cannot be measured: {trials[0].failed}")
-    best = fastest(trials)
+    say("agreement with plain 32-bit training")
+    best = choose_agreeing(trials, workload, reference, say=say)
     before = torch.get_num_threads()
     threads: list[Trial] = []
     if accelerator_device(best.candidate.config.trainer.accelerator).type == "cpu":
@@ -85,9 +101,9 @@ def _tune(
         ]
         if len(same) > 1:
             threads = time_candidates(same, workload, **options)
-    add_agreement(trials, workload, deadline=options["deadline"], say=options["say"])
-    number = fastest(threads).candidate.threads if threads and threads[0].rates else before
-    return Tuning(words, trials, threads, number or before, before)
+    add_agreement(trials, workload, reference, deadline=options["deadline"], say=say)
+    number = before if not threads or threads[0].failed else fastest(threads).candidate.threads
+    return Tuning(words, trials, best, threads, number or before, before)
 
 
 def read_axes(words: Sequence[str]) -> dict[str, Axis]:

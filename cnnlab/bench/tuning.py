@@ -9,7 +9,7 @@ import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from cnnlab.bench.tune import NO_TIME, Trial, fastest, speedup
+from cnnlab.bench.tune import NO_TIME, Trial, speedup
 from cnnlab.bench.tuned import cache_key, save
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
@@ -26,21 +26,18 @@ class Tuning:
     Attributes:
         words: the overrides that were typed, but for those of the axes.
         trials: combinations of options; the first is plain training.
-        by_threads: the fastest of them with other numbers of threads; the first as it is.
+        chosen: the fastest of them that computes the same.
+        by_threads: ``chosen`` with other numbers of threads; the first as it is.
         threads: the number that is chosen.
         default_threads: the number that torch takes by itself here.
     """
 
     words: list[str]
     trials: list[Trial]
+    chosen: Trial
     by_threads: list[Trial]
     threads: int
     default_threads: int
-
-    @property
-    def chosen(self) -> Trial:
-        """The fastest combination."""
-        return fastest(self.trials)
 
     @property
     def is_choice(self) -> bool:
@@ -98,7 +95,7 @@ class Tuning:
         candidate = trial.candidate
         threads = candidate.threads or self.default_threads
         cells = [*candidate.options.values(), str(threads)]
-        if not trial.rates:
+        if trial.failed:
             return [*cells, "failed" if trial.failed != NO_TIME else "no time"]
         rate = trial.rate
         same_base = self.trials[0] if candidate.threads is None else self.by_threads[0]

@@ -1,5 +1,6 @@
 """The choice of `cnnlab bench --tune`: turns, ratios, ties, agreement, and the line to copy."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -9,11 +10,22 @@ import pytest
 import torch
 
 from cnnlab.app.bench_tune import candidates, read_axes
+from cnnlab.app.compose import compose
 from cnnlab.bench import axes as axes_module
 from cnnlab.bench.agreement import Agreement
 from cnnlab.bench.axes import Axis, axes, thread_counts
-from cnnlab.bench.tune import NO_TIME, Candidate, Trial, fastest, speedup, time_candidates
+from cnnlab.bench.tune import (
+    NO_TIME,
+    Candidate,
+    Trial,
+    add_agreement,
+    choose_agreeing,
+    fastest,
+    speedup,
+    time_candidates,
+)
 from cnnlab.bench.tuning import Tuning
+from cnnlab.bench.workload import Workload, load_workload
 from cnnlab.registry import CnnlabError
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
@@ -88,6 +100,40 @@ def test_the_fastest_is_by_ratios_and_a_tie_goes_to_the_fewest_changes() -> None
     assert fastest(measured({"32": [100], "a": []})).rates == [100]
 
 
+def test_the_choice_agrees_and_what_fails_is_never_chosen() -> None:
+    workload = load_workload(compose(["model=mlp", *TINY]))
+    rates = {"32": [100], "nan": [180], "raises": [170], "late": [190], "ok": [150], "b": [120]}
+    trials = measured(rates, (0, 1, 1, 1, 1, 1))
+    for trial in trials:
+        trial.candidate = dataclasses.replace(
+            trial.candidate, config=trial.candidate.options["trainer.precision"]
+        )
+    trials[3].failed = "OutOfMemoryError: in round 2"
+    compared: list[str] = []
+
+    def compare(own: Workload, _: object) -> Agreement:
+        compared.append(str(own.config))
+        if own.config == "raises":
+            raise CnnlabError("training diverged")
+        return Agreement(math.nan if own.config == "nan" else 0.01, 0.1, 1.0, 0.1)
+
+    said: list[str] = []
+    options = {"workload": workload, "reference": None, "say": said.append, "compare": compare}
+    assert choose_agreeing(trials, **options) is trials[4]  # type: ignore[arg-type]
+    assert compared == ["nan", "raises", "ok"]
+    assert [bool(trial.failed) for trial in trials] == [False, True, True, True, False, False]
+    assert said == [
+        "trainer.precision=nan  failed: its outputs are not finite",
+        "trainer.precision=raises  failed: CnnlabError: training diverged",
+    ]
+    late = iter([0.0])
+    add_agreement(trials, deadline=1, now=lambda: next(late), **options)  # type: ignore[arg-type]
+    assert compared == ["nan", "raises", "ok", "b"]
+    for trial in trials[1:]:
+        trial.failed = trial.failed or "no memory"
+    assert choose_agreeing(trials, **options) is trials[0]  # type: ignore[arg-type]
+
+
 def test_agreement_by_hand() -> None:
     reference = torch.tensor([[3.0, -3.0], [-3.0, 3.0]])  # of root mean square 3
     outputs = torch.tensor([[3.0, -3.0], [-3.0, -3.3]])
@@ -149,14 +195,15 @@ def test_candidates_are_the_whole_product_with_their_own_configs() -> None:
 
 def test_the_line_to_copy_names_the_threads_where_they_differ() -> None:
     trials = measured({"32": [100.0], "bf16": [170.0]})
-    tuning = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=2, default_threads=2)
+    words = ["model=mlp", "batch_size=16"]
+    tuning = Tuning(words, trials, trials[1], [], threads=2, default_threads=2)
     line = "cnnlab train model=mlp batch_size=16 trainer.precision=bf16"
     assert tuning.command == line
     assert tuning.is_choice
     late = [trials[0], Trial(candidate("bf16"), failed=NO_TIME)]
-    assert not Tuning([], late, [], threads=2, default_threads=2).is_choice
-    assert Tuning([], late[:1], [], threads=2, default_threads=2).is_choice
-    fewer = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=1, default_threads=2)
+    assert not Tuning([], late, late[0], [], threads=2, default_threads=2).is_choice
+    assert Tuning([], late[:1], late[0], [], threads=2, default_threads=2).is_choice
+    fewer = Tuning(words, trials, trials[1], [], threads=1, default_threads=2)
     assert fewer.command == f"OMP_NUM_THREADS=1 {line}"
 
 
