@@ -37,10 +37,11 @@ BATCH_SIZE = "batch_size"
 def run_tune(
     words: Sequence[str], *, rounds: int, seconds: float, minutes: float, output: Output
 ) -> None:
-    """Measure the combinations for each batch size, print, write, and keep the choices.
+    """Measure the combinations for each batch size, print and keep each choice, and write files.
 
     Raises:
-        CnnlabError: the words are refused, or plain training cannot be measured.
+        CnnlabError: the words are refused, plain training cannot be measured, or a choice cannot
+            be kept; the others are then, and the files are written.
     """
     begin = time.monotonic()
     chosen = read_axes(words)
@@ -54,13 +55,18 @@ def run_tune(
             say(axis.left_out)
     total = plural(sum(len(found) for _, found in groups), "combination")
     say(f"{total}, {plural(rounds, 'round')}, nothing new after {minutes:g} minutes")
-    tunings = []
+    tunings: list[Tuning] = []
+    unwritable: CnnlabError | None = None
     for number, (batch, found) in enumerate(groups, 1):
         deadline = begin + 60 * minutes * number / len(groups)
         options = {"rounds": rounds, "seconds": seconds, "deadline": deadline, "say": say}
-        tunings.append(_tune(batch, found, workload, options))
-    for tuning in tunings:
+        tuning = _tune(batch, found, workload, options)
+        tunings.append(tuning)
         output.print(*tuning.lines())
+        try:  # at once, so that nothing that comes later can lose it
+            output.print(_keep(tuning))
+        except CnnlabError as error:
+            unwritable = error
 
     def draw() -> "Figure":
         from cnnlab.bench.comparison_figures import tune_figure
@@ -68,11 +74,19 @@ def run_tune(
         return tune_figure(tunings)
 
     output.write({"words": list(words), "tunings": [each.to_dict() for each in tunings]}, draw)
-    for tuning in tunings:
-        if tuning.is_choice:
-            output.print(f"trainer=tuned takes it from {save_tuning(tuning)}")
-        else:
-            output.print(f"{tuning.name}: not kept for trainer=tuned; give more --minutes")
+    if unwritable is not None:
+        raise unwritable
+
+
+def _keep(tuning: Tuning) -> str:
+    """Save the choice for ``trainer=tuned``; the line that says so.
+
+    Raises:
+        CnnlabError: the cache cannot be written.
+    """
+    if tuning.is_choice:
+        return f"trainer=tuned takes it from {save_tuning(tuning)}"
+    return f"{tuning.name}: not kept for trainer=tuned; give more --minutes"
 
 
 def _tune(

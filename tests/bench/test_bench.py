@@ -1,6 +1,7 @@
 """`cnnlab bench` and `cnnlab bench --sweep` as their user types them."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from cnnlab.app import bench_sweep
+from cnnlab.app.bench_output import Output
 from cnnlab.app.bench_sweep import measure_cell, read_cells, reason_of
 from cnnlab.bench.report import Report
 from cnnlab.registry import CnnlabError
@@ -59,6 +61,22 @@ def test_refusals(cnnlab: Callable, tmp_path: Path, words: list[str], told: str)
     assert told in " ".join(answer.err.split())
     assert answer.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--json", "--plot"])
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
+    cnnlab: Callable, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    answer = cnnlab("bench", "model=mlp", *TINY, flag, "b.png")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"cnnlab: {flag} b.png: the folder ")
+
+
+def test_a_number_that_is_not_finite_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"a": [1.5, math.inf], "b": {"c": (math.nan, 2)}}
+    Output("-", None).write(found, lambda: pytest.fail("nothing to draw"))
+    assert json.loads(capsys.readouterr().out) == {"a": [1.5, None], "b": {"c": [None, 2]}}
 
 
 def test_too_large_for_the_machine_is_no_traceback(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnnlab.app import bench_tune
 from cnnlab.app.bench_tune import candidates, read_axes
 from cnnlab.app.compose import compose
 from cnnlab.bench import axes as axes_module
@@ -232,6 +233,35 @@ def test_the_command_measures_prints_and_fills_the_cache(
     [file] = (tmp_path / "cache" / "cnnlab" / "tuned").iterdir()
     assert f"trainer=tuned takes it from {file}" in answer.out
     assert json.loads(file.read_text())["options"] == tuning["options"]
+
+
+def test_what_is_tuned_is_kept_when_the_next_batch_size_is_interrupted(
+    cnnlab: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    trials = measured({"32": [100.0], "bf16": [170.0]})
+    config = compose(["model=mlp", *TINY])
+    for trial in trials:
+        trial.candidate = dataclasses.replace(trial.candidate, config=config)
+
+    def tune(words: list[str], *_: object) -> Tuning:
+        if "batch_size=32" in words:
+            raise KeyboardInterrupt
+        return Tuning(words, trials, trials[1], [], threads=2, default_threads=2)
+
+    monkeypatch.setattr(bench_tune, "_tune", tune)
+    words = ["model=mlp", *TINY[:-1], "trainer.precision=32,bf16"]
+    answer = cnnlab("bench", "--tune", *words, "batch_size=16,32")
+    assert answer.code == 130
+    [file] = (tmp_path / "cache" / "cnnlab" / "tuned").iterdir()
+    assert f"trainer=tuned takes it from {file}" in answer.out
+    file.unlink()
+    file.parent.rmdir()
+    file.parent.write_text("not a folder")  # files are written, although this cannot be kept
+    answer = cnnlab("bench", "--tune", *words, "batch_size=16", "--json", "t.json")
+    assert answer.code == 2
+    assert answer.err.rstrip().endswith("set XDG_CACHE_HOME")
+    assert json.loads((tmp_path / "t.json").read_text())["tunings"]
 
 
 def test_what_is_no_axis_cannot_vary(cnnlab: Callable) -> None:
