@@ -44,8 +44,10 @@ def load_workload(config: RunConfig) -> Workload:
     Raises:
         CnnlabError: it takes several devices, continues a run, or the images cannot be read.
     """
-    if config.trainer.devices > 1:
-        raise CnnlabError(f"trainer.devices={config.trainer.devices}: bench measures one device")
+    if config.trainer.processes > 1:
+        name = "devices" if config.trainer.devices > 1 else "nodes"
+        value = getattr(config.trainer, name)
+        raise CnnlabError(f"trainer.{name}={value}: bench measures one device")
     if config.resume is not None:
         raise CnnlabError(f"resume={config.resume}: bench starts from the initial weights")
     try:
