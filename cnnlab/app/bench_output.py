@@ -1,10 +1,11 @@
 """Where ``cnnlab bench`` puts what it has measured: a table, a JSON file and a picture."""
 
+import contextlib
 import json
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -13,11 +14,36 @@ from cnnlab.app.written_picture import output_file, write_picture
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.durable import write_text
 from cnnlab.runs.read_file import reason
+from cnnlab.runs.state import RunState
+from cnnlab.text import first_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STANDARD_OUTPUT = "-"
+
+
+class MeasurementError(CnnlabError):
+    """No mistake in the command: it cannot be measured on this machine."""
+
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def out_of_memory_in_a_line() -> Iterator[None]:
+    """For measurements.
+
+    Raises:
+        MeasurementError: there is not enough memory for them.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        from cnnlab.sweep.execute import final_state
+
+        if final_state(error) is not RunState.OUT_OF_MEMORY:
+            raise
+        raise MeasurementError(f"out of memory: {first_line(error)}") from error
 
 
 @dataclass(frozen=True)

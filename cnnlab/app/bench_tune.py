@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cnnlab.app.bench_output import Output, say
+from cnnlab.app.bench_output import MeasurementError, Output, say
 from cnnlab.app.command import Command, read_command
 from cnnlab.app.grid import expand_grid
 from cnnlab.app.prepare import TUNED
@@ -95,14 +95,15 @@ def _tune(
     """One batch size: options first, then threads for the fastest of them that agrees.
 
     Raises:
-        CnnlabError: plain training diverges or cannot be measured.
+        CnnlabError: plain training diverges.
+        MeasurementError: it cannot be measured.
     """
     say = options["say"]
     # first, as there is nothing to compare with where plain training diverges
     reference = train_reference(dataclasses.replace(workload, config=found[0].config))
     trials = time_candidates(found, workload, **options)
     if trials[0].failed:
-        raise CnnlabError(f"plain training cannot be measured: {trials[0].failed}")
+        raise MeasurementError(f"plain training cannot be measured: {trials[0].failed}")
     say("agreement with plain 32-bit training")
     best = choose_agreeing(trials, workload, reference, say=say)
     before = torch.get_num_threads()

@@ -22,6 +22,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.environment import device_name
 from cnnlab.training.isolation import isolated
+from cnnlab.training.lightning_bridge import keyboard_interrupt
 from cnnlab.training.wiring import wire
 
 AGAIN = "bare again"  # the control: what a ratio of 1 looks like here and now
@@ -169,7 +170,8 @@ def time_ours(parts: Assembly, workload: Workload) -> float:
             callbacks=[clock],
             stream=io.StringIO(),
         )
-        wiring.trainer.fit(wiring.module, wiring.data)
+        with keyboard_interrupt(wiring.trainer):
+            wiring.trainer.fit(wiring.module, wiring.data)
     return clock.seconds
 
 

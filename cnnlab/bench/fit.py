@@ -1,6 +1,5 @@
 """The training that is measured: the real one, wired as a run is, without a run folder."""
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from cnnlab.bench.workload import Workload
 from cnnlab.registry import CnnlabError
 from cnnlab.training.assemble import Assembly, assemble
+from cnnlab.training.lightning_bridge import keyboard_interrupt
 from cnnlab.training.schedule import Constant
 from cnnlab.training.stopping import TrainingDivergedError
 from cnnlab.training.wiring import Wiring, make_callbacks, wire
@@ -69,9 +69,7 @@ def fit(measured: Measured) -> None:
     """
     wiring = measured.wiring
     try:
-        with contextlib.suppress(SystemExit):  # how Lightning ends after Ctrl-C
+        with keyboard_interrupt(wiring.trainer):
             wiring.trainer.fit(wiring.module, wiring.data)
     except TrainingDivergedError as error:
         raise CnnlabError(f"cannot be measured: {error}") from error
-    if wiring.trainer.interrupted:
-        raise KeyboardInterrupt

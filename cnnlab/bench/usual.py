@@ -25,6 +25,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from cnnlab.bench.timing import EpochClock
 from cnnlab.data.dataset import ImageDataset, Images, Splits
 from cnnlab.data.sets.downloaded import DownloadedDataset
+from cnnlab.training.lightning_bridge import keyboard_interrupt
 
 Example = tuple[Tensor, int]  # (C, H, W) normalised, and its class
 
@@ -122,11 +123,12 @@ def train(
             default_root_dir=folder,
             callbacks=[clock],
         )
-        trainer.fit(
-            Classifier(model, dataset.spec.num_classes, **options),
-            DataLoader(train_images, batch_size, shuffle=True),
-            DataLoader(val_images, eval_size),
-        )
+        with keyboard_interrupt(trainer):
+            trainer.fit(
+                Classifier(model, dataset.spec.num_classes, **options),
+                DataLoader(train_images, batch_size, shuffle=True),
+                DataLoader(val_images, eval_size),
+            )
     return clock.seconds
 
 

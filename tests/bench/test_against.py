@@ -61,6 +61,19 @@ def test_the_default_of_usual_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -
     }
 
 
+@pytest.mark.parametrize("step", ["bench.usual.Classifier", "training.module.TrainingModule"])
+def test_ctrl_c_is_said_in_a_line(
+    cnnlab: Callable, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"cnnlab.{step}.training_step", press)
+    answer = cnnlab("bench", "--against", "usual", *TINY)
+    assert (answer.code, answer.out) == (130, "")
+    assert answer.err.endswith("cnnlab: interrupted\n")
+
+
 def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     workload = choose("usual", ["model=mlp", *TINY], epochs=4)
     for name in ("usual.train", "against.time_ours"):

@@ -87,9 +87,12 @@ def test_too_large_for_the_machine_is_no_traceback(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried\nmore")
 
     monkeypatch.setattr("cnnlab.bench.measure.measure", fail)
-    answer = cnnlab("bench", "model=mlp", *TINY)
-    assert (answer.code, answer.out) == (1, "")
-    assert answer.err == "cnnlab: out of memory: CUDA out of memory. Tried\n"
+    monkeypatch.setattr("cnnlab.bench.against.compare", fail)
+    monkeypatch.setattr("cnnlab.app.bench_tune.train_reference", fail)
+    for flags in ([], ["--against", "bare"], ["--tune"]):
+        answer = cnnlab("bench", *flags, "model=mlp", *TINY)
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.err.splitlines()[-1] == "cnnlab: out of memory: CUDA out of memory. Tried"
 
 
 def test_cells_are_named_by_what_differs() -> None:
