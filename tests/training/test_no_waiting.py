@@ -98,7 +98,7 @@ def a_chunk(
     loss_config = resolve(LOSSES, dict(loss))
     criterion = task_named("classify").criterion(loss_config, SPEC, SPLITS.train.labels).to(device)
     made = tuple(build(AUGMENTATIONS, {"name": name}, SPEC) for name in registered)
-    batches = MemoryBatches(SPLITS.train, SPEC, device, augment, made, layout)
+    batches = MemoryBatches(SPLITS.train, SPEC, device, augment, made, memory_format=layout)
     average, current, norm = ExponentialAverage(0.9, warmup=True), tensors(model), GradNorm()
     optimizer.register_step_post_hook(lambda *_: average.average_in(current))
     scaler = torch.amp.GradScaler(device) if scaled else None
