@@ -8,8 +8,11 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from cnnlab.bench.workload import Workload
+from cnnlab.data.loading.load import accelerator_device
 from cnnlab.registry import CnnlabError
+from cnnlab.training import transfer
 from cnnlab.training.assemble import Assembly, assemble
+from cnnlab.training.data_init import init_from_images
 from cnnlab.training.lightning_bridge import keyboard_interrupt
 from cnnlab.training.schedule import Constant
 from cnnlab.training.stopping import TrainingDivergedError
@@ -28,7 +31,9 @@ class Measured:
 
 
 def wired(workload: Workload, callbacks: Sequence[Callback], *, learns: bool = False) -> Measured:
-    """The run of the workload's config, with its own callbacks, without validation.
+    """The run of the workload's config, from its initial weights, without validation.
+
+    Its own callbacks are among those that are called.
 
     Args:
         callbacks: beside those that the config names; one of them ends the training.
@@ -48,6 +53,11 @@ def wired(workload: Workload, callbacks: Sequence[Callback], *, learns: bool = F
     config = dataclasses.replace(config, trainer=trainer)
     pl.seed_everything(config.seed, workers=False, verbose=False)
     parts = assemble(config, dataset=workload.dataset)
+    device = accelerator_device(config.trainer.accelerator)
+    init_from_images(parts.model, workload.splits.train, parts.dataset.spec, device)
+    if config.init.from_ is not None:
+        found = transfer.start(parts.model, config.init, parts.head)
+        parts.model.load_state_dict(found.weights, strict=False)
     if not learns:
         for group in parts.optimizer.param_groups:
             group["lr"] = NOISE_LR

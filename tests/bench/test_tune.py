@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from cnnlab.app import bench_tune
 from cnnlab.app.bench_tune import candidates, read_axes
@@ -15,6 +16,7 @@ from cnnlab.app.compose import compose
 from cnnlab.bench import axes as axes_module
 from cnnlab.bench.agreement import Agreement
 from cnnlab.bench.axes import Axis, axes, thread_counts
+from cnnlab.bench.fit import wired
 from cnnlab.bench.tune import (
     NO_TIME,
     Candidate,
@@ -27,6 +29,7 @@ from cnnlab.bench.tune import (
 )
 from cnnlab.bench.tuning import Tuning
 from cnnlab.bench.workload import Workload, load_workload
+from cnnlab.models import MLP
 from cnnlab.registry import CnnlabError
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
@@ -133,6 +136,22 @@ def test_the_choice_agrees_and_what_fails_is_never_chosen() -> None:
     for trial in trials[1:]:
         trial.failed = trial.failed or "no memory"
     assert choose_agreeing(trials, **options) is trials[0]  # type: ignore[arg-type]
+
+
+def test_what_is_measured_starts_from_a_runs_initial_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, given = tmp_path / "w.safetensors", []
+    weights = load_workload(compose(["model=mlp", *TINY])).assemble().model.state_dict()
+    weights = {name: torch.full_like(value, 0.5) for name, value in weights.items()}
+    save_file(weights, file)
+    monkeypatch.setattr(
+        MLP, "init_from_images", lambda _, images: given.append(images.shape), raising=False
+    )
+    workload = load_workload(compose(["model=mlp", *TINY, f"init.from={file}"]))
+    for name, value in wired(workload, []).parts.model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+    assert given == [(64, 1, 16, 16)]
 
 
 def test_agreement_by_hand() -> None:
