@@ -106,7 +106,7 @@ def train(
     epochs: int,
     batch_size: int,
     eval_size: int,
-    device: torch.device | str = "cpu",
+    device: torch.device,
     **options: float,
 ) -> float:
     """Train ``model`` for ``epochs``; seconds without start-up.
@@ -114,11 +114,11 @@ def train(
     ``options`` are SGD's: lr, momentum and weight_decay.
     """
     train_images, val_images = read(dataset, splits)
-    clock = EpochClock()
+    clock = EpochClock(device)
     with tempfile.TemporaryDirectory() as folder, _output_discarded():
         trainer = pl.Trainer(
             max_epochs=epochs,
-            accelerator=torch.device(device).type,
+            accelerator=device.type,
             devices=1,
             default_root_dir=folder,
             callbacks=[clock],

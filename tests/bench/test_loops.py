@@ -75,9 +75,8 @@ def test_the_usual_way_trains_on_torchvisions_mnist(
     workload = choose("usual", words, epochs=1)
     parts = workload.assemble()
     before = {name: value.clone() for name, value in parts.model.state_dict().items()}
-    seconds = usual.train(
-        parts.model, parts.dataset, workload.splits, epochs=1, batch_size=16, eval_size=16, **SGD
-    )
+    options = {"epochs": 1, "batch_size": 16, "eval_size": 16, "device": torch.device("cpu")}
+    seconds = usual.train(parts.model, parts.dataset, workload.splits, **options, **SGD)
     assert 0 < seconds < 60
     after = parts.model.state_dict()
     assert all(not torch.equal(after[name], before[name]) for name in before)
