@@ -1,7 +1,7 @@
 """Inside a chunk nothing waits for the device: no option of training reads a number back.
 
 Two are left out. Policies and color_jitter draw their order on the CPU, where it is read. A float16
-step of RMSprop, which has no fused kernel, is skipped by a number that GradScaler reads.
+step of RMSprop or Muon, which have no fused kernel, is skipped by a number that GradScaler reads.
 """
 
 from collections import Counter
@@ -124,7 +124,7 @@ def a_chunk(
 @pytest.mark.parametrize(
     "options",
     [
-        *({"optim": name} for name in ("sgd", "adam", "adamw", "rmsprop")),
+        *({"optim": name} for name in ("sgd", "adam", "adamw", "rmsprop", "muon")),
         *({"loss": loss, "accumulate": 2} for loss in LOSS_OPTIONS),
         {"augment": AUGMENTS[1], "accumulate": 2, "layout": torch.channels_last},
         {"registered": ("random_erasing",)},
