@@ -71,7 +71,7 @@ class Output:
                 why = "a folder" if path.is_dir() else "in no folder"
                 raise CnnlabError(f"--json {json_file}: this is {why}; give a file, or -")
             _refuse_read_only(f"--json {json_file}", path.parent)
-        picture = None if plot is None else output_file(plot, Path("bench.png"), ".png")
+        picture = None if plot is None else output_file(plot, Path("bench.png"), ".png", "--plot")
         if picture is not None:
             _refuse_read_only(f"--plot {plot}", picture.parent)
         return cls(json_file, picture)
@@ -106,7 +106,7 @@ class Output:
                 raise CnnlabError(f"--json {path}: {reason(error)}") from error
             print(path, file=self.stream)
         if self.plot is not None:
-            write_picture(draw(), self.plot, show=False)
+            write_picture(draw(), self.plot, show=False, flag="--plot")
             print(self.plot, file=self.stream)
 
 

@@ -49,6 +49,7 @@ def test_one_configuration_in_full(cnnlab: Callable, tmp_path: Path) -> None:
         (["--sweep", "--tune"], "--sweep and --tune cannot be combined"),
         (["--against", "nothing"], "'bare', 'usual'"),
         (["--json", "absent/a.json"], "--json absent/a.json"),
+        (["--plot", "x.jpg"], "--plot x.jpg: what is written is a .png file, not .jpg"),
         (["trainer.devices=2", *TINY], "trainer.devices=2: bench measures one device"),
         (["trainer.nodes=2", *TINY], "trainer.nodes=2: bench measures one device"),
         (["--sweep", "model=mlp", *TINY], "--sweep needs an option with several values"),
