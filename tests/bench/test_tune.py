@@ -213,7 +213,8 @@ def test_candidates_are_the_whole_product_with_their_own_configs() -> None:
         candidates(["model=lenet"], chosen)
 
 
-def test_the_line_to_copy_names_the_threads_where_they_differ() -> None:
+def test_the_line_to_copy_is_whole_and_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNLAB_IMPORT", "")
     trials = measured({"32": [100.0], "bf16": [170.0]})
     words = ["model=mlp", "batch_size=16"]
     tuning = Tuning(words, trials, trials[1], [], threads=2, default_threads=2)
@@ -225,6 +226,23 @@ def test_the_line_to_copy_names_the_threads_where_they_differ() -> None:
     assert Tuning([], late[:1], late[0], [], threads=2, default_threads=2).is_choice
     fewer = Tuning(words, trials, trials[1], [], threads=1, default_threads=2)
     assert fewer.command == f"OMP_NUM_THREADS=1 {line}"
+    monkeypatch.setenv("CNNLAB_IMPORT", "mine")
+    own = Tuning(["model.hidden=[8,4]"], trials[:1], trials[0], [], 2, default_threads=2)
+    assert own.command == ("cnnlab train --import mine 'model.hidden=[8,4]' trainer.precision=32")
+
+
+def test_times_plain_are_of_the_same_rounds_and_threads_beside_their_own_base() -> None:
+    trials = measured({"32": [300, 100], "bf16": [600, 200], "16": []})
+    same, two = (
+        Trial(dataclasses.replace(trials[1].candidate, threads=number), rates)
+        for number, rates in ((1, [500.0, 50.0]), (2, [750.0, 75.0]))
+    )
+    tuning = Tuning([], trials, trials[1], [same, two], threads=2, default_threads=1)
+    assert tuning.times_plain(trials[1]) == 2.0
+    assert (tuning.times_plain(same), tuning.times_plain(two)) == (2.0, 3.0)
+    assert tuning.times_plain(trials[2]) is None
+    same.rates.clear()
+    assert tuning.times_plain(two) is None
 
 
 def test_the_command_measures_prints_and_fills_the_cache(
@@ -248,6 +266,7 @@ def test_the_command_measures_prints_and_fills_the_cache(
     precisions = [each["options"]["trainer.precision"] for each in tuning["trials"]]
     assert precisions[:2] == ["32", "bf16"]
     assert [each["threads"] for each in tuning["trials"]] == [1, 1, 1, 2]
+    assert tuning["trials"][0]["times_plain"] == 1
     assert 0 < tuning["trials"][1]["agreement"]["outputs"] < 0.1
     [file] = (tmp_path / "cache" / "cnnlab" / "tuned").iterdir()
     assert f"trainer=tuned takes it from {file}" in answer.out
