@@ -3,6 +3,7 @@
 Nothing heavy is imported up here, as in ``cli.py``, which registers the command.
 """
 
+import math
 import sys
 from typing import Annotated, Literal
 
@@ -80,6 +81,8 @@ def bench(
         raise CnnlabError("--epochs needs --against; other measurements take --seconds")
     if minutes is not None and not tune:
         raise CnnlabError("--minutes needs --tune")
+    if seconds is not None and not math.isfinite(seconds):
+        raise CnnlabError(f"--seconds {seconds}: give a number")
     discover(imports or [])
     refuse_repeated(words or [])
     output = Output.of(json_file, plot)

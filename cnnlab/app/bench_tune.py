@@ -14,6 +14,7 @@ from cnnlab.app.grid import expand_grid
 from cnnlab.app.prepare import TUNED
 from cnnlab.bench.agreement import train_reference
 from cnnlab.bench.axes import Axis, axes, thread_counts, usable_cores
+from cnnlab.bench.fit import left_out
 from cnnlab.bench.tune import (
     Candidate,
     Trial,
@@ -50,9 +51,10 @@ def run_tune(
         (batch, candidates(batch, chosen)) for batch in _one_per_batch_size(own, list(chosen))
     ]
     workload = load_workload(groups[0][1][0].config)
-    for axis in chosen.values():
-        if axis.left_out:
-            say(axis.left_out)
+    lines = [axis.left_out for axis in chosen.values()]
+    for line in (*lines, left_out(workload.config)):
+        if line:
+            say(line)
     total = plural(sum(len(found) for _, found in groups), "combination")
     say(f"{total}, {plural(rounds, 'round')}, nothing new after {minutes:g} minutes")
     tunings: list[Tuning] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cnnlab.bench.fit import Measured, fit, wired
+from cnnlab.bench.fit import Measured, fit, left_out, wired
 from cnnlab.bench.inference import inference_rates
 from cnnlab.bench.peak import DTYPES, peak_flops
 from cnnlab.bench.phases import PhaseTimer
@@ -21,6 +21,7 @@ from cnnlab.config.options import RunConfig, TrainerConfig
 from cnnlab.config.schema import to_dict
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.load import accelerator_device
+from cnnlab.data.loading.test_time import MeanOverViews
 from cnnlab.text import as_typed, precision_option
 from cnnlab.training.assemble import preflight
 from cnnlab.training.environment import describe
@@ -30,7 +31,7 @@ from cnnlab.training.peak_memory import PeakMemory
 
 Say = Callable[[str], None]
 # What of trainer decides the speed.
-OPTIONS = ("precision", "channels_last", "tf32", "compile", "deterministic", "accumulate")
+OPTIONS = ("precision", "channels_last", "tf32", "compile", "deterministic", "accumulate", "tta")
 
 
 @isolated()
@@ -48,6 +49,8 @@ def measure(config: RunConfig, *, rounds: int, seconds: float, say: Say) -> Repo
     device = accelerator_device(config.trainer.accelerator)
     memory = PeakMemory(device)
     workload = load_workload(config)
+    if line := left_out(config):
+        say(line)
     timer = PhaseTimer(device)
     images = config.batch_size * config.trainer.accumulate
 
@@ -100,8 +103,9 @@ def _inference(
     """Images per second, and the seconds of a single one."""
     trainer, model = measured.wiring.trainer, measured.wiring.module.model
     spec, device = measured.parts.dataset.spec, trainer.strategy.root_device
+    tta = config.trainer.tta
     rates = inference_rates(
-        model,
+        model if tta == "none" else MeanOverViews(model, tta),
         images,
         spec,
         device,

@@ -46,6 +46,8 @@ def test_one_configuration_in_full(cnnlab: Callable, tmp_path: Path) -> None:
         (["seed=0,1", *TINY], "seed=0,1 has several values"),
         (["--epochs", "2"], "--epochs needs --against"),
         (["--minutes", "2"], "--minutes needs --tune"),
+        (["--seconds", "nan"], "Invalid value for '--seconds'"),
+        (["--seconds", "inf"], "--seconds inf: give a number"),
         (["--sweep", "--tune"], "--sweep and --tune cannot be combined"),
         (["--against", "nothing"], "'bare', 'usual'"),
         (["--json", "absent/a.json"], "--json absent/a.json"),
@@ -94,6 +96,19 @@ def test_too_large_for_the_machine_is_no_traceback(
         answer = cnnlab("bench", *flags, "model=mlp", *TINY)
         assert (answer.code, answer.out) == (1, "")
         assert answer.err.splitlines()[-1] == "cnnlab: out of memory: CUDA out of memory. Tried"
+
+
+def test_swa_and_what_is_no_training_step_are_left_out(cnnlab: Callable) -> None:
+    words = ["model=mlp", *TINY, "trainer.overfit=2", "trainer.pictures=[mistakes]"]
+    words += ["callbacks=[swa]", "trainer.tta=flip_shift"]
+    answer = cnnlab("bench", *words, "--rounds", "1", "--seconds", "0.01", "--json", "-")
+    assert answer.code == 0
+    assert "measured without trainer.overfit=2 trainer.pictures=[mistakes]\n" in answer.err
+    assert "swa" not in answer.err
+    found = json.loads(answer.out)
+    assert found["options"] == {"trainer.tta": "flip_shift"}
+    rate = found["inference_images_per_second"]["median"]
+    assert found["inference_flops_per_second"] == pytest.approx(6 * 2 * found["macs"] * rate)
 
 
 def test_cells_are_named_by_what_differs() -> None:
