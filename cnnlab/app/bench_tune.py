@@ -24,7 +24,7 @@ from cnnlab.bench.tune import (
     time_candidates,
 )
 from cnnlab.bench.tuning import Tuning, save_tuning
-from cnnlab.bench.workload import Workload, load_workload
+from cnnlab.bench.workload import Workload, load_workload, refuse_mps
 from cnnlab.data.loading.load import accelerator_device
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line, plural
@@ -50,7 +50,9 @@ def run_tune(
     groups = [
         (batch, candidates(batch, chosen)) for batch in _one_per_batch_size(own, list(chosen))
     ]
-    workload = load_workload(groups[0][1][0].config)
+    first = groups[0][1][0].config
+    refuse_mps(first, "--tune")
+    workload = load_workload(first)
     lines = [axis.left_out for axis in chosen.values()]
     for line in (*lines, left_out(workload.config)):
         if line:

@@ -28,6 +28,7 @@ from cnnlab.training.environment import describe
 from cnnlab.training.isolation import isolated
 from cnnlab.training.latency import single_image_latency
 from cnnlab.training.peak_memory import PeakMemory
+from cnnlab.training.trainer import trains_on_mps
 
 Say = Callable[[str], None]
 # What of trainer decides the speed.
@@ -46,7 +47,8 @@ def measure(config: RunConfig, *, rounds: int, seconds: float, say: Say) -> Repo
         CnnlabError: the images cannot be read, or nothing can be measured.
         KeyboardInterrupt: Ctrl-C.
     """
-    device = accelerator_device(config.trainer.accelerator)
+    on_mps = trains_on_mps(config.trainer.accelerator)
+    device = torch.device("mps") if on_mps else accelerator_device(config.trainer.accelerator)
     memory = PeakMemory(device)
     workload = load_workload(config)
     if line := left_out(config):

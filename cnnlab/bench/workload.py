@@ -11,6 +11,7 @@ from cnnlab.data.dataset import ImageDataset, Splits
 from cnnlab.data.loading.load import accelerator_device, load_images
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.training.assemble import Assembly, assemble
+from cnnlab.training.trainer import trains_on_mps
 
 Against = Literal["bare", "usual"]
 
@@ -36,6 +37,16 @@ class Workload:
             f"{config.model['name']} on {config.data['name']}: {len(splits.train):,} training and "
             f"{len(splits.val):,} validation images, batches of {config.batch_size}"
         )
+
+
+def refuse_mps(config: RunConfig, flag: str) -> None:
+    """Refuse Apple's GPU, on which neither the references nor the choice of options are tried.
+
+    Raises:
+        CnnlabError: the config trains on it.
+    """
+    if trains_on_mps(config.trainer.accelerator):
+        raise CnnlabError(f"bench {flag} does not know Apple's GPU; give trainer.accelerator=cpu")
 
 
 def load_workload(config: RunConfig) -> Workload:

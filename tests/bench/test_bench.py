@@ -83,6 +83,16 @@ def test_a_number_that_is_not_finite_is_null(capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out) == {"a": [1.5, None], "b": {"c": [None, 2]}}
 
 
+@pytest.mark.parametrize("flag", ["--against=bare", "--tune"])
+def test_apples_gpu_is_refused(
+    cnnlab: Callable, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    monkeypatch.setattr("cnnlab.bench.workload.trains_on_mps", lambda _: True)
+    answer = cnnlab("bench", flag, "model=mlp", *TINY)
+    assert (answer.code, answer.out) == (2, "")
+    assert "does not know Apple's GPU; give trainer.accelerator=cpu" in answer.err
+
+
 def test_too_large_for_the_machine_is_no_traceback(
     cnnlab: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
