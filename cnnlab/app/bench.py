@@ -3,6 +3,7 @@
 Nothing heavy is imported up here, as in ``cli.py``, which registers the command.
 """
 
+import math
 import sys
 from typing import Annotated, Literal
 
@@ -70,7 +71,7 @@ def bench(
     with batch norm (usual), on MNIST.
     """
     from cnnlab.app.arguments import refuse_repeated, refuse_together
-    from cnnlab.app.bench_output import Output
+    from cnnlab.app.bench_output import Output, out_of_memory_in_a_line
     from cnnlab.discovery import discover
     from cnnlab.registry import CnnlabError
 
@@ -80,37 +81,41 @@ def bench(
         raise CnnlabError("--epochs needs --against; other measurements take --seconds")
     if minutes is not None and not tune:
         raise CnnlabError("--minutes needs --tune")
+    if seconds is not None and not math.isfinite(seconds):
+        raise CnnlabError(f"--seconds {seconds}: give a number")
     discover(imports or [])
     refuse_repeated(words or [])
     output = Output.of(json_file, plot)
     seconds = seconds or SECONDS
+    ok = True
     try:
-        if against is not None:
-            from cnnlab.app.bench_against import run_against
+        with out_of_memory_in_a_line():
+            if against is not None:
+                from cnnlab.app.bench_against import run_against
 
-            run_against(against, words or [], rounds, epochs or EPOCHS, output)
-        elif tune:
-            from cnnlab.app.bench_tune import run_tune
+                run_against(against, words or [], rounds, epochs or EPOCHS, output)
+            elif tune:
+                from cnnlab.app.bench_tune import run_tune
 
-            run_tune(
-                words or [],
-                rounds=rounds,
-                seconds=seconds,
-                minutes=minutes or MINUTES,
-                output=output,
-            )
-        elif sweep:
-            from cnnlab.app.bench_sweep import run_bench_sweep
+                run_tune(
+                    words or [],
+                    rounds=rounds,
+                    seconds=seconds,
+                    minutes=minutes or MINUTES,
+                    output=output,
+                )
+            elif sweep:
+                from cnnlab.app.bench_sweep import run_bench_sweep
 
-            ok = run_bench_sweep(
-                words or [], imports or [], rounds=rounds, seconds=seconds, output=output
-            )
-            if not ok:
-                raise typer.Exit(1)
-        else:
-            from cnnlab.app.bench_report import run_report
+                ok = run_bench_sweep(
+                    words or [], imports or [], rounds=rounds, seconds=seconds, output=output
+                )
+            else:
+                from cnnlab.app.bench_report import run_report
 
-            run_report(words or [], rounds=rounds, seconds=seconds, output=output)
+                run_report(words or [], rounds=rounds, seconds=seconds, output=output)
     except KeyboardInterrupt as stop:  # of which typer would say nothing
         print("\ncnnlab: interrupted", file=sys.stderr)
         raise typer.Exit(130) from stop
+    if not ok:
+        raise typer.Exit(1)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from cnnlab.app.bench_output import Output, say
 from cnnlab.app.compose import compose
-from cnnlab.bench.workload import Against, Workload, load_workload
+from cnnlab.bench.workload import Against, Workload, load_workload, refuse_mps
+from cnnlab.data.loading.augment import NO_AUGMENT
 from cnnlab.registry import MODELS, CnnlabError
 
 if TYPE_CHECKING:
@@ -67,4 +68,7 @@ def choose(against: Against, words: Sequence[str], epochs: int) -> Workload:
         raise CnnlabError(
             f"bench --against needs a classifier; model={config.model['name']} is not one"
         )
-    return load_workload(config)
+    refuse_mps(config, "--against")
+    workload = load_workload(config)
+    workload.dataset.augment = NO_AUGMENT  # CIFAR-10 has crops and flips by default
+    return workload

@@ -1,9 +1,11 @@
 """Where ``cnnlab bench`` puts what it has measured: a table, a JSON file and a picture."""
 
+import contextlib
 import json
+import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -12,11 +14,36 @@ from cnnlab.app.written_picture import output_file, write_picture
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.durable import write_text
 from cnnlab.runs.read_file import reason
+from cnnlab.runs.state import RunState
+from cnnlab.text import first_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STANDARD_OUTPUT = "-"
+
+
+class MeasurementError(CnnlabError):
+    """No mistake in the command: it cannot be measured on this machine."""
+
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def out_of_memory_in_a_line() -> Iterator[None]:
+    """For measurements.
+
+    Raises:
+        MeasurementError: there is not enough memory for them.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        from cnnlab.sweep.execute import final_state
+
+        if final_state(error) is not RunState.OUT_OF_MEMORY:
+            raise
+        raise MeasurementError(f"out of memory: {first_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -43,7 +70,10 @@ class Output:
             if not json_file or path.is_dir() or not path.parent.is_dir():
                 why = "a folder" if path.is_dir() else "in no folder"
                 raise CnnlabError(f"--json {json_file}: this is {why}; give a file, or -")
-        picture = None if plot is None else output_file(plot, Path("bench.png"), ".png")
+            _refuse_read_only(f"--json {json_file}", path.parent)
+        picture = None if plot is None else output_file(plot, Path("bench.png"), ".png", "--plot")
+        if picture is not None:
+            _refuse_read_only(f"--plot {plot}", picture.parent)
         return cls(json_file, picture)
 
     @property
@@ -65,18 +95,39 @@ class Output:
         Raises:
             CnnlabError: a file cannot be written.
         """
+        text = json.dumps(_without_nan(found), indent=1, allow_nan=False)
         if self.json == STANDARD_OUTPUT:
-            print(json.dumps(found, indent=1, allow_nan=False))
+            print(text)
         elif self.json is not None:
             path = Path(os.path.expanduser(self.json))
             try:
-                write_text(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
+                write_text(path, text + "\n")
             except OSError as error:
                 raise CnnlabError(f"--json {path}: {reason(error)}") from error
             print(path, file=self.stream)
         if self.plot is not None:
-            write_picture(draw(), self.plot, show=False)
+            write_picture(draw(), self.plot, show=False, flag="--plot")
             print(self.plot, file=self.stream)
+
+
+def _refuse_read_only(flag: str, folder: Path) -> None:
+    """Refuse a folder, or the one in which it would be made, where no file can be written.
+
+    Raises:
+        CnnlabError: it cannot be written to.
+    """
+    folder = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    if not os.access(folder, os.W_OK):
+        raise CnnlabError(f"{flag}: the folder {folder} cannot be written to")
+
+
+def _without_nan(found: Any) -> Any:
+    """The same for JSON, which has no word for a number that is not finite: null."""
+    if isinstance(found, Mapping):
+        return {key: _without_nan(value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [_without_nan(value) for value in found]
+    return None if isinstance(found, float) and not math.isfinite(found) else found
 
 
 def say(line: str) -> None:

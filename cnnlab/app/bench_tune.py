@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cnnlab.app.bench_output import Output, say
+from cnnlab.app.bench_output import MeasurementError, Output, say
 from cnnlab.app.command import Command, read_command
 from cnnlab.app.grid import expand_grid
 from cnnlab.app.prepare import TUNED
+from cnnlab.bench.agreement import train_reference
 from cnnlab.bench.axes import Axis, axes, thread_counts, usable_cores
-from cnnlab.bench.tune import Candidate, Trial, add_agreement, fastest, time_candidates
+from cnnlab.bench.fit import left_out
+from cnnlab.bench.tune import (
+    Candidate,
+    Trial,
+    add_agreement,
+    choose_agreeing,
+    fastest,
+    time_candidates,
+)
 from cnnlab.bench.tuning import Tuning, save_tuning
-from cnnlab.bench.workload import Workload, load_workload
+from cnnlab.bench.workload import Workload, load_workload, refuse_mps
 from cnnlab.data.loading.load import accelerator_device
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line, plural
@@ -29,10 +38,11 @@ BATCH_SIZE = "batch_size"
 def run_tune(
     words: Sequence[str], *, rounds: int, seconds: float, minutes: float, output: Output
 ) -> None:
-    """Measure the combinations for each batch size, print, write, and keep the choices.
+    """Measure the combinations for each batch size, print and keep each choice, and write files.
 
     Raises:
-        CnnlabError: the words are refused, or plain training cannot be measured.
+        CnnlabError: the words are refused, plain training cannot be measured, or a choice cannot
+            be kept; the others are then, and the files are written.
     """
     begin = time.monotonic()
     chosen = read_axes(words)
@@ -40,19 +50,27 @@ def run_tune(
     groups = [
         (batch, candidates(batch, chosen)) for batch in _one_per_batch_size(own, list(chosen))
     ]
-    workload = load_workload(groups[0][1][0].config)
-    for axis in chosen.values():
-        if axis.left_out:
-            say(axis.left_out)
+    first = groups[0][1][0].config
+    refuse_mps(first, "--tune")
+    workload = load_workload(first)
+    lines = [axis.left_out for axis in chosen.values()]
+    for line in (*lines, left_out(workload.config)):
+        if line:
+            say(line)
     total = plural(sum(len(found) for _, found in groups), "combination")
     say(f"{total}, {plural(rounds, 'round')}, nothing new after {minutes:g} minutes")
-    tunings = []
+    tunings: list[Tuning] = []
+    unwritable: CnnlabError | None = None
     for number, (batch, found) in enumerate(groups, 1):
         deadline = begin + 60 * minutes * number / len(groups)
         options = {"rounds": rounds, "seconds": seconds, "deadline": deadline, "say": say}
-        tunings.append(_tune(batch, found, workload, options))
-    for tuning in tunings:
+        tuning = _tune(batch, found, workload, options)
+        tunings.append(tuning)
         output.print(*tuning.lines())
+        try:  # at once, so that nothing that comes later can lose it
+            output.print(_keep(tuning))
+        except CnnlabError as error:
+            unwritable = error
 
     def draw() -> "Figure":
         from cnnlab.bench.comparison_figures import tune_figure
@@ -60,21 +78,38 @@ def run_tune(
         return tune_figure(tunings)
 
     output.write({"words": list(words), "tunings": [each.to_dict() for each in tunings]}, draw)
-    for tuning in tunings:
-        if tuning.is_choice:
-            output.print(f"trainer=tuned takes it from {save_tuning(tuning)}")
-        else:
-            output.print(f"{tuning.name}: not kept for trainer=tuned; give more --minutes")
+    if unwritable is not None:
+        raise unwritable
+
+
+def _keep(tuning: Tuning) -> str:
+    """Save the choice for ``trainer=tuned``; the line that says so.
+
+    Raises:
+        CnnlabError: the cache cannot be written.
+    """
+    if tuning.is_choice:
+        return f"trainer=tuned takes it from {save_tuning(tuning)}"
+    return f"{tuning.name}: not kept for trainer=tuned; give more --minutes"
 
 
 def _tune(
     words: list[str], found: list[Candidate], workload: Workload, options: Mapping[str, Any]
 ) -> Tuning:
-    """One batch size: options first, then threads for the fastest of them."""
+    """One batch size: options first, then threads for the fastest of them that agrees.
+
+    Raises:
+        CnnlabError: plain training diverges.
+        MeasurementError: it cannot be measured.
+    """
+    say = options["say"]
+    # first, as there is nothing to compare with where plain training diverges
+    reference = train_reference(dataclasses.replace(workload, config=found[0].config))
     trials = time_candidates(found, workload, **options)
-    if not trials[0].rates:
-        raise CnnlabError(f"plain training cannot be measured: {trials[0].failed}")
-    best = fastest(trials)
+    if trials[0].failed:
+        raise MeasurementError(f"plain training cannot be measured: {trials[0].failed}")
+    say("agreement with plain 32-bit training")
+    best = choose_agreeing(trials, workload, reference, say=say)
     before = torch.get_num_threads()
     threads: list[Trial] = []
     if accelerator_device(best.candidate.config.trainer.accelerator).type == "cpu":
@@ -85,9 +120,9 @@ def _tune(
         ]
         if len(same) > 1:
             threads = time_candidates(same, workload, **options)
-    add_agreement(trials, workload, deadline=options["deadline"], say=options["say"])
-    number = fastest(threads).candidate.threads if threads and threads[0].rates else before
-    return Tuning(words, trials, threads, number or before, before)
+    add_agreement(trials, workload, reference, deadline=options["deadline"], say=say)
+    number = before if not threads or threads[0].failed else fastest(threads).candidate.threads
+    return Tuning(words, trials, best, threads, number or before, before)
 
 
 def read_axes(words: Sequence[str]) -> dict[str, Axis]:

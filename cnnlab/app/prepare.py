@@ -43,6 +43,7 @@ def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
         if choices["trainer"] == TUNED:
             from cnnlab.bench.tuned import with_tuned_options  # loads lightning
 
+            _refuse_cluster(composed)
             checked = with_tuned_options(checked, key_values(overrides))
         _name_loss(choices, checked.loss["name"], key_values(overrides))
         if checked.resume is not None:
@@ -57,6 +58,21 @@ def prepare(composed: DictConfig, overrides: Sequence[Override]) -> Job:
     typed_words = key_values(overrides)
     job = Job.of(config, choices, run_name(choices, typed_words), cost)
     return dataclasses.replace(job, overridden=tuple(key for key, _ in typed_words))
+
+
+def _refuse_cluster(composed: DictConfig) -> None:
+    """Refuse ``trainer=tuned``, which is what is fast on this machine, for jobs of others.
+
+    Raises:
+        CnnlabError: the launcher is a cluster's.
+    """
+    name = str(composed.hydra.runtime.choices["hydra/launcher"])
+    launcher = composed.hydra.launcher
+    if name == "submitit_slurm" or (name == "ray" and launcher.ray.init.address is not None):
+        raise CnnlabError(
+            f"trainer={TUNED} is for this machine; hydra/launcher={name} trains on others: type "
+            "the options that `cnnlab bench --tune` prints there"
+        )
 
 
 def _name_loss(choices: dict[str, str], name: str, typed: list[tuple[str, str]]) -> None:

@@ -10,14 +10,15 @@ if TYPE_CHECKING:
 OTHER_FILES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".gif", ".onnx", ".pt", ".pth", ".pt2")
 
 
-def output_file(out: str | None, default: Path, suffix: str) -> Path:
+def output_file(out: str | None, default: Path, suffix: str, flag: str = "--out") -> Path:
     """The file that ``--out`` names, or ``default``; in a folder, the default's name.
 
     Args:
         suffix: that of files of this kind, ``.png``; a path with another is a folder.
+        flag: what names the file, where that is not ``--out``.
 
     Raises:
-        CnnlabError: ``--out`` names nothing, something below a file, or another kind of file.
+        CnnlabError: the flag names nothing, something below a file, or another kind of file.
     """
     from cnnlab.app.cli_listing import check_folder
     from cnnlab.registry import CnnlabError
@@ -26,17 +27,20 @@ def output_file(out: str | None, default: Path, suffix: str) -> Path:
         return default
     path = Path(os.path.expanduser(out))
     if out and path.suffix.lower() == suffix and not os.path.isdir(path):
-        check_folder("--out", str(path.parent))
+        check_folder(flag, str(path.parent))
         return path
     if path.suffix.lower() in OTHER_FILES and not os.path.isdir(path):
-        raise CnnlabError(f"--out {out}: what is written is a {suffix} file, not {path.suffix}")
-    folder = check_folder("--out", out)
+        raise CnnlabError(f"{flag} {out}: what is written is a {suffix} file, not {path.suffix}")
+    folder = check_folder(flag, out)
     assert folder is not None
     return folder / default.name
 
 
-def write_picture(figure: "Figure", file: Path, *, show: bool) -> None:
+def write_picture(figure: "Figure", file: Path, *, show: bool, flag: str = "--out") -> None:
     """Write a PNG, and open it with the desktop's viewer if that is wanted.
+
+    Args:
+        flag: by which the user can name another place.
 
     Raises:
         CnnlabError: it cannot be written there.
@@ -55,7 +59,7 @@ def write_picture(figure: "Figure", file: Path, *, show: bool) -> None:
             figure.savefig(opened, format="png")
     except OSError as error:
         raise CnnlabError(
-            f"{error.filename or file}: {reason(error)}; use another place with --out PATH"
+            f"{error.filename or file}: {reason(error)}; use another place with {flag} PATH"
         ) from error
     if show:
         webbrowser.open(file.absolute().as_uri())

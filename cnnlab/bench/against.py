@@ -4,7 +4,6 @@ import dataclasses
 import io
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from rich.table import Table
 
 from cnnlab.bench import bare, usual
 from cnnlab.bench.measure import speed_options
-from cnnlab.bench.timing import Contender, EpochClock, Ratio, Round, alternate, ratio, table
+from cnnlab.bench.timing import Contender, EpochClock, Ratio, Round, alternate, now, ratio, table
 from cnnlab.bench.workload import Against, Workload
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.load import accelerator_device
@@ -22,6 +21,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.assemble import Assembly
 from cnnlab.training.environment import device_name
 from cnnlab.training.isolation import isolated
+from cnnlab.training.lightning_bridge import keyboard_interrupt
 from cnnlab.training.wiring import wire
 
 AGAIN = "bare again"  # the control: what a ratio of 1 looks like here and now
@@ -104,7 +104,8 @@ def _options(workload: Workload) -> str:
 def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
     """Who takes turns: cnnlab and the reference next to each other, and the bare loop twice.
 
-    Each is isolated, so that none is slowed down by what the one before left behind.
+    Each is isolated, so that none is slowed down by what the one before left behind. Networks are
+    on the device before the clock starts, and so are images, but for the usual way's.
     """
     config, splits = workload.config, workload.splits
     epochs, batch_size = config.epochs, config.batch_size
@@ -117,6 +118,7 @@ def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
 
     @isolated()
     def train_usual() -> float:
+        torch.backends.cudnn.benchmark = True
         parts = workload.assemble()
         seconds = usual.train(
             parts.model,
@@ -132,11 +134,16 @@ def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
 
     @isolated()
     def train_bare() -> float:
+        torch.backends.cudnn.benchmark = True  # as ours has it
         parts = workload.assemble()
-        start = time.perf_counter()
+        model = parts.model.to(device)
+        on_device = dataclasses.replace(
+            splits, train=splits.train.to(device), val=splits.val.to(device)
+        )
+        start = now(device)
         bare.train(
-            parts.model.to(device),
-            splits,
+            model,
+            on_device,
             parts.dataset.spec,
             epochs=epochs,
             batch_size=batch_size,
@@ -144,7 +151,7 @@ def contenders(against: Against, workload: Workload) -> dict[str, Contender]:
             device=device,
             **sgd,
         )
-        return (time.perf_counter() - start) / epochs
+        return (now(device) - start) / epochs
 
     first: dict[str, Contender] = {"usual": train_usual} if against == "usual" else {}
     return {**first, "ours": train_ours, "bare": train_bare, AGAIN: train_bare}
@@ -157,7 +164,8 @@ def time_ours(parts: Assembly, workload: Workload) -> float:
         seconds without start-up and without an epoch in which a network is compiled.
     """
     compiles = bool(workload.config.trainer.compile)
-    clock = EpochClock(skipped=int(compiles))
+    device = accelerator_device(workload.config.trainer.accelerator)
+    clock = EpochClock(device, skipped=int(compiles))
     if compiles:
         parts = dataclasses.replace(parts, epochs=parts.epochs + 1)
     with tempfile.TemporaryDirectory() as folder:
@@ -169,7 +177,8 @@ def time_ours(parts: Assembly, workload: Workload) -> float:
             callbacks=[clock],
             stream=io.StringIO(),
         )
-        wiring.trainer.fit(wiring.module, wiring.data)
+        with keyboard_interrupt(wiring.trainer):
+            wiring.trainer.fit(wiring.module, wiring.data)
     return clock.seconds
 
 

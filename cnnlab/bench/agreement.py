@@ -1,5 +1,6 @@
 """What a faster way of computing costs: how far it is from plain 32-bit training."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,11 @@ class Agreement:
     largest: float
     top1: float | None
     loss: float
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every output and the loss is a number."""
+        return all(map(math.isfinite, (self.outputs, self.largest, self.loss)))
 
     @property
     def cells(self) -> tuple[str, str, str]:

@@ -56,7 +56,7 @@ def against_figure(found: Comparison) -> Figure:
 
 
 def _measured(tuning: Tuning) -> list[Trial]:
-    return [trial for trial in tuning.trials if trial.rates]
+    return [trial for trial in tuning.trials if not trial.failed]
 
 
 def _name(trial: Trial, tuning: Tuning) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cnnlab.bench.fit import Measured, fit, wired
+from cnnlab.bench.fit import Measured, fit, left_out, wired
 from cnnlab.bench.inference import inference_rates
 from cnnlab.bench.peak import DTYPES, peak_flops
 from cnnlab.bench.phases import PhaseTimer
@@ -21,16 +21,18 @@ from cnnlab.config.options import RunConfig, TrainerConfig
 from cnnlab.config.schema import to_dict
 from cnnlab.data.loading.datamodule import eval_batch_size
 from cnnlab.data.loading.load import accelerator_device
+from cnnlab.data.loading.test_time import MeanOverViews
 from cnnlab.text import as_typed, precision_option
 from cnnlab.training.assemble import preflight
 from cnnlab.training.environment import describe
 from cnnlab.training.isolation import isolated
 from cnnlab.training.latency import single_image_latency
 from cnnlab.training.peak_memory import PeakMemory
+from cnnlab.training.trainer import trains_on_mps
 
 Say = Callable[[str], None]
 # What of trainer decides the speed.
-OPTIONS = ("precision", "channels_last", "tf32", "compile", "deterministic", "accumulate")
+OPTIONS = ("precision", "channels_last", "tf32", "compile", "deterministic", "accumulate", "tta")
 
 
 @isolated()
@@ -45,9 +47,12 @@ def measure(config: RunConfig, *, rounds: int, seconds: float, say: Say) -> Repo
         CnnlabError: the images cannot be read, or nothing can be measured.
         KeyboardInterrupt: Ctrl-C.
     """
-    device = accelerator_device(config.trainer.accelerator)
+    on_mps = trains_on_mps(config.trainer.accelerator)
+    device = torch.device("mps") if on_mps else accelerator_device(config.trainer.accelerator)
     memory = PeakMemory(device)
     workload = load_workload(config)
+    if line := left_out(config):
+        say(line)
     timer = PhaseTimer(device)
     images = config.batch_size * config.trainer.accumulate
 
@@ -100,8 +105,9 @@ def _inference(
     """Images per second, and the seconds of a single one."""
     trainer, model = measured.wiring.trainer, measured.wiring.module.model
     spec, device = measured.parts.dataset.spec, trainer.strategy.root_device
+    tta = config.trainer.tta
     rates = inference_rates(
-        model,
+        model if tta == "none" else MeanOverViews(model, tta),
         images,
         spec,
         device,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.bench.spread import Spread
+from cnnlab.data.loading.test_time import NUM_VIEWS
 
 OPERATIONS = 2  # floating point operations in a multiply-add
 PASSES = 3  # a forward pass, and a backward pass of twice its cost
@@ -63,8 +64,9 @@ class Report:
 
     @property
     def inference_flops(self) -> float:
-        """The same of a forward pass."""
-        return self.inference.median * self.macs * OPERATIONS
+        """The same of forward passes, one for each view of ``trainer.tta``."""
+        views = NUM_VIEWS[self.options.get("trainer.tta", "none")]
+        return self.inference.median * self.macs * OPERATIONS * views
 
     @property
     def split_seconds(self) -> dict[str, float]:

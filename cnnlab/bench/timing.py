@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from lightning.pytorch.callbacks import Callback
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -71,18 +72,26 @@ class EpochClock(Callback):
     and tears down after is not in it; validation, records and checkpoints are.
 
     Args:
+        device: what trains.
         skipped: epochs before those that are timed.
     """
 
     seconds: float
 
-    def __init__(self, skipped: int = 0) -> None:
-        self._skipped, self._start = skipped, 0.0
+    def __init__(self, device: torch.device, skipped: int = 0) -> None:
+        self._device, self._skipped, self._start = device, skipped, 0.0
 
     def on_train_epoch_start(self, *_: Any) -> None:
         if self._skipped == 0:
-            self._start = time.perf_counter()
+            self._start = now(self._device)
         self._skipped -= 1
 
     def on_train_end(self, *_: Any) -> None:
-        self.seconds = time.perf_counter() - self._start
+        self.seconds = now(self._device) - self._start
+
+
+def now(device: torch.device) -> float:
+    """The clock, in seconds, once the device has done all that it was given."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+    return time.perf_counter()

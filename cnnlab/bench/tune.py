@@ -1,7 +1,7 @@
 """The search of ``cnnlab bench --tune``: combinations take turns, and the fastest is kept.
 
 What counts is each round's ratio to plain 32-bit training, measured in the same round: a machine
-that becomes slower meanwhile does not decide.
+that becomes slower meanwhile does not decide. Only what computes the same can be chosen.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cnnlab.bench.agreement import Agreement, Reference, agreement, train_reference
+from cnnlab.bench.agreement import Agreement, Reference, agreement
 from cnnlab.bench.fit import fit, wired
 from cnnlab.bench.spread import Spread
 from cnnlab.bench.step_clock import StepClock
@@ -52,7 +52,7 @@ class Trial:
 
     Attributes:
         rates: images per second in training, one for each round.
-        failed: why there are none.
+        failed: why it cannot be chosen: it raised, diverged, gave no numbers or was not measured.
         agreement: with plain 32-bit training; None where that is not known.
     """
 
@@ -132,35 +132,64 @@ def speedup(trial: Trial, base: Trial) -> float:
 def fastest(trials: Sequence[Trial]) -> Trial:
     """The fastest by its ratio to the first; of those that tie, the one with the fewest changes.
 
-    The first one must have been measured.
+    The first one must have been measured. One that failed is left out, in a later round too.
     """
     base = trials[0]
-    measured = [trial for trial in trials if trial.rates]
+    measured = [trial for trial in trials if trial.rates and not trial.failed]
     best = max(speedup(trial, base) for trial in measured)
     tied = [trial for trial in measured if speedup(trial, base) >= best * (1 - TIE)]
     return min(tied, key=lambda trial: (trial.candidate.changes, -speedup(trial, base)))
 
 
+Compare = Callable[[Workload, Reference], Agreement]
+
+
+def choose_agreeing(
+    trials: Sequence[Trial],
+    workload: Workload,
+    reference: Reference,
+    *,
+    say: Say,
+    compare: Compare = agreement,
+) -> Trial:
+    """The fastest that trains as the first does, plain training, and gives numbers.
+
+    One that does not is marked as failed, and the next one is tried.
+    """
+    while (chosen := fastest(trials)) is not trials[0] and chosen.agreement is None:
+        _compare(chosen, workload, reference, say, compare)
+    return chosen
+
+
 def add_agreement(
     trials: Sequence[Trial],
     workload: Workload,
+    reference: Reference,
     *,
     deadline: float,
     say: Say,
+    compare: Compare = agreement,
     now: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Compare each with the first, plain training: the fastest at once, the others in time."""
-    say("agreement with plain 32-bit training")
-    chosen = fastest(trials)
-    reference: Reference | None = None
-    for trial in [chosen, *(trial for trial in trials if trial is not chosen)]:
-        if trial is trials[0] or not trial.rates or (trial is not chosen and now() > deadline):
-            continue
-        try:
-            if reference is None:
-                plain = dataclasses.replace(workload, config=trials[0].candidate.config)
-                reference = train_reference(plain)
-            own = dataclasses.replace(workload, config=trial.candidate.config)
-            trial.agreement = agreement(own, reference)
-        except Exception as error:  # what is known of the speed is still worth showing
-            say(f"no agreement for {' '.join(trial.candidate.words)}: {first_line(error)}")
+    """Compare those that are not compared yet with the first, while there is time."""
+    for trial in trials[1:]:
+        is_known = trial.failed or trial.agreement is not None
+        if not is_known and now() <= deadline:
+            _compare(trial, workload, reference, say, compare)
+
+
+def _compare(
+    trial: Trial, workload: Workload, reference: Reference, say: Say, compare: Compare
+) -> None:
+    try:
+        own = dataclasses.replace(workload, config=trial.candidate.config)
+        found = compare(own, reference)
+    except Exception as error:  # it diverged, or there was not enough memory
+        trial.failed = f"{type(error).__name__}: {first_line(error)}"
+    else:
+        if found.is_finite:
+            trial.agreement = found
+        else:
+            trial.failed = "its outputs are not finite"
+    if trial.failed:
+        say(f"{' '.join(trial.candidate.words)}  failed: {trial.failed}")

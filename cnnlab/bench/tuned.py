@@ -4,8 +4,11 @@ A file for each network, batch size, machine and version of torch. It holds opti
 typed, and ``trainer=tuned`` sets them as if they were: a run's saved config has their values.
 """
 
+import functools
 import json
 import os
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,13 +22,15 @@ from cnnlab.config.parse import parse
 from cnnlab.config.schema import build, to_dict
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.load import accelerator_device
+from cnnlab.discovery import named_imports
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.runs.durable import write_text
 from cnnlab.runs.essential import digest
 from cnnlab.spec import ImageSpec
+from cnnlab.text import as_typed
 from cnnlab.training.environment import device_name
 
-GROUPS_SHOWN = ("experiment", "model", "data", "batch_size", "trainer.accelerator")
+OF_KEY = ("experiment", "model", "data", "batch_size", "trainer.accelerator", "trainer.accumulate")
 
 
 def tuned_folder() -> Path:
@@ -37,6 +42,7 @@ def tuned_folder() -> Path:
 def cache_key(config: RunConfig, spec: ImageSpec) -> dict[str, Any]:
     """What a choice is for: nothing else about a run changes which options are the fastest."""
     device = accelerator_device(config.trainer.accelerator)
+    accumulate = config.trainer.accumulate
     return {
         "device": device_name(device),
         "cores": usable_cores(),
@@ -45,6 +51,7 @@ def cache_key(config: RunConfig, spec: ImageSpec) -> dict[str, Any]:
         "shape": list(spec.shape),
         "num_classes": spec.num_classes,
         "batch_size": config.batch_size,
+        **({"accumulate": accumulate} if accumulate > 1 else {}),  # older files have none
     }
 
 
@@ -83,6 +90,8 @@ def load(key: Mapping[str, Any]) -> dict[str, str] | None:
 def with_tuned_options(config: RunConfig, typed: Sequence[tuple[str, str]]) -> RunConfig:
     """The config with the options of the cache, but for those that somebody has set.
 
+    Says which they are, in words to copy, once for each network and batch size.
+
     Args:
         config: checked, of the command that chooses ``trainer=tuned``.
         typed: the command's overrides, key and value.
@@ -95,21 +104,35 @@ def with_tuned_options(config: RunConfig, typed: Sequence[tuple[str, str]]) -> R
     if options is None:
         words = [f"{key}={value}" for key, value in typed if _is_of_key(key)]
         device = accelerator_device(config.trainer.accelerator)
+        imports = [word for module in named_imports() for word in ("--import", module)]
         raise CnnlabError(
             f"trainer=tuned: {config.model['name']} with batches of {config.batch_size} has not "
             f"been tuned on {device_name(device)}; first run: "
-            f"{' '.join(['cnnlab bench --tune', *words])}"
+            f"{shlex.join(['cnnlab', 'bench', '--tune', *imports, *words])}"
         )
     content = config.to_dict()
     trainer, defaults = content["trainer"], to_dict(TrainerConfig())
     keys = {key for key, _ in typed}
+    taken, lines = [], []
     for key, value in options.items():
         name = key.removeprefix("trainer.")
-        # A recipe has set what is not the default.
-        if key not in keys and name in defaults and trainer[name] == defaults[name]:
-            trainer[name] = yaml.safe_load(value) if value in ("true", "false") else value
+        if name not in defaults:
+            continue
+        is_set = key in keys or trainer[name] != defaults[name]  # typed, or by a recipe
+        if is_set and as_typed(trainer[name]) != value:
+            lines.append(f"  not {key}={value}: {key}={as_typed(trainer[name])} is set")
+            continue
+        trainer[name] = yaml.safe_load(value) if value in ("true", "false") else value
+        taken.append(f"{key}={value}")
+    network = f"{config.model['name']} with batches of {config.batch_size}"
+    _announce("\n".join([f"trainer=tuned, {network}: {' '.join(taken) or 'nothing'}", *lines]))
     return parse(content)
 
 
+@functools.cache  # each job of a sweep asks for its own
+def _announce(lines: str) -> None:
+    print(lines, file=sys.stderr)
+
+
 def _is_of_key(key: str) -> bool:
-    return key in GROUPS_SHOWN or key.startswith(("model.", "data."))
+    return key in OF_KEY or key.startswith(("model.", "data."))

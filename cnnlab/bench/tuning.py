@@ -1,6 +1,7 @@
 """What ``cnnlab bench --tune`` has found for one batch size: its table, its choice, its line."""
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from cnnlab.bench.tune import NO_TIME, Trial, fastest, speedup
+from cnnlab.bench.tune import NO_TIME, Trial, speedup
 from cnnlab.bench.tuned import cache_key, save
 from cnnlab.config.schema import build
 from cnnlab.data.dataset import ImageDataset
 from cnnlab.data.loading.load import accelerator_device
+from cnnlab.discovery import named_imports
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.runs.read_file import reason
 from cnnlab.training.environment import device_name
@@ -26,21 +28,31 @@ class Tuning:
     Attributes:
         words: the overrides that were typed, but for those of the axes.
         trials: combinations of options; the first is plain training.
-        by_threads: the fastest of them with other numbers of threads; the first as it is.
+        chosen: the fastest of them that computes the same.
+        by_threads: ``chosen`` with other numbers of threads; the first as it is.
         threads: the number that is chosen.
         default_threads: the number that torch takes by itself here.
     """
 
     words: list[str]
     trials: list[Trial]
+    chosen: Trial
     by_threads: list[Trial]
     threads: int
     default_threads: int
 
-    @property
-    def chosen(self) -> Trial:
-        """The fastest combination."""
-        return fastest(self.trials)
+    def times_plain(self, trial: Trial) -> float | None:
+        """How many times as fast as plain training: medians of ratios within rounds.
+
+        With another number of threads that is the choice's, times its own beside the choice. None
+        where there is no round of both.
+        """
+        if trial.candidate.threads is None:
+            return speedup(trial, self.trials[0]) if trial.rates else None
+        same = self.by_threads[0]
+        if not trial.rates or not same.rates:
+            return None
+        return speedup(trial, same) * speedup(self.chosen, self.trials[0])
 
     @property
     def is_choice(self) -> bool:
@@ -51,10 +63,11 @@ class Tuning:
     @property
     def command(self) -> str:
         """The line to copy."""
-        words = ["cnnlab train", *self.words, *self.chosen.candidate.words]
+        imports = [word for module in named_imports() for word in ("--import", module)]
+        words = ["cnnlab", "train", *imports, *self.words, *self.chosen.candidate.words]
         if self.threads != self.default_threads:
             words.insert(0, f"OMP_NUM_THREADS={self.threads}")
-        return " ".join(words)
+        return shlex.join(words)
 
     @property
     def place(self) -> str:
@@ -98,13 +111,9 @@ class Tuning:
         candidate = trial.candidate
         threads = candidate.threads or self.default_threads
         cells = [*candidate.options.values(), str(threads)]
-        if not trial.rates:
+        if trial.failed:
             return [*cells, "failed" if trial.failed != NO_TIME else "no time"]
-        rate = trial.rate
-        same_base = self.trials[0] if candidate.threads is None else self.by_threads[0]
-        ratio = speedup(trial, same_base)
-        if candidate.threads is not None:  # of the fastest, which is that many times the base
-            ratio *= speedup(self.chosen, self.trials[0])
+        rate, ratio = trial.rate, self.times_plain(trial)
         apart = ("-",) * 3 if trial.agreement is None else trial.agreement.cells
         is_chosen = trial is self.chosen and self.threads == self.default_threads
         is_chosen = is_chosen or (candidate.threads == self.threads != self.default_threads)
@@ -112,7 +121,7 @@ class Tuning:
             *cells,
             f"{rate.median:,.0f}",
             f"{rate.low:,.0f} to {rate.high:,.0f}",
-            f"{ratio:.2f}{' *' if is_chosen else ''}",
+            "-" if ratio is None else f"{ratio:.2f}{' *' if is_chosen else ''}",
             *apart,
         ]
 
@@ -135,6 +144,7 @@ class Tuning:
             "threads": trial.candidate.threads or self.default_threads,
             "failed": trial.failed or None,
             "images_per_second": trial.rate.to_dict() if trial.rates else None,
+            "times_plain": self.times_plain(trial),
         }
         apart = trial.agreement
         return {**found, "agreement": None if apart is None else dataclasses.asdict(apart)}

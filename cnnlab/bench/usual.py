@@ -25,6 +25,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from cnnlab.bench.timing import EpochClock
 from cnnlab.data.dataset import ImageDataset, Images, Splits
 from cnnlab.data.sets.downloaded import DownloadedDataset
+from cnnlab.training.lightning_bridge import keyboard_interrupt
 
 Example = tuple[Tensor, int]  # (C, H, W) normalised, and its class
 
@@ -105,7 +106,7 @@ def train(
     epochs: int,
     batch_size: int,
     eval_size: int,
-    device: torch.device | str = "cpu",
+    device: torch.device,
     **options: float,
 ) -> float:
     """Train ``model`` for ``epochs``; seconds without start-up.
@@ -113,20 +114,21 @@ def train(
     ``options`` are SGD's: lr, momentum and weight_decay.
     """
     train_images, val_images = read(dataset, splits)
-    clock = EpochClock()
+    clock = EpochClock(device)
     with tempfile.TemporaryDirectory() as folder, _output_discarded():
         trainer = pl.Trainer(
             max_epochs=epochs,
-            accelerator=torch.device(device).type,
+            accelerator=device.type,
             devices=1,
             default_root_dir=folder,
             callbacks=[clock],
         )
-        trainer.fit(
-            Classifier(model, dataset.spec.num_classes, **options),
-            DataLoader(train_images, batch_size, shuffle=True),
-            DataLoader(val_images, eval_size),
-        )
+        with keyboard_interrupt(trainer):
+            trainer.fit(
+                Classifier(model, dataset.spec.num_classes, **options),
+                DataLoader(train_images, batch_size, shuffle=True),
+                DataLoader(val_images, eval_size),
+            )
     return clock.seconds
 
 

@@ -11,6 +11,7 @@ from cnnlab.data.dataset import ImageDataset, Splits
 from cnnlab.data.loading.load import accelerator_device, load_images
 from cnnlab.registry import DATASETS, CnnlabError
 from cnnlab.training.assemble import Assembly, assemble
+from cnnlab.training.trainer import trains_on_mps
 
 Against = Literal["bare", "usual"]
 
@@ -38,14 +39,26 @@ class Workload:
         )
 
 
+def refuse_mps(config: RunConfig, flag: str) -> None:
+    """Refuse Apple's GPU, on which neither the references nor the choice of options are tried.
+
+    Raises:
+        CnnlabError: the config trains on it.
+    """
+    if trains_on_mps(config.trainer.accelerator):
+        raise CnnlabError(f"bench {flag} does not know Apple's GPU; give trainer.accelerator=cpu")
+
+
 def load_workload(config: RunConfig) -> Workload:
     """The workload of a checked config.
 
     Raises:
         CnnlabError: it takes several devices, continues a run, or the images cannot be read.
     """
-    if config.trainer.devices > 1:
-        raise CnnlabError(f"trainer.devices={config.trainer.devices}: bench measures one device")
+    if config.trainer.processes > 1:
+        name = "devices" if config.trainer.devices > 1 else "nodes"
+        value = getattr(config.trainer, name)
+        raise CnnlabError(f"trainer.{name}={value}: bench measures one device")
     if config.resume is not None:
         raise CnnlabError(f"resume={config.resume}: bench starts from the initial weights")
     try:

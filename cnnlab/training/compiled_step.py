@@ -66,9 +66,13 @@ def compile_step(network: nn.Module, criterion: nn.Module, mode: CompileMode) ->
 
 
 def compile_network(network: nn.Module, mode: CompileMode) -> None:
-    """Compile a network alone, without a wrapper: several devices wrap it themselves."""
+    """Compile a network alone, without a wrapper: several devices wrap it themselves.
+
+    It says so itself, for ``Evaluation``.
+    """
     torch.compiler.reset()
     network.compile(options=_options(mode))
+    network.is_compiled = True  # type: ignore[assignment]
 
 
 def _options(mode: CompileMode) -> dict[str, Any]:

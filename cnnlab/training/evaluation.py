@@ -1,6 +1,7 @@
 """What validation and test measure: means of loss and counts, and the config's extra metrics."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +35,13 @@ class Evaluation:
         self.metrics.reset()
 
     def outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        """What is evaluated of normalised images (N, C, H, W): the mean over their views."""
-        return mean_over_views(network, inputs, self.tta)
+        """What is evaluated of normalised images (N, C, H, W): the mean over their views.
+
+        A compiled network would be compiled again for each size of batch, so it runs as it is.
+        """
+        is_compiled = getattr(network, "is_compiled", False)
+        with torch.compiler.set_stance("force_eager") if is_compiled else nullcontext():
+            return mean_over_views(network, inputs, self.tta)
 
     def update(self, loss: Tensor, counts: Sequence[Tensor], outputs: Tensor, y: Tensor) -> None:
         """Add a batch.

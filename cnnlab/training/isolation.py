@@ -5,6 +5,7 @@ import gc
 import os
 import random
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def isolated() -> Iterator[None]:
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
         torch.set_default_dtype(dtype)
+        if "torch._dynamo" in sys.modules:  # compiled code holds the tensors of its CUDA graphs
+            torch.compiler.reset()
         gc.collect()
         gc.unfreeze()
         return_freed_memory()

@@ -3,8 +3,10 @@
 ``tests/training/test_lightning_bridge.py`` says when a new version has changed one of them.
 """
 
+import contextlib
 import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import lightning.pytorch as pl
@@ -43,6 +45,21 @@ def set_optimizer_steps(trainer: pl.Trainer, steps: int, logged: int) -> None:
     loop = trainer.fit_loop.epoch_loop
     loop.manual_optimization.optim_step_progress.total.completed = steps
     loop._batches_that_stepped = logged
+
+
+@contextlib.contextmanager
+def keyboard_interrupt(trainer: pl.Trainer) -> Iterator[None]:
+    """For a fit, whose SystemExit after Ctrl-C becomes KeyboardInterrupt again.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def leave_signals(trainer: pl.Trainer) -> None:

@@ -4,7 +4,6 @@ Smith 2017, Cyclical learning rates for training neural networks, section 3.3; t
 growth, the stop and the two suggestions are as in fastai and Lightning.
 """
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from cnnlab.training import transfer
 from cnnlab.training.assemble import Assembly, assemble
 from cnnlab.training.data_init import init_from_images
 from cnnlab.training.isolation import isolated
+from cnnlab.training.lightning_bridge import keyboard_interrupt
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.schedule import Schedule
 from cnnlab.training.stopping import TrainingDivergedError
@@ -212,7 +212,7 @@ def _test(
     wiring.module.is_validated = False
     ended = ""
     try:
-        with contextlib.suppress(SystemExit):  # how Lightning ends after Ctrl-C
+        with keyboard_interrupt(wiring.trainer):
             wiring.trainer.fit(wiring.module, wiring.data)
     except TrainingDivergedError as error:
         if not recorder.losses:
@@ -220,7 +220,5 @@ def _test(
                 f"the first loss is not finite: learning rates do not matter yet ({error})"
             ) from error
         ended = f"the loss was no longer finite at {schedule.lr(len(recorder.losses)):.3g}"
-    if wiring.trainer.interrupted:
-        raise KeyboardInterrupt
     lrs = [schedule.lr(step) for step in range(len(recorder.losses))]
     return RangeTest(lrs, recorder.losses, ended or recorder.ended)

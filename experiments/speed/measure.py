@@ -92,20 +92,19 @@ def epochs(found: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def tuned(found: dict[str, Any]) -> Iterator[str]:
-    """Every combination that ``--tune`` has measured."""
+    """Every combination that ``--tune`` has measured; ratios are of the same rounds."""
     (tuning,) = found["tunings"]
-    plain = tuning["trials"][0]["images_per_second"]["median"]
     rows = []
     for trial in tuning["trials"]:
         options = " ".join(f"{key}={value}" for key, value in trial["options"].items())
         if trial["failed"]:
             rows.append([options, str(trial["threads"]), trial["failed"], "", ""])
             continue
-        speed, apart = trial["images_per_second"]["median"], trial["agreement"]
+        speed, times = trial["images_per_second"]["median"], trial["times_plain"]
+        apart = trial["agreement"]
         answer = "" if apart is None else f"{apart['top1']:.2%}"
-        rows.append(
-            [options, str(trial["threads"]), f"{speed:,.0f}", f"{speed / plain:.2f}", answer]
-        )
+        faster = "" if times is None else f"{times:.2f}"
+        rows.append([options, str(trial["threads"]), f"{speed:,.0f}", faster, answer])
     headings = ["options", "threads", "images/s", "times plain", "same answer as in 32 bit"]
     yield from table(headings, rows)
     yield from ("", f"Chosen: {tuning['times_plain']:.2f} times plain. {tuning['machine']}.")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cnnlab import data
+from cnnlab.data.sets.synthetic import Synthetic
 from cnnlab.discovery import discover
 
 
@@ -32,6 +33,14 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         _write(folder / f"{prefix}-images-idx3-ubyte", images)
         _write(folder / f"{prefix}-labels-idx1-ubyte", np.arange(count) % 10)
     return tmp_path / "root"
+
+
+@pytest.fixture
+def cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
+    """48 training and 20 validation images as CIFAR-10's, which by default crops and flips."""
+    splits = Synthetic(channels=3, num_train=48, num_val=20, num_test=10).load()
+    monkeypatch.setattr(data.CIFAR10, "ensure_files", lambda *_, **__: None)
+    monkeypatch.setattr(data.CIFAR10, "load", lambda _: splits)
 
 
 def _write(path: Path, array: np.ndarray[Any, Any]) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+import torch
 import torchvision.datasets.mnist
 from torch import nn
 
 from cnnlab.app.bench_against import choose
 from cnnlab.bench.against import _options, contenders, time_ours
+from cnnlab.data.dataset import Images
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
 
@@ -61,6 +63,19 @@ def test_the_default_of_usual_is_the_mlp_with_batch_norm_on_mnist(mnist: Path) -
     }
 
 
+@pytest.mark.parametrize("step", ["bench.usual.Classifier", "training.module.TrainingModule"])
+def test_ctrl_c_is_said_in_a_line(
+    cnnlab: Callable, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"cnnlab.{step}.training_step", press)
+    answer = cnnlab("bench", "--against", "usual", *TINY)
+    assert (answer.code, answer.out) == (130, "")
+    assert answer.err.endswith("cnnlab: interrupted\n")
+
+
 def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     workload = choose("usual", ["model=mlp", *TINY], epochs=4)
     for name in ("usual.train", "against.time_ours"):
@@ -69,6 +84,29 @@ def test_seconds_are_of_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
         "usual": 2.5,
         "ours": 2.5,
     }
+
+
+def test_what_bare_trains_is_on_the_device_before_its_clock_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workload = choose("bare", ["model=mlp", *TINY], epochs=1)
+    events: list[str] = []
+
+    def now(_: object) -> float:
+        events.append("clock")
+        return 0.0
+
+    def train(*_: object, **__: object) -> None:
+        events.append(f"train, benchmark={torch.backends.cudnn.benchmark}")
+
+    moved = nn.Module.to
+    monkeypatch.setattr(nn.Module, "to", lambda *a: (events.append("model"), moved(*a))[1])
+    monkeypatch.setattr(Images, "to", lambda self, _: (events.append("images"), self)[1])
+    monkeypatch.setattr("cnnlab.bench.against.now", now)
+    monkeypatch.setattr("cnnlab.bench.bare.train", train)
+    contenders("bare", workload)["bare"]()
+    assert events == ["model", "images", "images", "clock", "train, benchmark=True", "clock"]
+    assert not torch.backends.cudnn.benchmark
 
 
 def _uncompiled(network: nn.Module, criterion: nn.Module, _: object) -> Callable:

@@ -1,6 +1,7 @@
 """`cnnlab bench` and `cnnlab bench --sweep` as their user types them."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from cnnlab.app import bench_sweep
+from cnnlab.app.bench_output import Output
 from cnnlab.app.bench_sweep import measure_cell, read_cells, reason_of
 from cnnlab.bench.report import Report
 from cnnlab.registry import CnnlabError
@@ -45,10 +47,14 @@ def test_one_configuration_in_full(cnnlab: Callable, tmp_path: Path) -> None:
         (["seed=0,1", *TINY], "seed=0,1 has several values"),
         (["--epochs", "2"], "--epochs needs --against"),
         (["--minutes", "2"], "--minutes needs --tune"),
+        (["--seconds", "nan"], "Invalid value for '--seconds'"),
+        (["--seconds", "inf"], "--seconds inf: give a number"),
         (["--sweep", "--tune"], "--sweep and --tune cannot be combined"),
         (["--against", "nothing"], "'bare', 'usual'"),
         (["--json", "absent/a.json"], "--json absent/a.json"),
-        (["trainer.devices=2", *TINY], "bench measures one device"),
+        (["--plot", "x.jpg"], "--plot x.jpg: what is written is a .png file, not .jpg"),
+        (["trainer.devices=2", *TINY], "trainer.devices=2: bench measures one device"),
+        (["trainer.nodes=2", *TINY], "trainer.nodes=2: bench measures one device"),
         (["--sweep", "model=mlp", *TINY], "--sweep needs an option with several values"),
         (["--sweep", "model=mlp,lenet", *TINY], "did you mean 'lenet5'?"),
         (["--sweep", "model=mlp", *TINY, "seed=range(0,201)"], "at most 200"),
@@ -62,6 +68,32 @@ def test_refusals(cnnlab: Callable, tmp_path: Path, words: list[str], told: str)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("flag", ["--json", "--plot"])
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
+    cnnlab: Callable, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    answer = cnnlab("bench", "model=mlp", *TINY, flag, "b.png")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"cnnlab: {flag} b.png: the folder ")
+
+
+def test_a_number_that_is_not_finite_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"a": [1.5, math.inf], "b": {"c": (math.nan, 2)}}
+    Output("-", None).write(found, lambda: pytest.fail("nothing to draw"))
+    assert json.loads(capsys.readouterr().out) == {"a": [1.5, None], "b": {"c": [None, 2]}}
+
+
+@pytest.mark.parametrize("flag", ["--against=bare", "--tune"])
+def test_apples_gpu_is_refused(
+    cnnlab: Callable, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    monkeypatch.setattr("cnnlab.bench.workload.trains_on_mps", lambda _: True)
+    answer = cnnlab("bench", flag, "model=mlp", *TINY)
+    assert (answer.code, answer.out) == (2, "")
+    assert "does not know Apple's GPU; give trainer.accelerator=cpu" in answer.err
+
+
 def test_too_large_for_the_machine_is_no_traceback(
     cnnlab: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,9 +101,25 @@ def test_too_large_for_the_machine_is_no_traceback(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried\nmore")
 
     monkeypatch.setattr("cnnlab.bench.measure.measure", fail)
-    answer = cnnlab("bench", "model=mlp", *TINY)
-    assert (answer.code, answer.out) == (1, "")
-    assert answer.err == "cnnlab: out of memory: CUDA out of memory. Tried\n"
+    monkeypatch.setattr("cnnlab.bench.against.compare", fail)
+    monkeypatch.setattr("cnnlab.app.bench_tune.train_reference", fail)
+    for flags in ([], ["--against", "bare"], ["--tune"]):
+        answer = cnnlab("bench", *flags, "model=mlp", *TINY)
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.err.splitlines()[-1] == "cnnlab: out of memory: CUDA out of memory. Tried"
+
+
+def test_swa_and_what_is_no_training_step_are_left_out(cnnlab: Callable) -> None:
+    words = ["model=mlp", *TINY, "trainer.overfit=2", "trainer.pictures=[mistakes]"]
+    words += ["callbacks=[swa]", "trainer.tta=flip_shift"]
+    answer = cnnlab("bench", *words, "--rounds", "1", "--seconds", "0.01", "--json", "-")
+    assert answer.code == 0
+    assert "measured without trainer.overfit=2 trainer.pictures=[mistakes]\n" in answer.err
+    assert "swa" not in answer.err
+    found = json.loads(answer.out)
+    assert found["options"] == {"trainer.tta": "flip_shift"}
+    rate = found["inference_images_per_second"]["median"]
+    assert found["inference_flops_per_second"] == pytest.approx(6 * 2 * found["macs"] * rate)
 
 
 def test_cells_are_named_by_what_differs() -> None:

@@ -44,6 +44,17 @@ def test_bare_and_ours_end_at_the_same_weights(model: list[str]) -> None:
         assert not torch.equal(value, before[name]), name
 
 
+@pytest.mark.usefixtures("cifar10")
+def test_a_data_set_that_augments_by_default_trains_as_bare_does() -> None:
+    workload = choose("bare", [*MLP, "data=cifar10", "batch_size=16", *WORDS], epochs=2)
+    expected, _ = train_bare(workload)
+    parts = workload.assemble()
+    assert parts.config.data["augment"].crop == 4
+    time_ours(parts, workload)
+    for name, value in expected.state_dict().items():
+        assert torch.equal(value, parts.model.state_dict()[name]), name
+
+
 def test_bare_reports_what_an_evaluation_of_its_model_gives() -> None:
     workload = choose("bare", [*MLP, *TINY, *WORDS], epochs=3)
     model, history = train_bare(workload)
@@ -64,9 +75,8 @@ def test_the_usual_way_trains_on_torchvisions_mnist(
     workload = choose("usual", words, epochs=1)
     parts = workload.assemble()
     before = {name: value.clone() for name, value in parts.model.state_dict().items()}
-    seconds = usual.train(
-        parts.model, parts.dataset, workload.splits, epochs=1, batch_size=16, eval_size=16, **SGD
-    )
+    options = {"epochs": 1, "batch_size": 16, "eval_size": 16, "device": torch.device("cpu")}
+    seconds = usual.train(parts.model, parts.dataset, workload.splits, **options, **SGD)
     assert 0 < seconds < 60
     after = parts.model.state_dict()
     assert all(not torch.equal(after[name], before[name]) for name in before)

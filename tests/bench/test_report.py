@@ -7,6 +7,7 @@ import torch
 from rich.console import Console
 
 from cnnlab.app.bench_output import Output
+from cnnlab.bench import peak
 from cnnlab.bench.peak import peak_flops
 from cnnlab.bench.process_age import _age, process_start
 from cnnlab.bench.report import Report
@@ -142,6 +143,17 @@ def test_the_peak_is_of_the_fastest_product_of_the_largest_size(
 
     found = peak_flops(torch.device("cpu"), torch.float32, seconds=0.5, now=now)
     assert found == pytest.approx(2 * 512**3 / 0.001)
+
+
+def test_a_gpus_peak_is_in_tensorfloat_32_where_its_convolutions_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(peak, "_fastest", lambda *_: torch.get_float32_matmul_precision())
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    assert peak_flops(cuda, torch.float32) == "high"
+    assert peak_flops(cuda, torch.bfloat16) == peak_flops(cpu, torch.float32) == "highest"
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    assert peak_flops(cuda, torch.float32) == torch.get_float32_matmul_precision() == "highest"
 
 
 def test_the_age_of_a_process_is_read_behind_its_name(tmp_path) -> None:

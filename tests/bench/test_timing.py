@@ -1,6 +1,7 @@
 """The order of turns and arithmetic, with contenders that only say what they took."""
 
 import pytest
+import torch
 from rich.console import Console
 
 from cnnlab.bench.timing import Contender, EpochClock, Ratio, alternate, ratio, table
@@ -69,7 +70,7 @@ def test_epochs_before_the_timed_ones_do_not_count(
 ) -> None:
     times = iter([10.0, 20.0, 100.0][skipped:] if skipped else [10.0, 100.0])
     monkeypatch.setattr("cnnlab.bench.timing.time.perf_counter", lambda: next(times))
-    clock = EpochClock(skipped)
+    clock = EpochClock(torch.device("cpu"), skipped)
     for _ in range(3):
         clock.on_train_epoch_start()
     clock.on_train_end()

@@ -1,5 +1,6 @@
 """The choice of `cnnlab bench --tune`: turns, ratios, ties, agreement, and the line to copy."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -7,13 +8,28 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from cnnlab.app import bench_tune
 from cnnlab.app.bench_tune import candidates, read_axes
+from cnnlab.app.compose import compose
 from cnnlab.bench import axes as axes_module
 from cnnlab.bench.agreement import Agreement
 from cnnlab.bench.axes import Axis, axes, thread_counts
-from cnnlab.bench.tune import NO_TIME, Candidate, Trial, fastest, speedup, time_candidates
+from cnnlab.bench.fit import wired
+from cnnlab.bench.tune import (
+    NO_TIME,
+    Candidate,
+    Trial,
+    add_agreement,
+    choose_agreeing,
+    fastest,
+    speedup,
+    time_candidates,
+)
 from cnnlab.bench.tuning import Tuning
+from cnnlab.bench.workload import Workload, load_workload
+from cnnlab.models import MLP
 from cnnlab.registry import CnnlabError
 
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
@@ -88,6 +104,56 @@ def test_the_fastest_is_by_ratios_and_a_tie_goes_to_the_fewest_changes() -> None
     assert fastest(measured({"32": [100], "a": []})).rates == [100]
 
 
+def test_the_choice_agrees_and_what_fails_is_never_chosen() -> None:
+    workload = load_workload(compose(["model=mlp", *TINY]))
+    rates = {"32": [100], "nan": [180], "raises": [170], "late": [190], "ok": [150], "b": [120]}
+    trials = measured(rates, (0, 1, 1, 1, 1, 1))
+    for trial in trials:
+        trial.candidate = dataclasses.replace(
+            trial.candidate, config=trial.candidate.options["trainer.precision"]
+        )
+    trials[3].failed = "OutOfMemoryError: in round 2"
+    compared: list[str] = []
+
+    def compare(own: Workload, _: object) -> Agreement:
+        compared.append(str(own.config))
+        if own.config == "raises":
+            raise CnnlabError("training diverged")
+        return Agreement(math.nan if own.config == "nan" else 0.01, 0.1, 1.0, 0.1)
+
+    said: list[str] = []
+    options = {"workload": workload, "reference": None, "say": said.append, "compare": compare}
+    assert choose_agreeing(trials, **options) is trials[4]  # type: ignore[arg-type]
+    assert compared == ["nan", "raises", "ok"]
+    assert [bool(trial.failed) for trial in trials] == [False, True, True, True, False, False]
+    assert said == [
+        "trainer.precision=nan  failed: its outputs are not finite",
+        "trainer.precision=raises  failed: CnnlabError: training diverged",
+    ]
+    late = iter([0.0])
+    add_agreement(trials, deadline=1, now=lambda: next(late), **options)  # type: ignore[arg-type]
+    assert compared == ["nan", "raises", "ok", "b"]
+    for trial in trials[1:]:
+        trial.failed = trial.failed or "no memory"
+    assert choose_agreeing(trials, **options) is trials[0]  # type: ignore[arg-type]
+
+
+def test_what_is_measured_starts_from_a_runs_initial_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, given = tmp_path / "w.safetensors", []
+    weights = load_workload(compose(["model=mlp", *TINY])).assemble().model.state_dict()
+    weights = {name: torch.full_like(value, 0.5) for name, value in weights.items()}
+    save_file(weights, file)
+    monkeypatch.setattr(
+        MLP, "init_from_images", lambda _, images: given.append(images.shape), raising=False
+    )
+    workload = load_workload(compose(["model=mlp", *TINY, f"init.from={file}"]))
+    for name, value in wired(workload, []).parts.model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+    assert given == [(64, 1, 16, 16)]
+
+
 def test_agreement_by_hand() -> None:
     reference = torch.tensor([[3.0, -3.0], [-3.0, 3.0]])  # of root mean square 3
     outputs = torch.tensor([[3.0, -3.0], [-3.0, -3.3]])
@@ -147,17 +213,36 @@ def test_candidates_are_the_whole_product_with_their_own_configs() -> None:
         candidates(["model=lenet"], chosen)
 
 
-def test_the_line_to_copy_names_the_threads_where_they_differ() -> None:
+def test_the_line_to_copy_is_whole_and_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNLAB_IMPORT", "")
     trials = measured({"32": [100.0], "bf16": [170.0]})
-    tuning = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=2, default_threads=2)
+    words = ["model=mlp", "batch_size=16"]
+    tuning = Tuning(words, trials, trials[1], [], threads=2, default_threads=2)
     line = "cnnlab train model=mlp batch_size=16 trainer.precision=bf16"
     assert tuning.command == line
     assert tuning.is_choice
     late = [trials[0], Trial(candidate("bf16"), failed=NO_TIME)]
-    assert not Tuning([], late, [], threads=2, default_threads=2).is_choice
-    assert Tuning([], late[:1], [], threads=2, default_threads=2).is_choice
-    fewer = Tuning(["model=mlp", "batch_size=16"], trials, [], threads=1, default_threads=2)
+    assert not Tuning([], late, late[0], [], threads=2, default_threads=2).is_choice
+    assert Tuning([], late[:1], late[0], [], threads=2, default_threads=2).is_choice
+    fewer = Tuning(words, trials, trials[1], [], threads=1, default_threads=2)
     assert fewer.command == f"OMP_NUM_THREADS=1 {line}"
+    monkeypatch.setenv("CNNLAB_IMPORT", "mine")
+    own = Tuning(["model.hidden=[8,4]"], trials[:1], trials[0], [], 2, default_threads=2)
+    assert own.command == ("cnnlab train --import mine 'model.hidden=[8,4]' trainer.precision=32")
+
+
+def test_times_plain_are_of_the_same_rounds_and_threads_beside_their_own_base() -> None:
+    trials = measured({"32": [300, 100], "bf16": [600, 200], "16": []})
+    same, two = (
+        Trial(dataclasses.replace(trials[1].candidate, threads=number), rates)
+        for number, rates in ((1, [500.0, 50.0]), (2, [750.0, 75.0]))
+    )
+    tuning = Tuning([], trials, trials[1], [same, two], threads=2, default_threads=1)
+    assert tuning.times_plain(trials[1]) == 2.0
+    assert (tuning.times_plain(same), tuning.times_plain(two)) == (2.0, 3.0)
+    assert tuning.times_plain(trials[2]) is None
+    same.rates.clear()
+    assert tuning.times_plain(two) is None
 
 
 def test_the_command_measures_prints_and_fills_the_cache(
@@ -181,10 +266,40 @@ def test_the_command_measures_prints_and_fills_the_cache(
     precisions = [each["options"]["trainer.precision"] for each in tuning["trials"]]
     assert precisions[:2] == ["32", "bf16"]
     assert [each["threads"] for each in tuning["trials"]] == [1, 1, 1, 2]
+    assert tuning["trials"][0]["times_plain"] == 1
     assert 0 < tuning["trials"][1]["agreement"]["outputs"] < 0.1
     [file] = (tmp_path / "cache" / "cnnlab" / "tuned").iterdir()
     assert f"trainer=tuned takes it from {file}" in answer.out
     assert json.loads(file.read_text())["options"] == tuning["options"]
+
+
+def test_what_is_tuned_is_kept_when_the_next_batch_size_is_interrupted(
+    cnnlab: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    trials = measured({"32": [100.0], "bf16": [170.0]})
+    config = compose(["model=mlp", *TINY])
+    for trial in trials:
+        trial.candidate = dataclasses.replace(trial.candidate, config=config)
+
+    def tune(words: list[str], *_: object) -> Tuning:
+        if "batch_size=32" in words:
+            raise KeyboardInterrupt
+        return Tuning(words, trials, trials[1], [], threads=2, default_threads=2)
+
+    monkeypatch.setattr(bench_tune, "_tune", tune)
+    words = ["model=mlp", *TINY[:-1], "trainer.precision=32,bf16"]
+    answer = cnnlab("bench", "--tune", *words, "batch_size=16,32")
+    assert answer.code == 130
+    [file] = (tmp_path / "cache" / "cnnlab" / "tuned").iterdir()
+    assert f"trainer=tuned takes it from {file}" in answer.out
+    file.unlink()
+    file.parent.rmdir()
+    file.parent.write_text("not a folder")  # files are written, although this cannot be kept
+    answer = cnnlab("bench", "--tune", *words, "batch_size=16", "--json", "t.json")
+    assert answer.code == 2
+    assert answer.err.rstrip().endswith("set XDG_CACHE_HOME")
+    assert json.loads((tmp_path / "t.json").read_text())["tunings"]
 
 
 def test_what_is_no_axis_cannot_vary(cnnlab: Callable) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnnlab.app.command import read_command
 from cnnlab.app.compose import compose
-from cnnlab.bench.tuned import cache_file, cache_key, load, save, tuned_folder
+from cnnlab.bench.tuned import _announce, cache_file, cache_key, load, save, tuned_folder
 from cnnlab.config.options import RunConfig
 from cnnlab.config.schema import build
 from cnnlab.registry import DATASETS, CnnlabError
@@ -33,6 +34,12 @@ def key_of(config: RunConfig) -> dict[str, object]:
     return cache_key(config, build(DATASETS, config.data).spec)
 
 
+def of_sweep(words: list[str]) -> RunConfig:
+    """The config of a sweep's only job."""
+    command = read_command(words, multirun=True)
+    return command.make_job(command.overrides).config
+
+
 @pytest.fixture
 def _tuned() -> None:
     save(key_of(compose(WORDS)), CHOICE, {})
@@ -47,7 +54,7 @@ def test_the_key_is_machine_torch_network_images_and_batch_size() -> None:
     same = [word for word in WORDS if word != "data.num_train=64"]
     same += ["seed=3", "optim.lr=0.3", "data.num_train=60", "trainer.epochs=2"]
     assert key_of(compose(same)) == key
-    for other in (["model.hidden=[8]"], ["data.channels=3"]):
+    for other in (["model.hidden=[8]"], ["data.channels=3"], ["trainer.accumulate=2"]):
         assert key_of(compose([*WORDS, *other])) != key
     assert key_of(compose([*TINY, "batch_size=32"])) != key
 
@@ -78,11 +85,42 @@ def test_typed_words_win(word: str, expected: tuple[str, bool]) -> None:
 
 
 @pytest.mark.usefixtures("_tuned")
-def test_a_missing_or_damaged_entry_is_refused_with_the_line_that_makes_it() -> None:
+def test_what_is_taken_and_what_is_not_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+    _announce.cache_clear()
+    for _ in range(2):
+        compose([*WORDS, "trainer=tuned", "trainer.precision=32", "trainer.compile=true"])
+    assert capfd.readouterr().err == (
+        "trainer=tuned, mlp with batches of 16: trainer.compile=true trainer.channels_last=false\n"
+        "  not trainer.precision=bf16: trainer.precision=32 is set\n"
+    )
+
+
+@pytest.mark.usefixtures("_tuned")
+def test_the_machines_of_a_cluster_are_others() -> None:
+    slurm = "hydra/launcher=submitit_slurm"
+    with pytest.raises(CnnlabError, match=f"this machine; {slurm} trains on others"):
+        of_sweep([*WORDS, "trainer=tuned", slurm])
+    ray = ["hydra/launcher=ray", "hydra.launcher.ray.init.address=auto"]
+    with pytest.raises(CnnlabError, match="hydra/launcher=ray trains on others"):
+        of_sweep([*WORDS, "trainer=tuned", *ray])
+    assert of_sweep([*WORDS, "trainer=tuned", "hydra/launcher=joblib"]).trainer.compile
+
+
+@pytest.mark.usefixtures("_tuned")
+def test_a_missing_or_damaged_entry_is_refused_with_the_line_that_makes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     line = "first run: cnnlab bench --tune model=mlp data=synthetic"
     with pytest.raises(CnnlabError, match=line) as refused:
         compose([*TINY, "batch_size=32", "seed=1", "trainer=tuned"])
     assert str(refused.value).endswith("batch_size=32")  # the seed makes no difference
+    monkeypatch.setenv("CNNLAB_IMPORT", "json")
+    with pytest.raises(CnnlabError) as refused:
+        compose([*WORDS, "model.hidden=[8,4]", "trainer.accumulate=2", "trainer=tuned"])
+    assert str(refused.value).endswith(
+        f"first run: cnnlab bench --tune --import json {' '.join(WORDS)} 'model.hidden=[8,4]' "
+        "trainer.accumulate=2"
+    )
     key = key_of(compose(WORDS))
     for text in ("", "{", "[]", '{"options": 3}'):
         cache_file(key).write_text(text)

@@ -5,10 +5,17 @@ import torch
 from small_run import AccidentError, CrashAt, network
 from torch import nn
 
+from cnnlab.config.extra_metrics import ExtraMetrics
 from cnnlab.config.options import TrainerConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.training import compiled_step
-from cnnlab.training.compiled_step import OPTIONS, compile_step, refuse_missing_compiler
+from cnnlab.training.compiled_step import (
+    OPTIONS,
+    compile_network,
+    compile_step,
+    refuse_missing_compiler,
+)
+from cnnlab.training.evaluation import Evaluation
 
 
 class Loss(nn.Module):
@@ -42,6 +49,20 @@ def test_the_forward_pass_and_the_loss_are_compiled_as_one(monkeypatch) -> None:
     graphs = {"fallback_random": True, "triton.cudagraphs": True}
     assert [each["options"] for each in seen] == [{"fallback_random": True}, graphs]
     assert len(marks) == 1
+
+
+def test_a_network_compiled_alone_is_evaluated_as_it_is(monkeypatch) -> None:
+    compiled, network = [], nn.Flatten()
+
+    def compile_(**_):
+        nn.Module.compile(network, backend=lambda graph, _: compiled.append(1) or graph.forward)
+
+    monkeypatch.setattr(network, "compile", compile_)
+    compile_network(network, True)
+    Evaluation((), ExtraMetrics()).outputs(network.eval(), BATCH[0])
+    assert compiled == []
+    network(BATCH[0])
+    assert compiled == [1]
 
 
 def test_a_network_that_torch_cannot_compile_is_named_so(monkeypatch) -> None:

@@ -1,7 +1,7 @@
 """Inside a chunk nothing waits for the device: no option of training reads a number back.
 
 Two are left out. Policies and color_jitter draw their order on the CPU, where it is read. A float16
-step of RMSprop, which has no fused kernel, is skipped by a number that GradScaler reads.
+step of RMSprop or Muon, which have no fused kernel, is skipped by a number that GradScaler reads.
 """
 
 from collections import Counter
@@ -98,7 +98,7 @@ def a_chunk(
     loss_config = resolve(LOSSES, dict(loss))
     criterion = task_named("classify").criterion(loss_config, SPEC, SPLITS.train.labels).to(device)
     made = tuple(build(AUGMENTATIONS, {"name": name}, SPEC) for name in registered)
-    batches = MemoryBatches(SPLITS.train, SPEC, device, augment, made, layout)
+    batches = MemoryBatches(SPLITS.train, SPEC, device, augment, made, memory_format=layout)
     average, current, norm = ExponentialAverage(0.9, warmup=True), tensors(model), GradNorm()
     optimizer.register_step_post_hook(lambda *_: average.average_in(current))
     scaler = torch.amp.GradScaler(device) if scaled else None
@@ -124,7 +124,7 @@ def a_chunk(
 @pytest.mark.parametrize(
     "options",
     [
-        *({"optim": name} for name in ("sgd", "adam", "adamw", "rmsprop")),
+        *({"optim": name} for name in ("sgd", "adam", "adamw", "rmsprop", "muon")),
         *({"loss": loss, "accumulate": 2} for loss in LOSS_OPTIONS),
         {"augment": AUGMENTS[1], "accumulate": 2, "layout": torch.channels_last},
         {"registered": ("random_erasing",)},

@@ -45,6 +45,19 @@ def test_on_a_gpu_it_is_set_and_restored(monkeypatch, options, expected) -> None
     assert settings() == before
 
 
+def test_compiled_code_does_not_outlive_a_job(monkeypatch) -> None:
+    resets = []
+    monkeypatch.setattr(torch.compiler, "reset", lambda: resets.append(1))
+    monkeypatch.delitem(sys.modules, "torch._dynamo", raising=False)
+    with isolated():
+        pass
+    assert resets == []
+    monkeypatch.setitem(sys.modules, "torch._dynamo", object())
+    with isolated():
+        assert resets == []
+    assert resets == [1]
+
+
 FLAGS = "processor\t: 0\nflags\t\t: fpu avx2 {}\nbugs\t\t: none\n"
 
 

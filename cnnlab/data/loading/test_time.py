@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SHIFT = 1  # pixels
+NUM_VIEWS = {"none": 1, "flip": 2, "flip_shift": 6}
 
 
 def mean_over_views(network: nn.Module, images: Tensor, tta: str) -> Tensor:
