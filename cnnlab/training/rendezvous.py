@@ -117,9 +117,9 @@ def _tasks(environment: Mapping[str, str]) -> int:
 
 def first_host(hosts: str) -> str:
     """The first of SLURM's list of nodes: ``gpu7`` of ``gpu[7-9,12],cpu1``."""
-    first = re.match(r"([^\[,\s]*)(?:\[(\w+)[^\]]*\])?([^,\s]*)", hosts)
+    first = re.match(r"(?:[^\[,\s]|\[[^\]]*\])*", hosts)
     assert first is not None  # it matches the empty text
-    return "".join(part or "" for part in first.groups())
+    return re.sub(r"\[(\w+)[^\]]*\]", r"\1", first[0])
 
 
 def _number(environment: Mapping[str, str], *names: str, default: int | None = None) -> int:

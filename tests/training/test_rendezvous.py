@@ -100,6 +100,8 @@ def test_a_variable_that_is_no_number():
         ("a1,b2", "a1"),
         ("a1 b2", "a1"),
         ("rack[1-2]-n.example", "rack1-n.example"),
+        ("rack[1-2]node[3-4],cpu1", "rack1node3"),
+        ("rack[1,3]n[03,05-09]x,rack4", "rack1n03x"),
     ],
 )
 def test_the_first_host_of_slurms_list(hosts, first):
