@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,6 +35,9 @@ from cnnlab.training.stopping import SAVING, SIGNALS, ProcessKilledError, StopRe
 log = logging.getLogger("cnnlab")
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 30.0  # for the others to end by themselves, once one has failed
+# In a collective, whose other processes may still pack photographs. It is no watch over them: that
+# a process is gone is seen by who has started it, or by its peers.
+COLLECTIVE_LIMIT = timedelta(hours=6)
 
 
 def run_in_processes(job: Job) -> None:
@@ -221,6 +225,7 @@ def join_group(
         "nccl" if on_gpu else "gloo",
         init_method=init_method,
         store=store,
+        timeout=COLLECTIVE_LIMIT,
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
         device_id=torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else None,
