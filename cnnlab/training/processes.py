@@ -87,7 +87,7 @@ def _started(
     threads = max(1, (os.cpu_count() or 1) // devices)
     # torch warns of find_unused_parameters where a network has none, without knowing what it is for
     defaults = {"OMP_NUM_THREADS": str(threads), "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    environment = {**defaults, **os.environ, "WORLD_SIZE": str(devices)}
+    environment = {**defaults, **os.environ, "WORLD_SIZE": str(devices), "NODE_RANK": "0"}
     command = [sys.executable, "-m", "cnnlab.training.processes", scratch]
     said, written = os.pipe()
     errors: list[str] = []

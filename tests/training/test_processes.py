@@ -64,6 +64,18 @@ def test_ctrl_c_is_not_lost_behind_lightnings_exit():
     assert final_state(again) == "interrupted"
 
 
+def test_a_node_number_of_the_cluster_is_not_passed_on(monkeypatch, tmp_path):
+    """Lightning would count the ranks of another node."""
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "Error: $NODE_RANK $LOCAL_RANK" >&2\n')
+    python.chmod(0o700)
+    monkeypatch.setenv("NODE_RANK", "1")
+    monkeypatch.setattr(processes.sys, "executable", str(python))
+    with processes._started(2, str(tmp_path), "title") as (running, errors):
+        assert processes._wait(running) is None
+    assert sorted(errors) == ["Error: 0 0", "Error: 0 1"]
+
+
 def test_others_wait_for_hours_for_a_process_that_packs_photographs(monkeypatch):
     given = {}
     monkeypatch.setattr(
