@@ -232,4 +232,4 @@ def _connect(rendezvous: Rendezvous, *, is_host: bool = True) -> PrefixStore:
     except dist.DistError as error:
         said = "cannot listen" if hosts else "no process answers"
         raise CnnlabError(f"{said} at {where}: {first_line(error)}; set MASTER_PORT") from error
-    return PrefixStore("cnnlab", store)
+    return PrefixStore(rendezvous.name, store)

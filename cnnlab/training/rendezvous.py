@@ -13,7 +13,8 @@ from cnnlab.text import plural
 
 TORCHRUN, SLURM = "torchrun", "srun"
 VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-FIRST_PORT, NUM_PORTS = 15000, 10000  # by the number of SLURM's job, so that two do not meet
+# By the numbers of SLURM's job and step, so that two do not meet.
+FIRST_PORT, NUM_PORTS, PORTS_PER_STEP = 15000, 10000, 997
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Rendezvous:
         node: of this process, from 0.
         per_node: processes on each node; None: the launcher does not say.
         address, port: where the first process, or torchrun, is found.
+        name: tells these processes from others that meet there.
         has_store: torchrun holds the key-value store; else the first process does.
     """
 
@@ -39,6 +41,7 @@ class Rendezvous:
     per_node: int | None
     address: str
     port: int
+    name: str = "cnnlab"
     has_store: bool = False
 
     @property
@@ -96,6 +99,8 @@ def _of_slurm(environment: Mapping[str, str]) -> Rendezvous:
     names = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST", "SLURM_NODELIST")
     hosts = next(filter(None, map(environment.get, names)), "127.0.0.1")
     job = _number(environment, "SLURM_JOB_ID", default=0)
+    step = _number(environment, "SLURM_STEP_ID", default=0)
+    port = FIRST_PORT + (job + PORTS_PER_STEP * step) % NUM_PORTS
     return Rendezvous(
         launcher=SLURM,
         # by node, as torch and Lightning count, however SLURM distributes its tasks
@@ -107,7 +112,8 @@ def _of_slurm(environment: Mapping[str, str]) -> Rendezvous:
         node=node,
         per_node=per_node,
         address=environment.get("MASTER_ADDR") or first_host(hosts),
-        port=_number(environment, "MASTER_PORT", default=FIRST_PORT + job % NUM_PORTS),
+        port=_number(environment, "MASTER_PORT", default=port),
+        name=f"cnnlab/{job}.{step}",  # also where MASTER_PORT is that of the whole job
     )
 
 

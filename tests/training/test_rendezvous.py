@@ -57,6 +57,14 @@ def test_sruns_variables():
     assert (named.address, named.port) == ("head", 5)
 
 
+def test_two_steps_of_a_job_do_not_meet():
+    first, second = (find_rendezvous(SRUN | {"SLURM_STEP_ID": step}) for step in "01")
+    assert first is not None
+    assert second is not None
+    assert first.port != second.port
+    assert (first.name, second.name) == ("cnnlab/1234567.0", "cnnlab/1234567.1")
+
+
 def test_ranks_are_by_node_however_slurm_distributes_its_tasks():
     cyclic = find_rendezvous(SRUN | {"SLURM_PROCID": "2", "SLURM_NODEID": "0"})
     assert cyclic is not None
