@@ -19,7 +19,7 @@ from cnnlab.runs.job import Job
 from cnnlab.text import first_line
 from cnnlab.training.peers import JOB, POLL_SECONDS, Peers
 from cnnlab.training.processes import join_group, pickled
-from cnnlab.training.rendezvous import Rendezvous
+from cnnlab.training.rendezvous import Rendezvous, refuse_mismatch
 from cnnlab.training.run import run
 from cnnlab.training.stopping import Stopped, StopRequest, TrainingDivergedError
 
@@ -104,12 +104,14 @@ def _train_along(peers: Peers, job: Job, words: list[str], token: str) -> int:
 
 
 def _train(peers: Peers, job: Job) -> None:
-    os.environ.update(peers.rendezvous.environment)
+    options = job.config.trainer
+    os.environ.update(peers.rendezvous.environment(options.devices))
     try:
         if not peers.leads:
+            refuse_mismatch(options, peers.rendezvous)
             _check_shared(peers, job)
         peers.join()
-        join_group(job.config.trainer, store=peers.group_store())
+        join_group(options, store=peers.group_store())
         run(job, peers.stop)
     except BaseException as error:
         if _is_lost_connection(error):

@@ -6,11 +6,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import small_run
 import torch
+import torch.distributed as dist
 from commands import Command, has_begun
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
@@ -19,7 +22,7 @@ from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.status import state_of
 from cnnlab.training import nodes, peers
-from cnnlab.training.data_parallel import synchronise_batch_norm
+from cnnlab.training.data_parallel import NetworkStrategy, synchronise_batch_norm
 from cnnlab.training.limits import refuse_missing_device
 from cnnlab.training.rendezvous import Rendezvous
 from cnnlab.training.stopping import StopRequest
@@ -133,7 +136,7 @@ def test_synchronised_batch_norm_needs_several_gpus():
 
 
 def rendezvous(rank: int, port: int) -> Rendezvous:
-    return Rendezvous("srun", rank, 2, 0, rank, 1, "127.0.0.1", port)
+    return Rendezvous("srun", rank, 2, 0, 1, "127.0.0.1", port)
 
 
 @pytest.fixture
@@ -177,3 +180,26 @@ def test_a_node_that_does_not_see_the_runs_folder_is_refused(pair, monkeypatch, 
     said = r"^process 2 of 2 does not see the run's folder /.*/run that the first process has made"
     with pytest.raises(CnnlabError, match=said):
         nodes._check_shared(pair[1], job)
+
+
+def test_a_node_whose_ranks_are_others_than_lightnings_is_refused(pair, monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    config = type("Config", (), {"trainer": TrainerConfig(nodes=2, accelerator="cpu")})
+    job = type("Job", (), {"run_dir": RunDir(tmp_path / "run"), "config": config})
+    first, second = pair
+    second.rendezvous = replace(second.rendezvous, local_rank=1)
+    with pytest.raises(CnnlabError, match=r"^RANK=1 LOCAL_RANK=1: with trainer.devices=1 "):
+        nodes._train(second, job)
+    with pytest.raises(CnnlabError, match=r"^RANK=1 LOCAL_RANK=1: "):  # the first one hears of it
+        first.join()
+
+
+def test_lightnings_rank_is_that_of_torch(monkeypatch):
+    monkeypatch.setattr(DDPStrategy, "setup_environment", lambda _: None)
+    for rank in (0, 3):
+        monkeypatch.setattr(dist, "get_rank", lambda rank=rank: rank)
+        if rank == 0:
+            NetworkStrategy().setup_environment()
+        else:
+            with pytest.raises(RuntimeError, match=r"^process 3 is process 0 for Lightning"):
+                NetworkStrategy().setup_environment()
