@@ -29,13 +29,14 @@ from cnnlab.training.stopping import ProcessKilledError, StopRequest
 
 BEAT_SECONDS = 1.0
 LOST_SECONDS = 60.0  # without a beat: a host that is gone, or one that is very busy
+START_SECONDS = 60.0  # between the starts of the first process and the last
 GRACE_SECONDS = 10.0  # to end by itself, or to hear why another process has ended
 JOIN_SECONDS = 300.0  # for all processes to start
 LAST_SECONDS = 3600.0  # for the first process to test and to write, while it lives
 POLL_SECONDS = 0.1
-# What is at the store, beside the beats and the hosts of the processes.
+# What is at the store, beside the beats and the hosts of the processes, and who has left.
 SIGNAL, JOB, JOINED, FAILURES, FAILURE = "signal", "job", "joined", "failures", "failure"
-OVER, LEFT = "over", "left"
+OVER = "over"
 
 
 class Peers:
@@ -52,6 +53,7 @@ class Peers:
         self.rendezvous, self.stop = rendezvous, stop
         self.others = [rank for rank in range(rendezvous.processes) if rank != rendezvous.rank]
         self.store: PrefixStore = _connect(rendezvous)
+        self._created = time.monotonic()
         self._beats: dict[int, tuple[bytes, float]] = {}  # of the others: the last, and when
         self._joined = self._over = False
         self._beat(self.store, 0)
@@ -139,11 +141,14 @@ class Peers:
         with contextlib.suppress(dist.DistError):  # the store has ended with its process
             if self.leads:
                 self.put(OVER, None)
-                self._until(lambda: self.store.add(LEFT, 0) >= self._alive(), GRACE_SECONDS)
+                seconds = GRACE_SECONDS
+                if not self._joined:  # one that starts later would wait long for what is gone
+                    seconds = max(seconds, self._created + START_SECONDS - time.monotonic())
+                self._until(self._all_left, seconds)
             elif self._until(lambda: self.store.check([OVER]), LAST_SECONDS):
-                self.store.add(LEFT, 1)
+                self.store.set(f"left/{self.rendezvous.rank}", "")
         self._over = True
-        self._thread.join()
+        self._thread.join(GRACE_SECONDS)
 
     def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait for something that the other processes do, not for those that are gone."""
@@ -196,12 +201,15 @@ class Peers:
     def _silent(self, seconds: float) -> list[int]:
         """The others that have shown no life for so long, the longest first."""
         now = time.monotonic()
-        late = [(when, rank) for rank, (_, when) in self._beats.items() if now - when > seconds]
+        late = [
+            (when, rank) for rank, (_, when) in list(self._beats.items()) if now - when > seconds
+        ]
         return [rank for _, rank in sorted(late)]
 
-    def _alive(self) -> int:
-        """How many of the others have joined and are there, for all that is known."""
-        return len(self.others) - len(self._silent(3 * BEAT_SECONDS)) if self._joined else 0
+    def _all_left(self) -> bool:
+        """Whether no other process needs the first one any more, for all that is known."""
+        gone = self._silent(3 * BEAT_SECONDS)
+        return all(self.store.check([f"left/{rank}"]) for rank in self.others if rank not in gone)
 
     def _end(self, reason: str) -> None:
         """End this process, unless it does so by itself soon."""

@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -17,6 +19,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
+from cnnlab.app import train
 from cnnlab.config.options import TrainerConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir, find_runs
@@ -139,16 +142,26 @@ def rendezvous(rank: int, port: int) -> Rendezvous:
     return Rendezvous("srun", rank, 2, 0, 1, "127.0.0.1", port)
 
 
+def peer(place: Rendezvous) -> peers.Peers:
+    return peers.Peers(place, StopRequest(listen=False))
+
+
 @pytest.fixture
-def pair(monkeypatch):
-    """Two processes as they see each other, in one."""
+def fast(monkeypatch):
     monkeypatch.setattr(peers, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(peers, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(nodes, "LAST_WORDS", 0.0)
+    with ThreadPoolExecutor() as beside:
+        yield beside
+
+
+@pytest.fixture
+def pair(fast):
+    """Two processes as they see each other, in one."""
     port = free_port()
-    found = [peers.Peers(rendezvous(rank, port), StopRequest(listen=False)) for rank in (0, 1)]
+    found = [peer(rendezvous(rank, port)) for rank in (0, 1)]
     yield found
-    for one in found:
-        one.close()
+    list(fast.map(peers.Peers.close, found))
 
 
 def test_a_signal_of_any_process_reaches_the_first(pair):
@@ -203,3 +216,37 @@ def test_lightnings_rank_is_that_of_torch(monkeypatch):
         else:
             with pytest.raises(RuntimeError, match=r"^process 3 is process 0 for Lightning"):
                 NetworkStrategy().setup_environment()
+
+
+def test_sruns_tasks_are_refused_before_they_meet(monkeypatch):
+    monkeypatch.setattr(train, "_join", None)
+    slurm = {"PROCID": "1", "LOCALID": "1", "NODEID": "0", "NTASKS": "4", "NNODES": "1"}
+    for name, value in slurm.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    with pytest.raises(CnnlabError, match="but srun started 4 processes, 4 on each of 1 node"):
+        train.train([*WORDS[1:], "trainer.devices=2"])
+
+
+def test_who_comes_when_the_run_is_over_hears_how_it_ended(fast):
+    port = free_port()
+    ending = fast.submit(nodes.Leader(peer(rendezvous(0, port))).dismiss, 3)
+    time.sleep(0.7)  # longer than the grace for those that are there
+    assert not ending.done()
+    with pytest.raises(SystemExit) as ended:
+        fast.submit(nodes.follow, rendezvous(1, port)).result(10)
+    assert ended.value.code == 3
+    ending.result(5)
+
+
+def test_a_first_process_that_is_gone_is_said_in_a_line(pair, fast, monkeypatch, capfd):
+    class Gone:
+        def check(self, _: list[str]) -> bool:
+            raise dist.DistNetworkError("recvValue failed on SocketImpl(fd=21)")
+
+    monkeypatch.setattr(nodes, "Peers", lambda *_: pair[1])
+    pair[1].store = Gone()
+    with pytest.raises(SystemExit) as ended:
+        fast.submit(nodes.follow, pair[1].rendezvous).result(10)
+    assert ended.value.code == 1
+    said = "cnnlab: process 2 of 2 ends: the connection to the first process is lost\n"
+    assert capfd.readouterr().err == said
