@@ -14,16 +14,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import torch.distributed as dist
 
-# torch does not say that it exports these, which its documentation describes.
-from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+# torch does not say that it exports this, which its documentation describes.
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line
+from cnnlab.training.peer_store import beat_key, connect, find_start, name_start
 from cnnlab.training.rendezvous import TORCHRUN, Rendezvous
 from cnnlab.training.stopping import ProcessKilledError, StopRequest
 
@@ -46,14 +46,15 @@ class Peers:
         stop: of this process; that of the first one gets the signals of all.
 
     Raises:
-        CnnlabError: the first process, or torchrun, does not answer.
+        CnnlabError: the first process, or torchrun, does not answer in time.
     """
 
     def __init__(self, rendezvous: Rendezvous, stop: StopRequest) -> None:
         self.rendezvous, self.stop = rendezvous, stop
         self.others = [rank for rank in range(rendezvous.processes) if rank != rendezvous.rank]
-        self.store: PrefixStore = _connect(rendezvous)
-        self._created = time.monotonic()
+        store, self._created = connect(rendezvous), time.monotonic()
+        self._start = name_start(store) if self.leads else find_start(store, rendezvous)
+        self.store = PrefixStore(self._start, store)
         self._beats: dict[int, tuple[bytes, float]] = {}  # of the others: the last, and when
         self._joined = self._over = False
         self._beat(self.store, 0)
@@ -163,7 +164,7 @@ class Peers:
 
     def _watch(self) -> None:
         try:
-            store = _connect(self.rendezvous, is_host=False)
+            store = PrefixStore(self._start, connect(self.rendezvous, is_host=False))
             for beat in itertools.count(1):
                 time.sleep(BEAT_SECONDS)
                 if self._over:
@@ -180,7 +181,7 @@ class Peers:
             self._end(f"the connection to {self._first()} is lost")
 
     def _beat(self, store: PrefixStore, beat: int) -> None:
-        store.set(f"beat/{self.rendezvous.rank}", str(beat))
+        store.set(beat_key(self.rendezvous.rank), str(beat))
 
     def _pass_signal(self, store: PrefixStore) -> None:
         if self.stop.signal is not None:
@@ -193,8 +194,8 @@ class Peers:
         ranks = self.others if self.leads else [0]
         now = time.monotonic()
         for rank in ranks:
-            if store.check([f"beat/{rank}"]):
-                beat = store.get(f"beat/{rank}")
+            if store.check([beat_key(rank)]):
+                beat = store.get(beat_key(rank))
                 if self._beats.get(rank, (b"", 0.0))[0] != beat:
                     self._beats[rank] = beat, now
 
@@ -223,21 +224,3 @@ class Peers:
 
     def _first(self) -> str:
         return "torchrun" if self.rendezvous.launcher == TORCHRUN else "the first process"
-
-
-def _connect(rendezvous: Rendezvous, *, is_host: bool = True) -> PrefixStore:
-    """A client of the store; in the first process, where torchrun has none, the store too."""
-    hosts = is_host and rendezvous.rank == 0 and not rendezvous.has_store
-    where = f"{rendezvous.address}:{rendezvous.port}"
-    try:
-        store = TCPStore(
-            rendezvous.address,
-            rendezvous.port,
-            is_master=hosts,
-            timeout=timedelta(seconds=JOIN_SECONDS),
-            wait_for_workers=False,
-        )
-    except dist.DistError as error:
-        said = "cannot listen" if hosts else "no process answers"
-        raise CnnlabError(f"{said} at {where}: {first_line(error)}; set MASTER_PORT") from error
-    return PrefixStore(rendezvous.name, store)

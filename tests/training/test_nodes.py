@@ -18,13 +18,14 @@ from commands import Command, has_begun
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from cnnlab.app import train
 from cnnlab.config.options import TrainerConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.status import state_of
-from cnnlab.training import nodes, peers
+from cnnlab.training import nodes, peer_store, peers
 from cnnlab.training.data_parallel import NetworkStrategy, synchronise_batch_norm
 from cnnlab.training.limits import refuse_missing_device
 from cnnlab.training.rendezvous import Rendezvous
@@ -250,3 +251,31 @@ def test_a_first_process_that_is_gone_is_said_in_a_line(pair, fast, monkeypatch,
     assert ended.value.code == 1
     said = "cnnlab: process 2 of 2 ends: the connection to the first process is lost\n"
     assert capfd.readouterr().err == said
+
+
+def test_what_was_said_before_a_restart_counts_no_more(fast):
+    """In torchrun's store, which outlives its processes."""
+    port = free_port()
+    store = TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False)
+    places = [replace(rendezvous(rank, port), has_store=True) for rank in (0, 1)]
+    killed = peer(places[0])
+    killed.put(peers.JOB, 7)
+    killed.fail(CnnlabError("of before"), nodes.pickled(CnnlabError("of before")))
+    killed._over = True
+    killed._thread.join()
+
+    second = fast.submit(peer, places[1])
+    time.sleep(0.3)
+    assert not second.done()
+    pair = [peer(places[0]), second.result(5)]
+    assert not any(one.store.check([key]) for one in pair for key in (peers.JOB, peers.FAILURE))
+    list(fast.map(peers.Peers.join, pair))
+    list(fast.map(peers.Peers.close, pair))
+    del store
+
+
+def test_those_of_another_step_do_not_meet_at_the_same_port(pair, monkeypatch):
+    monkeypatch.setattr(peer_store, "CONNECT_SECONDS", 0.5)
+    other = replace(pair[1].rendezvous, name="cnnlab/7.1")
+    with pytest.raises(CnnlabError, match=r"^the first of 2 processes is not at 127.0.0.1:"):
+        peer(other)
