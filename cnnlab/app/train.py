@@ -59,13 +59,13 @@ def train(
                 raise
         job = command.make_job(command.overrides)
         job = dataclasses.replace(job, title=job.run_dir.name, verbose=verbose)
-        if rendezvous is not None and leader is None and job.config.trainer.processes > 1:
-            leader = _join(
-                rendezvous, to_the_end
-            )  # of srun's tasks, which may be a sweep's workers
+        if leader is None and job.config.trainer.processes == 1:
+            rendezvous = None  # srun's tasks may be a sweep's workers
+        refuse_mismatch(job.config.trainer, rendezvous)
+        if rendezvous is not None and leader is None:
+            leader = _join(rendezvous, to_the_end)
             if leader is None:
                 return []
-        refuse_mismatch(job.config.trainer, None if leader is None else rendezvous)
         ensure_data([] if job.run_dir.is_done else [job])
         with importing():  # of lightning, which no refusal needs
             from cnnlab.sweep.execute import announce, execute

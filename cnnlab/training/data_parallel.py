@@ -18,6 +18,20 @@ SYNCHRONISED: AbstractContextManager[None] = nullcontext()
 class NetworkStrategy(DDPStrategy):
     """Lightning's strategy for a process a device, without its wrapper of the training module."""
 
+    def setup_environment(self) -> None:
+        """Join the process group, or find that it has been joined.
+
+        Raises:
+            RuntimeError: Lightning, which counts ranks by itself, has another one for this
+                process: it would train another's part of every batch.
+        """
+        super().setup_environment()
+        if self.global_rank != dist.get_rank():
+            raise RuntimeError(
+                f"process {dist.get_rank()} is process {self.global_rank} for Lightning, which "
+                "takes NODE_RANK and LOCAL_RANK from the environment"
+            )
+
     def configure_ddp(self) -> None:
         """Nothing: ``DataParallel`` averages the gradients."""
 

@@ -19,7 +19,7 @@ from cnnlab.runs.job import Job
 from cnnlab.text import first_line
 from cnnlab.training.peers import JOB, POLL_SECONDS, Peers
 from cnnlab.training.processes import join_group, pickled
-from cnnlab.training.rendezvous import Rendezvous
+from cnnlab.training.rendezvous import Rendezvous, refuse_mismatch
 from cnnlab.training.run import run
 from cnnlab.training.stopping import Stopped, StopRequest, TrainingDivergedError
 
@@ -80,6 +80,8 @@ def follow(rendezvous: Rendezvous) -> None:
             time.sleep(POLL_SECONDS)
         message = pickle.loads(peers.store.get(JOB))
         code = message if isinstance(message, int) else _train_along(peers, *message)
+    except dist.DistError as error:  # the first process has been killed before it had a job
+        code = _report(peers, peers.cause(error))
     finally:
         peers.close()
     if code:
@@ -97,19 +99,26 @@ def _train_along(peers: Peers, job: Job, words: list[str], token: str) -> int:
     except AS_ONE:
         return 1
     except Exception as error:
-        name = f"process {peers.rendezvous.rank + 1} of {peers.rendezvous.processes}"
-        print(f"cnnlab: {name} ends: {first_line(error)}", file=sys.stderr, flush=True)
-        return 1
+        return _report(peers, error)
     return 0
 
 
+def _report(peers: Peers, error: BaseException) -> int:
+    """Say why this process ends; its exit code."""
+    name = f"process {peers.rendezvous.rank + 1} of {peers.rendezvous.processes}"
+    print(f"cnnlab: {name} ends: {first_line(error)}", file=sys.stderr, flush=True)
+    return 1
+
+
 def _train(peers: Peers, job: Job) -> None:
-    os.environ.update(peers.rendezvous.environment)
+    options = job.config.trainer
+    os.environ.update(peers.rendezvous.environment(options.devices))
     try:
         if not peers.leads:
+            refuse_mismatch(options, peers.rendezvous)
             _check_shared(peers, job)
         peers.join()
-        join_group(job.config.trainer, store=peers.group_store())
+        join_group(options, store=peers.group_store())
         run(job, peers.stop)
     except BaseException as error:
         if _is_lost_connection(error):

@@ -14,28 +14,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import torch.distributed as dist
 
-# torch does not say that it exports these, which its documentation describes.
-from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+# torch does not say that it exports this, which its documentation describes.
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line
+from cnnlab.training.peer_store import beat_key, connect, find_start, name_start
 from cnnlab.training.rendezvous import TORCHRUN, Rendezvous
 from cnnlab.training.stopping import ProcessKilledError, StopRequest
 
 BEAT_SECONDS = 1.0
 LOST_SECONDS = 60.0  # without a beat: a host that is gone, or one that is very busy
+START_SECONDS = 60.0  # between the starts of the first process and the last
 GRACE_SECONDS = 10.0  # to end by itself, or to hear why another process has ended
 JOIN_SECONDS = 300.0  # for all processes to start
 LAST_SECONDS = 3600.0  # for the first process to test and to write, while it lives
 POLL_SECONDS = 0.1
-# What is at the store, beside the beats and the hosts of the processes.
+# What is at the store, beside the beats and the hosts of the processes, and who has left.
 SIGNAL, JOB, JOINED, FAILURES, FAILURE = "signal", "job", "joined", "failures", "failure"
-OVER, LEFT = "over", "left"
+OVER = "over"
 
 
 class Peers:
@@ -45,13 +46,15 @@ class Peers:
         stop: of this process; that of the first one gets the signals of all.
 
     Raises:
-        CnnlabError: the first process, or torchrun, does not answer.
+        CnnlabError: the first process, or torchrun, does not answer in time.
     """
 
     def __init__(self, rendezvous: Rendezvous, stop: StopRequest) -> None:
         self.rendezvous, self.stop = rendezvous, stop
         self.others = [rank for rank in range(rendezvous.processes) if rank != rendezvous.rank]
-        self.store: PrefixStore = _connect(rendezvous)
+        store, self._created = connect(rendezvous), time.monotonic()
+        self._start = name_start(store) if self.leads else find_start(store, rendezvous)
+        self.store = PrefixStore(self._start, store)
         self._beats: dict[int, tuple[bytes, float]] = {}  # of the others: the last, and when
         self._joined = self._over = False
         self._beat(self.store, 0)
@@ -139,11 +142,14 @@ class Peers:
         with contextlib.suppress(dist.DistError):  # the store has ended with its process
             if self.leads:
                 self.put(OVER, None)
-                self._until(lambda: self.store.add(LEFT, 0) >= self._alive(), GRACE_SECONDS)
+                seconds = GRACE_SECONDS
+                if not self._joined:  # one that starts later would wait long for what is gone
+                    seconds = max(seconds, self._created + START_SECONDS - time.monotonic())
+                self._until(self._all_left, seconds)
             elif self._until(lambda: self.store.check([OVER]), LAST_SECONDS):
-                self.store.add(LEFT, 1)
+                self.store.set(f"left/{self.rendezvous.rank}", "")
         self._over = True
-        self._thread.join()
+        self._thread.join(GRACE_SECONDS)
 
     def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait for something that the other processes do, not for those that are gone."""
@@ -158,7 +164,7 @@ class Peers:
 
     def _watch(self) -> None:
         try:
-            store = _connect(self.rendezvous, is_host=False)
+            store = PrefixStore(self._start, connect(self.rendezvous, is_host=False))
             for beat in itertools.count(1):
                 time.sleep(BEAT_SECONDS)
                 if self._over:
@@ -175,7 +181,7 @@ class Peers:
             self._end(f"the connection to {self._first()} is lost")
 
     def _beat(self, store: PrefixStore, beat: int) -> None:
-        store.set(f"beat/{self.rendezvous.rank}", str(beat))
+        store.set(beat_key(self.rendezvous.rank), str(beat))
 
     def _pass_signal(self, store: PrefixStore) -> None:
         if self.stop.signal is not None:
@@ -188,20 +194,23 @@ class Peers:
         ranks = self.others if self.leads else [0]
         now = time.monotonic()
         for rank in ranks:
-            if store.check([f"beat/{rank}"]):
-                beat = store.get(f"beat/{rank}")
+            if store.check([beat_key(rank)]):
+                beat = store.get(beat_key(rank))
                 if self._beats.get(rank, (b"", 0.0))[0] != beat:
                     self._beats[rank] = beat, now
 
     def _silent(self, seconds: float) -> list[int]:
         """The others that have shown no life for so long, the longest first."""
         now = time.monotonic()
-        late = [(when, rank) for rank, (_, when) in self._beats.items() if now - when > seconds]
+        late = [
+            (when, rank) for rank, (_, when) in list(self._beats.items()) if now - when > seconds
+        ]
         return [rank for _, rank in sorted(late)]
 
-    def _alive(self) -> int:
-        """How many of the others have joined and are there, for all that is known."""
-        return len(self.others) - len(self._silent(3 * BEAT_SECONDS)) if self._joined else 0
+    def _all_left(self) -> bool:
+        """Whether no other process needs the first one any more, for all that is known."""
+        gone = self._silent(3 * BEAT_SECONDS)
+        return all(self.store.check([f"left/{rank}"]) for rank in self.others if rank not in gone)
 
     def _end(self, reason: str) -> None:
         """End this process, unless it does so by itself soon."""
@@ -215,21 +224,3 @@ class Peers:
 
     def _first(self) -> str:
         return "torchrun" if self.rendezvous.launcher == TORCHRUN else "the first process"
-
-
-def _connect(rendezvous: Rendezvous, *, is_host: bool = True) -> PrefixStore:
-    """A client of the store; in the first process, where torchrun has none, the store too."""
-    hosts = is_host and rendezvous.rank == 0 and not rendezvous.has_store
-    where = f"{rendezvous.address}:{rendezvous.port}"
-    try:
-        store = TCPStore(
-            rendezvous.address,
-            rendezvous.port,
-            is_master=hosts,
-            timeout=timedelta(seconds=JOIN_SECONDS),
-            wait_for_workers=False,
-        )
-    except dist.DistError as error:
-        said = "cannot listen" if hosts else "no process answers"
-        raise CnnlabError(f"{said} at {where}: {first_line(error)}; set MASTER_PORT") from error
-    return PrefixStore("cnnlab", store)

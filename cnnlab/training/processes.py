@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,6 +35,9 @@ from cnnlab.training.stopping import SAVING, SIGNALS, ProcessKilledError, StopRe
 log = logging.getLogger("cnnlab")
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 30.0  # for the others to end by themselves, once one has failed
+# In a collective, whose other processes may still pack photographs. It is no watch over them: that
+# a process is gone is seen by who has started it, or by its peers.
+COLLECTIVE_LIMIT = timedelta(hours=6)
 
 
 def run_in_processes(job: Job) -> None:
@@ -83,7 +87,7 @@ def _started(
     threads = max(1, (os.cpu_count() or 1) // devices)
     # torch warns of find_unused_parameters where a network has none, without knowing what it is for
     defaults = {"OMP_NUM_THREADS": str(threads), "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    environment = {**defaults, **os.environ, "WORLD_SIZE": str(devices)}
+    environment = {**defaults, **os.environ, "WORLD_SIZE": str(devices), "NODE_RANK": "0"}
     command = [sys.executable, "-m", "cnnlab.training.processes", scratch]
     said, written = os.pipe()
     errors: list[str] = []
@@ -221,6 +225,7 @@ def join_group(
         "nccl" if on_gpu else "gloo",
         init_method=init_method,
         store=store,
+        timeout=COLLECTIVE_LIMIT,
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
         device_id=torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else None,

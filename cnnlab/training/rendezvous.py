@@ -13,7 +13,8 @@ from cnnlab.text import plural
 
 TORCHRUN, SLURM = "torchrun", "srun"
 VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-FIRST_PORT, NUM_PORTS = 15000, 10000  # by the number of SLURM's job, so that two do not meet
+# By the numbers of SLURM's job and step, so that two do not meet.
+FIRST_PORT, NUM_PORTS, PORTS_PER_STEP = 15000, 10000, 997
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Rendezvous:
         rank: of this process, among all.
         processes: how many there are.
         local_rank: of this process, on its node.
-        node: of this process, from 0.
-        per_node: processes on each node; None: the launcher does not say.
+        per_node: processes on each node; 0: not as many on each; None: the launcher does not say.
         address, port: where the first process, or torchrun, is found.
+        name: tells these processes from others that meet there.
         has_store: torchrun holds the key-value store; else the first process does.
     """
 
@@ -35,19 +36,22 @@ class Rendezvous:
     rank: int
     processes: int
     local_rank: int
-    node: int
     per_node: int | None
     address: str
     port: int
+    name: str = "cnnlab"
     has_store: bool = False
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """torch's variables, which Lightning and callbacks of the user's read."""
+    def environment(self, devices: int) -> dict[str, str]:
+        """torch's variables, which Lightning and callbacks of the user's read.
+
+        Args:
+            devices: processes on each node, by which Lightning counts the ranks again.
+        """
         return {
             "RANK": str(self.rank),
             "LOCAL_RANK": str(self.local_rank),
-            "NODE_RANK": str(self.node),
+            "NODE_RANK": str(self.rank // devices),
             "WORLD_SIZE": str(self.processes),
             "MASTER_ADDR": self.address,
             "MASTER_PORT": str(self.port),
@@ -73,15 +77,12 @@ def find_rendezvous(environment: Mapping[str, str]) -> Rendezvous | None:
 
 
 def _of_torchrun(environment: Mapping[str, str]) -> Rendezvous:
-    per_node = _number(environment, "LOCAL_WORLD_SIZE", default=0) or None
-    rank = _number(environment, "RANK")
     return Rendezvous(
         launcher=TORCHRUN,
-        rank=rank,
+        rank=_number(environment, "RANK"),
         processes=_number(environment, "WORLD_SIZE"),
         local_rank=_number(environment, "LOCAL_RANK"),
-        node=_number(environment, "GROUP_RANK", default=rank // (per_node or 1)),
-        per_node=per_node,
+        per_node=_number(environment, "LOCAL_WORLD_SIZE", default=0) or None,
         address=environment["MASTER_ADDR"],
         port=_number(environment, "MASTER_PORT"),
         has_store=environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
@@ -89,25 +90,23 @@ def _of_torchrun(environment: Mapping[str, str]) -> Rendezvous:
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Rendezvous:
-    tasks, node = _tasks(environment), _number(environment, "SLURM_NODEID", default=0)
-    nodes = _number(environment, "SLURM_STEP_NUM_NODES", "SLURM_NNODES", default=0)
-    local_rank = _number(environment, "SLURM_LOCALID")
-    per_node = tasks // nodes if nodes and tasks % nodes == 0 else None
+    node = _number(environment, "SLURM_NODEID", default=0)
+    local_rank, per_node = _number(environment, "SLURM_LOCALID"), _tasks_per_node(environment)
     names = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST", "SLURM_NODELIST")
     hosts = next(filter(None, map(environment.get, names)), "127.0.0.1")
     job = _number(environment, "SLURM_JOB_ID", default=0)
+    step = _number(environment, "SLURM_STEP_ID", default=0)
+    port = FIRST_PORT + (job + PORTS_PER_STEP * step) % NUM_PORTS
     return Rendezvous(
         launcher=SLURM,
         # by node, as torch and Lightning count, however SLURM distributes its tasks
-        rank=_number(environment, "SLURM_PROCID")
-        if per_node is None
-        else node * per_node + local_rank,
-        processes=tasks,
+        rank=node * per_node + local_rank if per_node else _number(environment, "SLURM_PROCID"),
+        processes=_tasks(environment),
         local_rank=local_rank,
-        node=node,
         per_node=per_node,
         address=environment.get("MASTER_ADDR") or first_host(hosts),
-        port=_number(environment, "MASTER_PORT", default=FIRST_PORT + job % NUM_PORTS),
+        port=_number(environment, "MASTER_PORT", default=port),
+        name=f"cnnlab/{job}.{step}",  # also where MASTER_PORT is that of the whole job
     )
 
 
@@ -115,11 +114,23 @@ def _tasks(environment: Mapping[str, str]) -> int:
     return _number(environment, "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", default=1)
 
 
+def _tasks_per_node(environment: Mapping[str, str]) -> int | None:
+    """As ``per_node`` of a rendezvous, of ``2(x3)`` or, uneven, ``3,1``; else of the numbers."""
+    counts = set(re.findall(r"(?:^|,)(\d+)", environment.get("SLURM_STEP_TASKS_PER_NODE", "")))
+    if counts:
+        return int(counts.pop()) if len(counts) == 1 else 0
+    nodes = _number(environment, "SLURM_STEP_NUM_NODES", "SLURM_NNODES", default=0)
+    if nodes == 0:
+        return None
+    per_node, rest = divmod(_tasks(environment), nodes)
+    return 0 if rest else per_node
+
+
 def first_host(hosts: str) -> str:
     """The first of SLURM's list of nodes: ``gpu7`` of ``gpu[7-9,12],cpu1``."""
-    first = re.match(r"([^\[,\s]*)(?:\[(\w+)[^\]]*\])?([^,\s]*)", hosts)
+    first = re.match(r"(?:[^\[,\s]|\[[^\]]*\])*", hosts)
     assert first is not None  # it matches the empty text
-    return "".join(part or "" for part in first.groups())
+    return re.sub(r"\[(\w+)[^\]]*\]", r"\1", first[0])
 
 
 def _number(environment: Mapping[str, str], *names: str, default: int | None = None) -> int:
@@ -154,15 +165,23 @@ def refuse_mismatch(options: TrainerConfig, rendezvous: Rendezvous | None) -> No
         return
     started, per_node = rendezvous.processes, rendezvous.per_node
     if started == options.processes and per_node in (None, devices):
+        rank, local_rank = rendezvous.rank, rendezvous.local_rank
+        if local_rank != rank % devices:
+            raise CnnlabError(
+                f"RANK={rank} LOCAL_RANK={local_rank}: with trainer.devices={devices} the local "
+                f"rank of process {rank} is {rank % devices}; number the ranks node by node"
+            )
         return
     shape = _processes(started)
-    if per_node is not None and started % per_node == 0:
+    if per_node == 0:
+        shape += ", not as many on each node"
+    elif per_node is not None and started % per_node == 0:
         shape += f", {per_node} on each of {plural(started // per_node, 'node')}"
     raise CnnlabError(
         f"trainer.nodes={nodes} trainer.devices={devices} "
         f"{'is' if options.processes == 1 else 'are'} "
         f"{_processes(options.processes)}, but {rendezvous.launcher} started "
-        f"{shape}{_give(started, per_node)}"
+        f"{shape}{_give(options, started, per_node)}"
     )
 
 
@@ -170,7 +189,9 @@ def _processes(number: int) -> str:
     return "1 process" if number == 1 else f"{number} processes"
 
 
-def _give(started: int, per_node: int | None) -> str:
+def _give(options: TrainerConfig, started: int, per_node: int | None) -> str:
+    if per_node == 0:
+        return f"; give srun --nodes {options.nodes} --ntasks-per-node {options.devices}"
     if per_node is None or started % per_node:
         return ""
     return f"; give trainer.nodes={started // per_node} trainer.devices={per_node}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from source_tree import ROOT, assert_none, parse, python_files, short, write_tree
 
-NUM_FILES = 451  # in cnnlab/; a search that finds fewer proves nothing
+NUM_FILES = 452  # in cnnlab/; a search that finds fewer proves nothing
 MEDIAN = (60, 110)
 MOST_LINES = 300
 MOST_LINES_OF_A_MODEL = 200

@@ -5,21 +5,28 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import small_run
 import torch
+import torch.distributed as dist
 from commands import Command, has_begun
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from cnnlab.app import train
 from cnnlab.config.options import TrainerConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.runs.run_dir import RunDir, find_runs
 from cnnlab.runs.status import state_of
-from cnnlab.training import nodes, peers
-from cnnlab.training.data_parallel import synchronise_batch_norm
+from cnnlab.training import nodes, peer_store, peers
+from cnnlab.training.data_parallel import NetworkStrategy, synchronise_batch_norm
 from cnnlab.training.limits import refuse_missing_device
 from cnnlab.training.rendezvous import Rendezvous
 from cnnlab.training.stopping import StopRequest
@@ -133,19 +140,29 @@ def test_synchronised_batch_norm_needs_several_gpus():
 
 
 def rendezvous(rank: int, port: int) -> Rendezvous:
-    return Rendezvous("srun", rank, 2, 0, rank, 1, "127.0.0.1", port)
+    return Rendezvous("srun", rank, 2, 0, 1, "127.0.0.1", port)
+
+
+def peer(place: Rendezvous) -> peers.Peers:
+    return peers.Peers(place, StopRequest(listen=False))
 
 
 @pytest.fixture
-def pair(monkeypatch):
-    """Two processes as they see each other, in one."""
+def fast(monkeypatch):
     monkeypatch.setattr(peers, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(peers, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(nodes, "LAST_WORDS", 0.0)
+    with ThreadPoolExecutor() as beside:
+        yield beside
+
+
+@pytest.fixture
+def pair(fast):
+    """Two processes as they see each other, in one."""
     port = free_port()
-    found = [peers.Peers(rendezvous(rank, port), StopRequest(listen=False)) for rank in (0, 1)]
+    found = [peer(rendezvous(rank, port)) for rank in (0, 1)]
     yield found
-    for one in found:
-        one.close()
+    list(fast.map(peers.Peers.close, found))
 
 
 def test_a_signal_of_any_process_reaches_the_first(pair):
@@ -177,3 +194,88 @@ def test_a_node_that_does_not_see_the_runs_folder_is_refused(pair, monkeypatch, 
     said = r"^process 2 of 2 does not see the run's folder /.*/run that the first process has made"
     with pytest.raises(CnnlabError, match=said):
         nodes._check_shared(pair[1], job)
+
+
+def test_a_node_whose_ranks_are_others_than_lightnings_is_refused(pair, monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    config = type("Config", (), {"trainer": TrainerConfig(nodes=2, accelerator="cpu")})
+    job = type("Job", (), {"run_dir": RunDir(tmp_path / "run"), "config": config})
+    first, second = pair
+    second.rendezvous = replace(second.rendezvous, local_rank=1)
+    with pytest.raises(CnnlabError, match=r"^RANK=1 LOCAL_RANK=1: with trainer.devices=1 "):
+        nodes._train(second, job)
+    with pytest.raises(CnnlabError, match=r"^RANK=1 LOCAL_RANK=1: "):  # the first one hears of it
+        first.join()
+
+
+def test_lightnings_rank_is_that_of_torch(monkeypatch):
+    monkeypatch.setattr(DDPStrategy, "setup_environment", lambda _: None)
+    for rank in (0, 3):
+        monkeypatch.setattr(dist, "get_rank", lambda rank=rank: rank)
+        if rank == 0:
+            NetworkStrategy().setup_environment()
+        else:
+            with pytest.raises(RuntimeError, match=r"^process 3 is process 0 for Lightning"):
+                NetworkStrategy().setup_environment()
+
+
+def test_sruns_tasks_are_refused_before_they_meet(monkeypatch):
+    monkeypatch.setattr(train, "_join", None)
+    slurm = {"PROCID": "1", "LOCALID": "1", "NODEID": "0", "NTASKS": "4", "NNODES": "1"}
+    for name, value in slurm.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    with pytest.raises(CnnlabError, match="but srun started 4 processes, 4 on each of 1 node"):
+        train.train([*WORDS[1:], "trainer.devices=2"])
+
+
+def test_who_comes_when_the_run_is_over_hears_how_it_ended(fast):
+    port = free_port()
+    ending = fast.submit(nodes.Leader(peer(rendezvous(0, port))).dismiss, 3)
+    time.sleep(0.7)  # longer than the grace for those that are there
+    assert not ending.done()
+    with pytest.raises(SystemExit) as ended:
+        fast.submit(nodes.follow, rendezvous(1, port)).result(10)
+    assert ended.value.code == 3
+    ending.result(5)
+
+
+def test_a_first_process_that_is_gone_is_said_in_a_line(pair, fast, monkeypatch, capfd):
+    class Gone:
+        def check(self, _: list[str]) -> bool:
+            raise dist.DistNetworkError("recvValue failed on SocketImpl(fd=21)")
+
+    monkeypatch.setattr(nodes, "Peers", lambda *_: pair[1])
+    pair[1].store = Gone()
+    with pytest.raises(SystemExit) as ended:
+        fast.submit(nodes.follow, pair[1].rendezvous).result(10)
+    assert ended.value.code == 1
+    said = "cnnlab: process 2 of 2 ends: the connection to the first process is lost\n"
+    assert capfd.readouterr().err == said
+
+
+def test_what_was_said_before_a_restart_counts_no_more(fast):
+    """In torchrun's store, which outlives its processes."""
+    port = free_port()
+    store = TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False)
+    places = [replace(rendezvous(rank, port), has_store=True) for rank in (0, 1)]
+    killed = peer(places[0])
+    killed.put(peers.JOB, 7)
+    killed.fail(CnnlabError("of before"), nodes.pickled(CnnlabError("of before")))
+    killed._over = True
+    killed._thread.join()
+
+    second = fast.submit(peer, places[1])
+    time.sleep(0.3)
+    assert not second.done()
+    pair = [peer(places[0]), second.result(5)]
+    assert not any(one.store.check([key]) for one in pair for key in (peers.JOB, peers.FAILURE))
+    list(fast.map(peers.Peers.join, pair))
+    list(fast.map(peers.Peers.close, pair))
+    del store
+
+
+def test_those_of_another_step_do_not_meet_at_the_same_port(pair, monkeypatch):
+    monkeypatch.setattr(peer_store, "CONNECT_SECONDS", 0.5)
+    other = replace(pair[1].rendezvous, name="cnnlab/7.1")
+    with pytest.raises(CnnlabError, match=r"^the first of 2 processes is not at 127.0.0.1:"):
+        peer(other)

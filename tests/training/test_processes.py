@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from cnnlab.config.options import TrainerConfig
 from cnnlab.registry import CnnlabError
 from cnnlab.sweep.execute import final_state
 from cnnlab.training import processes
@@ -61,6 +62,29 @@ def test_ctrl_c_is_not_lost_behind_lightnings_exit():
     except SystemExit as error:
         again, _ = pickle.loads(pickled(error))
     assert final_state(again) == "interrupted"
+
+
+def test_a_node_number_of_the_cluster_is_not_passed_on(monkeypatch, tmp_path):
+    """Lightning would count the ranks of another node."""
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "Error: $NODE_RANK $LOCAL_RANK" >&2\n')
+    python.chmod(0o700)
+    monkeypatch.setenv("NODE_RANK", "1")
+    monkeypatch.setattr(processes.sys, "executable", str(python))
+    with processes._started(2, str(tmp_path), "title") as (running, errors):
+        assert processes._wait(running) is None
+    assert sorted(errors) == ["Error: 0 0", "Error: 0 1"]
+
+
+def test_others_wait_for_hours_for_a_process_that_packs_photographs(monkeypatch):
+    given = {}
+    monkeypatch.setattr(
+        processes.dist, "init_process_group", lambda *_, **options: given.update(options)
+    )
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    processes.join_group(TrainerConfig(accelerator="cpu"), init_method="file:///nowhere")
+    assert given["timeout"].total_seconds() >= 3600
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_torchruns_variables():
     assert found is not None
     assert (found.rank, found.processes, found.per_node) == (3, 4, 2)
     assert (found.launcher, found.has_store) == ("torchrun", True)
-    assert found.environment == {
+    assert found.environment(2) == {
         "RANK": "3",
         "LOCAL_RANK": "1",
         "NODE_RANK": "1",
@@ -50,11 +50,31 @@ def test_torchruns_variables():
 def test_sruns_variables():
     found = find_rendezvous(SRUN)
     assert found is not None
-    assert (found.rank, found.processes, found.local_rank, found.node) == (3, 4, 1, 1)
+    assert (found.rank, found.processes, found.local_rank, found.per_node) == (3, 4, 1, 2)
     assert (found.address, found.port, found.has_store) == ("gpu7", 15000 + 4567, False)
+    assert found.environment(2)["NODE_RANK"] == "1"
     named = find_rendezvous(SRUN | {"MASTER_ADDR": "head", "MASTER_PORT": "5"})
     assert named is not None
     assert (named.address, named.port) == ("head", 5)
+
+
+@pytest.mark.parametrize("rank", range(4))
+def test_a_script_that_sets_no_number_of_processes_on_a_node(rank):
+    """Lightning makes its rank of NODE_RANK, the devices and LOCAL_RANK: it is the same."""
+    by_hand = {key: TORCHRUN[key] for key in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")}
+    found = find_rendezvous(by_hand | {"RANK": str(rank), "LOCAL_RANK": str(rank % 2)})
+    assert found is not None
+    refuse_mismatch(TrainerConfig(devices=2, nodes=2), found)
+    said = found.environment(2)
+    assert int(said["NODE_RANK"]) * 2 + int(said["LOCAL_RANK"]) == found.rank == rank
+
+
+def test_two_steps_of_a_job_do_not_meet():
+    first, second = (find_rendezvous(SRUN | {"SLURM_STEP_ID": step}) for step in "01")
+    assert first is not None
+    assert second is not None
+    assert first.port != second.port
+    assert (first.name, second.name) == ("cnnlab/1234567.0", "cnnlab/1234567.1")
 
 
 def test_ranks_are_by_node_however_slurm_distributes_its_tasks():
@@ -100,6 +120,8 @@ def test_a_variable_that_is_no_number():
         ("a1,b2", "a1"),
         ("a1 b2", "a1"),
         ("rack[1-2]-n.example", "rack1-n.example"),
+        ("rack[1-2]node[3-4],cpu1", "rack1node3"),
+        ("rack[1,3]n[03,05-09]x,rack4", "rack1n03x"),
     ],
 )
 def test_the_first_host_of_slurms_list(hosts, first):
@@ -109,6 +131,8 @@ def test_the_first_host_of_slurms_list(hosts, first):
 def test_the_processes_that_were_started_are_those_of_the_run():
     refuse_mismatch(TrainerConfig(devices=2, nodes=2), find_rendezvous(TORCHRUN))
     refuse_mismatch(TrainerConfig(devices=2, nodes=2), find_rendezvous(SRUN))
+    even = SRUN | {"SLURM_STEP_TASKS_PER_NODE": "2(x2)"}
+    refuse_mismatch(TrainerConfig(devices=2, nodes=2), find_rendezvous(even))
     refuse_mismatch(TrainerConfig(devices=2), None)
 
 
@@ -131,6 +155,24 @@ def test_the_processes_that_were_started_are_those_of_the_run():
             {"devices": 3, "nodes": 2},
             {key: value for key, value in SRUN.items() if key != "SLURM_NNODES"},
             "trainer.nodes=2 trainer.devices=3 are 6 processes, but srun started 4 processes",
+        ),
+        (
+            {"devices": 2, "nodes": 2},
+            SRUN | {"SLURM_STEP_NUM_NODES": "3"},
+            "trainer.nodes=2 trainer.devices=2 are 4 processes, but srun started 4 processes, "
+            "not as many on each node; give srun --nodes 2 --ntasks-per-node 2",
+        ),
+        (
+            {"devices": 2, "nodes": 2},
+            SRUN | {"SLURM_STEP_TASKS_PER_NODE": "3,1"},
+            "trainer.nodes=2 trainer.devices=2 are 4 processes, but srun started 4 processes, "
+            "not as many on each node; give srun --nodes 2 --ntasks-per-node 2",
+        ),
+        (
+            {"devices": 2, "nodes": 2},
+            TORCHRUN | {"LOCAL_WORLD_SIZE": "", "RANK": "1", "LOCAL_RANK": "0"},
+            "RANK=1 LOCAL_RANK=0: with trainer.devices=2 the local rank of process 1 is 1; "
+            "number the ranks node by node",
         ),
         (
             {"devices": 2, "nodes": 2},

@@ -4,6 +4,7 @@ import itertools
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,7 +22,14 @@ class Announced:
 
     asked_with: Tensor
     indices: Tensor
-    reading: Future[Pictures] | None = None
+    reading: Future["Copy"] | None = None
+
+
+class Copy(NamedTuple):
+    """A batch on the device, from the moment of the event on; None: at once."""
+
+    pictures: Pictures
+    done: torch.cuda.Event | None
 
 
 class HostStream:
@@ -58,23 +66,24 @@ class HostStream:
             if first.asked_with.data_ptr() == indices.data_ptr():
                 found = first
         if found is None or found.reading is None:
-            pictures = self._copy(indices.cpu() if found is None else found.indices)
+            pictures, done = self._copy(indices.cpu() if found is None else found.indices)
         else:
-            pictures = found.reading.result()
+            pictures, done = found.reading.result()
         for later in itertools.islice(self._announced, AHEAD):
             if later.reading is None:
                 later.reading = self._thread.submit(self._copy, later.indices)
-        if self._beside is not None:
+        if done is not None:  # not for the copies of later batches, on the same stream
             current = torch.cuda.current_stream(self.device)
-            current.wait_stream(self._beside)
+            current.wait_event(done)
             for part in pictures[:4]:
                 part.record_stream(current)
         return pictures
 
-    def _copy(self, indices: Tensor) -> Pictures:
+    def _copy(self, indices: Tensor) -> Copy:
         images = self.images
         found = picked(images, indices) if self.whole else Pictures.of(images.read(indices))
         if self._beside is None:
-            return found.to(self.device)
+            return Copy(found.to(self.device), None)
         with torch.cuda.stream(self._beside):
-            return found.pinned().to(self.device, non_blocking=True)
+            pictures = found.pinned().to(self.device, non_blocking=True)
+            return Copy(pictures, self._beside.record_event())
