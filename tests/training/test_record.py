@@ -69,6 +69,7 @@ def runs(tmp_path, monkeypatch) -> tuple[RunDir, RunDir]:
     """Of one process: one that takes 300 MB and tests a sample; one without a test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    trained("trainer.test=false", "seed=1")  # at its end goes what earlier tests left
     large = trained("trainer.max_eval_steps=2", hooks=(TakeMemory(),))
     return large, trained("trainer.test=false")
 
