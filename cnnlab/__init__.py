@@ -26,19 +26,20 @@ if TYPE_CHECKING:
 
 def _is_alone() -> bool:
     """Whether nothing else wants a core now; False where the system does not say."""
-    running = []
-    for _ in range(3):
+    for _ in range(3):  # what runs for a moment only does not count
         try:
-            running.append(int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]))
-        except (OSError, ValueError, IndexError):
+            running = Path("/proc/loadavg").read_text().split()[3].split("/")[0]
+        except (OSError, IndexError):
             return False
+        if running == "1":  # this process
+            return True
         time.sleep(0.001)
-    return min(running) <= 1  # this process
+    return False
 
 
 # Before torch loads: for how many turns of a loop GNU's OpenMP lets a thread that waits keep its
 # core. Its default, 300,000, is up to 1.5 times as fast on an idle machine and half as fast where
-# anything else runs (experiments/speed). Results are the same.
+# anything else runs (experiments/LOG.md). Results are the same.
 if "OMP_WAIT_POLICY" not in os.environ and not _is_alone():
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 

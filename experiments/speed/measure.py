@@ -158,7 +158,8 @@ def waiting(found: dict[str, Any]) -> Iterator[str]:
         "Milliseconds of a step of 128 images, by the turns of a loop (GOMP_SPINCOUNT) for which a "
         "thread that waits keeps its core: 300,000 is the default of GNU's OpenMP, 2,000 what "
         "cnnlab sets where something else runs when it starts. "
-        f"{found['threads']} threads on {found['cores']} cores."
+        f"{found['threads']} threads on {found['cores']} cores; "
+        f"n = {len(found['measured'][0]['ms'])}, median (least to most)."
     )
     yield ""
     yield from table(["", *(f"{count:,}" for count in counts)], rows)

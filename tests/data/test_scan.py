@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.data.scan import duplicates, fingerprints, list_pictures, scanned_once
+from cnnlab.data.scan import (
+    duplicates,
+    fingerprints,
+    list_pictures,
+    remember,
+    scanned_once,
+    stamp_of,
+)
 
 
 def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
@@ -86,3 +93,10 @@ def test_one_scan_for_a_block(tmp_path: Path) -> None:
         with scanned_once():
             assert list_pictures(tmp_path) is first
     assert len(list_pictures(tmp_path).pictures) == 2
+
+
+def test_a_file_that_could_not_be_opened_is_not_known_by_that(tmp_path: Path) -> None:
+    path = tmp_path / "1.png"
+    path.write_bytes(b"a picture")
+    remember(path, stamp_of(path), "unreadable: Stale file handle")
+    assert not fingerprints([path])[0].startswith("unreadable")

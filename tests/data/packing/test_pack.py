@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnlab.data import scan
 from cnnlab.data.packing import pack as packing
 from cnnlab.data.packing import writer
 from cnnlab.data.packing.pack import BrokenPicturesError, find, opened, pack
 from cnnlab.data.packing.pack_file import DamagedPackError, Pack, Stored, open_pack
 from cnnlab.data.packing.writer import PackFailedError
 from cnnlab.data.picture import UnreadablePictureError, read_pictures, read_whole
+from cnnlab.data.scan import fingerprints
 
 WHOLE = Stored("whole", 8, 3)
 Files = dict[str, Path]
@@ -109,12 +109,12 @@ def test_an_edit_where_no_fingerprint_looks_is_seen(
     path = files["3.png"].with_name("large.bmp")  # 30 kB, uncompressed
     Image.new("RGB", (100, 100)).save(path)
     files["large.bmp"] = path
-    first, before = write(), scan.fingerprints([path])
+    first, before = write(), fingerprints([path])
     content = bytearray(path.read_bytes())
     content[6000:7000] = bytes([255]) * 1000
     path.write_bytes(content)
     os.utime(path, ns=(0, 5))
-    assert scan.fingerprints([path]) == before
+    assert fingerprints([path]) == before
     decoded.clear()
     assert find(first.path, files, WHOLE) is None
     check(write(), files)
@@ -281,12 +281,6 @@ def test_a_read_error_that_passes_is_raised_not_recorded(
         with pytest.raises(UnreadablePictureError):
             read_pictures(list(files.values()), 8, 3)
     check(write(), files)
-
-
-def test_a_file_that_could_not_be_opened_is_not_known_by_that(files: Files) -> None:
-    path = files["1.png"]
-    scan.remember(path, scan.stamp_of(path), "unreadable: Stale file handle")
-    assert not scan.fingerprints([path])[0].startswith("unreadable")
 
 
 def test_of_two_at_once_one_packs_and_the_other_waits(
