@@ -17,7 +17,8 @@ from cnnlab.registry import CnnlabError
 from cnnlab.runs.claim import TOKEN, shows_claim
 from cnnlab.runs.job import Job
 from cnnlab.text import first_line
-from cnnlab.training.peers import JOB, POLL_SECONDS, Peers
+from cnnlab.training.peer_store import POLL_SECONDS
+from cnnlab.training.peers import JOB, Peers
 from cnnlab.training.processes import join_group, pickled
 from cnnlab.training.rendezvous import Rendezvous, refuse_mismatch
 from cnnlab.training.run import run

@@ -23,7 +23,7 @@ from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
 from cnnlab.registry import CnnlabError
 from cnnlab.text import first_line
-from cnnlab.training.peer_store import beat_key, connect, find_start, name_start
+from cnnlab.training.peer_store import POLL_SECONDS, beat_key, connect, find_start, name_start
 from cnnlab.training.rendezvous import TORCHRUN, Rendezvous
 from cnnlab.training.stopping import ProcessKilledError, StopRequest
 
@@ -33,7 +33,6 @@ START_SECONDS = 60.0  # between the starts of the first process and the last
 GRACE_SECONDS = 10.0  # to end by itself, or to hear why another process has ended
 JOIN_SECONDS = 300.0  # for all processes to start
 LAST_SECONDS = 3600.0  # for the first process to test and to write, while it lives
-POLL_SECONDS = 0.1
 # What is at the store, beside the beats and the hosts of the processes, and who has left.
 SIGNAL, JOB, JOINED, FAILURES, FAILURE = "signal", "job", "joined", "failures", "failure"
 OVER = "over"
