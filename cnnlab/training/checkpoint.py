@@ -19,6 +19,8 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
 
+LAST_SECONDS = 5.0  # between saves at the ends of epochs of which the last alone is kept
+
 
 class CheckpointFiles(TorchCheckpointIO):
     """Writes checkpoints beside the place where they go, not by way of the temporary folder."""
@@ -45,7 +47,8 @@ class RunCheckpoint(Checkpoint):
 
     Args:
         keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
-            ``val_acc``, or the ``last``.
+            ``val_acc``, or the ``last``. By the last, an epoch that ends less than 5 s after the
+            latest save is not saved, unless it is the last: epochs may be shorter than a save.
         every: write last.ckpt also within epochs, at multiples of this number of optimiser steps.
         every_seconds: the same by the clock.
         stop: asks for a last save in the middle of things.
@@ -96,6 +99,9 @@ class RunCheckpoint(Checkpoint):
         # Lightning calls this after the module's own, so the position has moved to the next epoch.
         assert isinstance(pl_module, TrainingModule)
         row, cut_short = pl_module.row, pl_module.position.step > 0
+        goes_on = not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0)
+        if self.keep == "last" and goes_on and not self._is_due(trainer):
+            return
         if self.best.get("epoch") == row["epoch"]:  # it was cut short then
             self._restore_complete(trainer)
         value = row[pl_module.task.metric if self.keep == "last" else self.keep]
@@ -109,7 +115,7 @@ class RunCheckpoint(Checkpoint):
         self._save(trainer, best=best)
         if not cut_short and trainer.is_global_zero:
             self.run.best_complete_checkpoint.unlink(missing_ok=True)
-        if not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0):
+        if goes_on:
             _, stop_signal = self._decide(trainer)
             if stop_signal is not None:
                 raise Stopped(stop_signal)
@@ -149,6 +155,12 @@ class RunCheckpoint(Checkpoint):
         stop_signal = None if self.stop is None else self.stop.signal
         decision: tuple[bool, int | None] = trainer.strategy.broadcast((by_clock, stop_signal))
         return decision
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        """Whether it is time to save at an epoch's end, or the run stops: rank 0 decides for all."""
+        stops = self.stop is not None and self.stop.signal is not None
+        due = stops or time.monotonic() - self._saved_at >= LAST_SECONDS
+        return bool(trainer.strategy.broadcast(due))
 
     def _better(self, value: float) -> bool:
         if not self.best or self.keep == "last":

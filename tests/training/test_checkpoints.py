@@ -1,10 +1,12 @@
 """Which epoch best.ckpt holds, and what a checkpoint consists of."""
 
 import errno
+import itertools
 import os
 import re
 import tempfile
 import time
+from types import SimpleNamespace
 
 import pytest
 import small_run
@@ -14,6 +16,7 @@ from small_run import assert_same, assert_same_run, network
 
 from cnnlab.metrics import LOSS
 from cnnlab.runs import durable
+from cnnlab.training import checkpoint
 from cnnlab.training.callbacks import EarlyStop
 from cnnlab.training.checkpoint import CheckpointFiles
 from cnnlab.training.schedule import Constant
@@ -47,6 +50,30 @@ def test_selection(run, keep: str, epoch: int, value: float) -> None:
     assert last["position"]["epoch"] == 4
     same = torch.equal(best["state_dict"]["model.6.weight"], last["state_dict"]["model.6.weight"])
     assert same == (epoch == 4)
+
+
+def test_the_last_epoch_alone_is_not_saved_again_and_again(run, monkeypatch) -> None:
+    """An epoch may be shorter than a save; the clock here is a second later at each reading."""
+    saved, clock = [], itertools.count()
+
+    class Saves(Callback):
+        def on_save_checkpoint(self, _, module, __) -> None:
+            saved.append(module.position.epoch)
+
+    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    run("short", epochs=20, keep="last", callbacks=(Saves(),)).fit()
+    assert saved[-1] == 20
+    assert 2 <= len(saved) <= 8
+
+
+def test_the_epoch_at_which_a_callback_stops_is_saved(run) -> None:
+    class Stops(Callback):
+        def on_train_epoch_end(self, trainer, module) -> None:
+            trainer.should_stop |= module.position.epoch == 1  # of those done before
+
+    made = run("stops", epochs=9, keep="last", callbacks=(Stops(),)).fit()
+    state, _ = made.checkpoint.best_state(made.trainer)
+    assert state["position"]["epoch"] == 2
 
 
 def test_equal_states_are_two_files(run) -> None:
