@@ -79,9 +79,14 @@ class CrossEntropy(WeightedLoss):
     """Cross entropy of the softmax probabilities.  logits (N, K), targets -> ()"""
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(
-            logits, targets, self.class_weights, label_smoothing=self.label_smoothing
-        )
+        if self.class_weights is None or not self.label_smoothing:
+            return F.cross_entropy(
+                logits, targets, self.class_weights, label_smoothing=self.label_smoothing
+            )
+        # torch 2.11's own waits for the device here, to count targets that are ignored
+        log_p = logits.float().log_softmax(1)
+        losses = -self.shares(targets, logits.shape[1]) * self.class_weights * log_p
+        return self.mean(losses.sum(1), targets)
 
 
 @LOSSES.register("focal", paper="Lin et al. 2017, Focal loss for dense object detection")

@@ -24,6 +24,7 @@ class PeakMemory:
         self._device = device
         self._before = 0 if _restart_host_peak() else _host_peak()
         if device.type == "cuda":
+            torch.cuda.init()  # before it the device has no statistics, and torch refuses
             torch.cuda.reset_peak_memory_stats(device)
 
     def columns(self) -> dict[str, int]:

@@ -153,12 +153,25 @@ def test_what_would_wait_is_counted() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("scaled", [False, True])
-@pytest.mark.parametrize("augment", AUGMENTS)
-def test_a_gpu_is_not_waited_for(scaled, augment) -> None:
-    train = a_chunk(device="cuda", scaled=scaled, augment=augment, accumulate=2)
-    torch.cuda.set_sync_debug_mode("error")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"optim": name} for name in ("sgd", "adam", "adamw", "rmsprop", "muon")),
+        *({"loss": loss, "accumulate": 2} for loss in LOSS_OPTIONS),
+        {"augment": AUGMENTS[1], "accumulate": 2, "layout": torch.channels_last},
+        {"augment": AUGMENTS[1], "scaled": True},
+        {"augment": Augment(crop=1, padding="reflect", flip="alternating")},
+        {"augment": Augment(random_resized_crop=(0.3, 1), flip=True, color=0.1)},
+        {"registered": ("random_erasing",)},
+    ],
+    ids=str,
+)
+def test_a_gpu_is_not_waited_for(options) -> None:
+    train = a_chunk(device="cuda", **options)
+    torch.cuda.synchronize()
     try:
+        torch.cuda.set_sync_debug_mode("error")
         train()
     finally:
         torch.cuda.set_sync_debug_mode("default")
