@@ -19,7 +19,7 @@ from cnnlab.runs.run_dir import RunDir
 from cnnlab.training.module import TrainingModule
 from cnnlab.training.stopping import Stopped, StopRequest
 
-LAST_SECONDS = 5.0  # between saves at the ends of epochs of which the last alone is kept
+LAST_SECONDS = 5.0  # of short epochs: between those that are written to last.ckpt as well
 
 
 class CheckpointFiles(TorchCheckpointIO):
@@ -47,8 +47,7 @@ class RunCheckpoint(Checkpoint):
 
     Args:
         keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
-            ``val_acc``, or the ``last``. By the last, an epoch that ends less than 5 s after the
-            latest save is not saved, unless it is the last: epochs may be shorter than a save.
+            ``val_acc``, or the ``last``.
         every: write last.ckpt also within epochs, at multiples of this number of optimiser steps.
         every_seconds: the same by the clock.
         stop: asks for a last save in the middle of things.
@@ -100,7 +99,8 @@ class RunCheckpoint(Checkpoint):
         assert isinstance(pl_module, TrainingModule)
         row, cut_short = pl_module.row, pl_module.position.step > 0
         goes_on = not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0)
-        if self.keep == "last" and goes_on and not self._is_due(trainer):
+        is_due = not goes_on or self._is_due(trainer)
+        if self.keep == "last" and not is_due:
             return
         if self.best.get("epoch") == row["epoch"]:  # it was cut short then
             self._restore_complete(trainer)
@@ -112,7 +112,7 @@ class RunCheckpoint(Checkpoint):
             self.best = {"epoch": row["epoch"], "value": value}
         if not cut_short:
             self.best_complete = {}
-        self._save(trainer, best=best)
+        self._save(trainer, best=best, copied=is_due)
         if not cut_short and trainer.is_global_zero:
             self.run.best_complete_checkpoint.unlink(missing_ok=True)
         if goes_on:
@@ -157,7 +157,7 @@ class RunCheckpoint(Checkpoint):
         return decision
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
-        """Whether it is time to save at an epoch's end, or the run stops: rank 0 decides for all."""
+        """Whether an epoch that is not the last belongs in last.ckpt: rank 0 decides for all."""
         stops = self.stop is not None and self.stop.signal is not None
         due = stops or time.monotonic() - self._saved_at >= LAST_SECONDS
         return bool(trainer.strategy.broadcast(due))
@@ -178,17 +178,19 @@ class RunCheckpoint(Checkpoint):
         if self.run.best_complete_checkpoint.is_file() and trainer.is_global_zero:
             copy(self.run.best_complete_checkpoint, self.run.best_checkpoint)
 
-    def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
+    def _save(self, trainer: pl.Trainer, *, best: bool, copied: bool = True) -> None:
         last, kept = self.run.last_checkpoint, self.run.best_checkpoint
         self._is_best = best
         # best.ckpt first: it says who is best too, and after a kill between them is the later state
         trainer.save_checkpoint(kept if best else last)
+        copied |= not last.is_file()
         if trainer.is_global_zero:
-            if best:
+            if best and copied:
                 copy(kept, last)
             else:
                 sync(self.run.checkpoint_dir)
-        self._saved_at = time.monotonic()
+        if copied or not best:
+            self._saved_at = time.monotonic()
         module = trainer.lightning_module
         assert isinstance(module, TrainingModule)
         module.restart_clock()

@@ -2,6 +2,7 @@
 
 CNNLAB_DATA=DIR python experiments/speed/measure.py                # every part, on an idle machine
 CNNLAB_DATA=DIR python experiments/speed/measure.py mlp tune       # some of them
+CNNLAB_DATA=DIR python experiments/speed/measure.py lenet5_gpu resnet18_gpu   # on a GPU
 python experiments/speed/measure.py --page                         # from the JSON files
 
 Each part is a command that writes a JSON file; what it says is kept when another part fails.
@@ -23,10 +24,16 @@ BARE = {
     "mlp": ["model=mlp", "data=mnist"],
     "resnet20": ["model=resnet20", *CIFAR10],
 }
+GPU = {
+    "lenet5_gpu": [*BARE["lenet5"], "trainer.accelerator=gpu", "--epochs", "3"],
+    "resnet18_gpu": ["model=resnet18", "data=cifar10", "batch_size=512", "trainer.accelerator=gpu"],
+}
+NATIVE = ["data=synthetic", "data.size=32", "data.channels=3", "data.num_train=4992"]
 FILES = {
-    **{name: f"bare_{name}.json" for name in BARE},
+    **{name: f"bare_{name}.json" for name in (*BARE, *GPU)},
     "usual": "usual_mlp.json",
     "tune": "tune_resnet20.json",
+    "tune_bf16": "tune_resnet20_bf16.json",
     "step": "step.json",
     "augmentation": "augmentation.json",
     "waiting": "waiting.json",
@@ -35,6 +42,7 @@ FILES = {
 OTHERS = {  # pages of their own: file -> what it answers
     "../packed_photographs/README.md": "photographs packed once, against decoding in every epoch",
     "../cpu_recipes/results.md": "mnist_99_cpu and cifar10_cpu, beside the usual way",
+    "../cifar10_94/gpu.md": "cifar10_94 on a GPU, beside a bare loop and the author's script",
     "../cifar10_94/results.md": "what each ingredient of cifar10_94 is for",
 }
 
@@ -42,7 +50,9 @@ INTRODUCTION = """# Speed
 
 Written by `python experiments/speed/measure.py`; what the columns are:
 [docs/speed.md](../../docs/speed.md). Ratios are medians over rounds in which the contenders
-alternate, with the least and the largest. **On a GPU nothing of this is measured.**""".splitlines()
+alternate, with the least and the largest. A GPU was there for a quarter of an hour: its rows are
+of the revision before last.ckpt was written less often, and its machine also ran a benchmark on
+two other cores. `trainer.compile` and photographs were not measured on it.""".splitlines()
 
 
 def command(part: str) -> list[str]:
@@ -50,9 +60,10 @@ def command(part: str) -> list[str]:
     if part in ("augmentation", "waiting", "start"):
         return [sys.executable, str(HERE / f"{part}.py")]
     words = {
-        **{name: ["--against", "bare", *words] for name, words in BARE.items()},
+        **{name: ["--against", "bare", *words] for name, words in (BARE | GPU).items()},
         "usual": ["--against", "usual"],
         "tune": ["--tune", "model=resnet20", "data=cifar10"],
+        "tune_bf16": ["--tune", "model=resnet20", *NATIVE, "--minutes", "1.7"],
         "step": ["--sweep", "model=mlp,lenet5,alexnet,resnet20", "data=cifar10"],
     }
     return [*BENCH, *words[part], "--json", str(HERE / FILES[part])]
@@ -82,13 +93,14 @@ def ratio(found: dict[str, Any]) -> str:
 def epochs(found: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Whole epochs beside a bare loop and beside the usual way."""
     rows = []
-    for part in (*BARE, "usual"):
+    for part in (*BARE, "usual", *GPU):
         if part in found:
             own = found[part]
             names = f"{own['ratio']['numerator']} / {own['ratio']['denominator']}"
             numbers = [ratio(own["ratio"]), ratio(own["control"]), str(own["ratio"]["n"])]
-            rows.append([own["workload"], names, *numbers])
-    yield from table(["one epoch of", "", "ratio", "bare loop against itself", "rounds"], rows)
+            device = own["machine"].partition(",")[0]
+            rows.append([own["workload"], device, names, *numbers])
+    yield from table(["one epoch of", "on", "", "ratio", "bare against itself", "rounds"], rows)
 
 
 def tuned(found: dict[str, Any]) -> Iterator[str]:
@@ -185,10 +197,11 @@ def page() -> str:
         if (HERE / file).exists()
     }
     lines = [*INTRODUCTION, "", "## Epochs beside other loops", "", *epochs(found), ""]
-    bare = [found[part] for part in (*BARE, "usual") if part in found]
+    bare = [found[part] for part in (*BARE, "usual", *GPU) if part in found]
     lines += [f"- {own['machine']}" for own in bare]
     sections = {
         "tune": ("The fastest way to compute", tuned),
+        "tune_bf16": ("The same on a processor with native bfloat16", tuned),
         "step": ("What a step's time goes to", steps),
         "augmentation": ("Augmented CIFAR-10 batches on one core", augmentation),
         "waiting": ("Threads that wait", waiting),
@@ -213,7 +226,8 @@ def main() -> None:
     if unknown := set(given.parts) - set(FILES):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(FILES)}")
     failed = []
-    for part in () if given.page else given.parts or FILES:
+    usual = [part for part in FILES if part not in (*GPU, "tune_bf16")]  # of any machine
+    for part in () if given.page else given.parts or usual:
         print(f"== {shown(part)}", file=sys.stderr, flush=True)
         if subprocess.run(command(part), check=False).returncode:
             failed.append(part)

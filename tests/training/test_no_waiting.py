@@ -162,7 +162,7 @@ def test_what_would_wait_is_counted() -> None:
         {"augment": AUGMENTS[1], "accumulate": 2, "layout": torch.channels_last},
         {"augment": AUGMENTS[1], "scaled": True},
         {"augment": Augment(crop=1, padding="reflect", flip="alternating")},
-        {"augment": Augment(random_resized_crop=(0.3, 1), flip=True, color=0.1)},
+        {"augment": Augment(random_resized_crop=(0.3, 1), flip=True)},
         {"registered": ("random_erasing",)},
     ],
     ids=str,
