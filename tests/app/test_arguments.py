@@ -97,6 +97,7 @@ def test_an_option_given_twice_is_refused(words, message):
     assert read_arguments(["resume=RUN", "seed=1", "seed.x=2", "~logger.csv"]).overrides
 
 
+@pytest.mark.slow
 def test_configs_of_another_folder_are_found(cnnlab, tmp_path):
     folder = tmp_path / "lab" / "model"
     folder.mkdir(parents=True)

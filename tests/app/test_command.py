@@ -103,6 +103,7 @@ def test_hydras_questions_are_answered_whatever_was_typed(cnnlab):
     assert "model=mlp,lenet5 has several values; give one" in several.err
 
 
+@pytest.mark.slow
 def test_a_persons_config_may_ask_hydra_where_it_stands(cnnlab, tmp_path):
     recipe = tmp_path / "conf" / "experiment" / "here.yaml"
     recipe.parent.mkdir(parents=True)

@@ -79,6 +79,7 @@ def test_schedule_draws_and_prints(cnnlab) -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_lr_find_prints_what_to_copy(cnnlab) -> None:
     words = [*QUICK, "model.hidden=[32]", "trainer.accelerator=cpu"]
     answer = cnnlab("lr-find", *words[:1], *words[2:], "--steps", "60", "--out", "found")
@@ -97,6 +98,7 @@ def test_lr_find_prints_what_to_copy(cnnlab) -> None:
     assert sorted(path.name for path in Path().iterdir()) == ["found"]
 
 
+@pytest.mark.slow
 def test_show_counts_and_draws(cnnlab) -> None:
     answer = cnnlab("show", "data=digits", "data.augment.flip=true", "augment=[randaugment]")
     assert answer.code == 0, answer.err
@@ -114,6 +116,7 @@ def test_show_counts_and_draws(cnnlab) -> None:
             assert min(picture.size) > 500
 
 
+@pytest.mark.slow
 def test_show_takes_fewer_images_than_a_batch(cnnlab) -> None:
     answer = cnnlab("show", "data=digits", "data.subset=20", "trainer.accumulate=2")
     assert answer.code == 0

@@ -116,6 +116,7 @@ def test_a_pack_is_replaced_once_there_is_another(cnnlab, photos: Path) -> None:
     assert first.resolve() == other.resolve()
 
 
+@pytest.mark.slow
 def test_mistakes_are_said(cnnlab, photos: Path) -> None:
     (photos / "cat" / "0.jpg").write_bytes(b"no picture")
     answer = cnnlab("pack", "photos", "--size", "32")

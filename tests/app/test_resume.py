@@ -84,6 +84,7 @@ def test_a_run_cut_in_its_last_epoch_is_finished_and_has_a_short_name(cnnlab, so
     assert resumed.result()["best_epoch"] in (1, 2)
 
 
+@pytest.mark.slow
 def test_a_group_chosen_again_has_its_own_defaults(source) -> None:
     config = compose([f"resume={source}", "trainer=default", "optim=sgd"])
     assert config.trainer.max_steps is None
@@ -141,6 +142,7 @@ def test_a_run_that_stopped_early_or_is_being_run(cnnlab, source) -> None:
     assert dataclasses.asdict(more)["trainer"]["early_stopping"] == 3
 
 
+@pytest.mark.slow
 def test_a_refused_sweep_names_what_was_typed(cnnlab, source) -> None:
     words = [f"resume={source}", "trainer.max_steps=9", "optim.lr=0.1,-1"]
     answer = cnnlab("train", "-m", *words)

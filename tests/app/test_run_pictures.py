@@ -97,6 +97,7 @@ def test_embedding(cnnlab, run: RunDir) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_shift(cnnlab, trained: Path) -> None:
     answer = cnnlab("shift", str(trained), "--by", "thickness", "--out", "t.png")
     assert (answer.code, answer.err) == (0, "")

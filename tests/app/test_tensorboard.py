@@ -119,6 +119,7 @@ def test_it_serves_readable_names_and_runs_that_begin_later(tmp_path):
     assert late.config_file.is_file()
 
 
+@pytest.mark.slow
 def test_refusals(cnnlab, tmp_path, monkeypatch):
     nothing = cnnlab("tensorboard", str(tmp_path))
     assert nothing.code == 2

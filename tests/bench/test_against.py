@@ -17,6 +17,7 @@ from cnnlab.data.dataset import Images
 TINY = ["data=synthetic", "data.size=16", "data.num_train=64", "data.num_val=20", "batch_size=16"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("against", "model", "ratio", "names"),
     [

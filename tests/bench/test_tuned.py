@@ -45,6 +45,7 @@ def _tuned() -> None:
     save(key_of(compose(WORDS)), CHOICE, {})
 
 
+@pytest.mark.slow
 def test_the_key_is_machine_torch_network_images_and_batch_size() -> None:
     config = compose(WORDS)
     key = key_of(config)

@@ -58,6 +58,7 @@ def write_logits(run, accuracy, classes):
     np.savez(run.outputs_file("logits"), logits=logits, labels=labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "name"),
     [

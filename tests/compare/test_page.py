@@ -253,6 +253,7 @@ def test_every_paper_of_the_registry_can_be_cited(make_run, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_all_files_are_written_and_markdown_is_escaped(make_run, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "javascript", lambda: "")
     make_run(**{"model.name": "a|b<i>"})

@@ -181,6 +181,7 @@ def share(name: str) -> float:
     return int.from_bytes(content, "big") / 2**64
 
 
+@pytest.mark.slow
 def test_the_part_follows_from_the_hash_of_class_and_name() -> None:
     folder = Path("/pictures/cat")
     files = [folder / f"{i:04}.jpg" for i in range(4000)]

@@ -90,6 +90,7 @@ def test_it_is_loaded_from_python(run):
         assert loaded.model(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
 
 
+@pytest.mark.slow
 def test_it_is_resumed_for_more_epochs(run, cnnlab):
     before = contents(run)
     answer = cnnlab("train", f"resume=runs/first/{NAME}", "trainer.epochs=4")

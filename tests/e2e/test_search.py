@@ -80,6 +80,7 @@ def test_more_trials_go_on_where_the_search_stood(cnnlab):
     assert len(trials()) == 3
 
 
+@pytest.mark.slow
 def test_a_point_that_cannot_be_is_a_failed_trial(cnnlab):
     words = [*OPTUNA, *QUICK[:-1], *MLP, "trainer=smoke", "batch_size=16,1000,32"]
     answer = cnnlab(*words, "hydra.sweeper.sampler=grid")
@@ -133,6 +134,7 @@ def test_an_untested_run_says_so(cnnlab):
     assert cnnlab("test", str(run)).out.startswith("test accuracy")
 
 
+@pytest.mark.slow
 def test_from_python_the_chosen_run_is_returned(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", *QUICK, *MLP, "trainer=smoke"]

@@ -65,6 +65,7 @@ def test_a_saved_config_is_plain_and_composes_the_same_run(cnnlab):
     assert loaded.config.to_dict() == config
 
 
+@pytest.mark.slow
 def test_the_same_command_keeps_what_is_done_and_rerun_repeats_it_bit_for_bit(cnnlab):
     words = ["train", *MLP, *QUICK, "trainer.epochs=2", "model.dropout=0.3"]
     assert cnnlab(*words).code == 0
@@ -95,6 +96,7 @@ def test_a_sweep_is_named_by_its_overrides_and_its_order_changes_no_result(cnnla
     assert len(find_runs(["runs/turned"])) == 3
 
 
+@pytest.mark.slow
 def test_one_identity_has_one_folder_however_it_is_spelt(cnnlab):
     cnnlab("train", "model=resnet", "model.depth=8", *QUICK, "trainer=smoke", "seed=0")
     again = cnnlab("train", "model=resnet", *QUICK, "trainer=smoke", "model.depth=8")
@@ -173,6 +175,7 @@ def test_glob_yields_the_classifiers_that_build_from_defaults(cnnlab):
     assert "left out model=conv_stack: model=conv_stack needs model.layers=..." in answer.err
 
 
+@pytest.mark.slow
 def test_from_python(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = lab.train([*MLP, *QUICK, "trainer=smoke", "seed=0,1"])

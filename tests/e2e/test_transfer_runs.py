@@ -102,6 +102,7 @@ def test_a_backbone_without_parameters_is_refused(cnnlab, pretrained):
     assert "optim.backbone_lr=0.1: all but the last layer is frozen" in answer.err
 
 
+@pytest.mark.slow
 def test_a_new_head_begins_as_it_would_without_weights(cnnlab):
     words = ["model=mlp", "model.hidden=[8]", *QUICK]
     source = RunDir(cnnlab("train", *words).out.splitlines()[-1])

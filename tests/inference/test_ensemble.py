@@ -93,6 +93,7 @@ def test_other_commands_know_what_it_is(cnnlab, saved: RunDir) -> None:
     assert {run.path: run.status() for run in find_runs(["runs"])} == before
 
 
+@pytest.mark.slow
 def test_it_needs_its_members(cnnlab, saved: RunDir) -> None:
     first, second, _ = sorted(Path("runs/s").glob("mlp*"))
     result = RunDir(first).result()

@@ -169,6 +169,7 @@ def test_an_autoencoder_has_no_classes(two_runs) -> None:
         replace(run, config=config).predict(digits(1))
 
 
+@pytest.mark.slow
 def test_a_sheet_of_many_with_odd_names(two_runs) -> None:
     (one,) = load_run(two_runs[0]).predict(digits(1))
     many = [replace(one, file=f"own/a_$very$_long_name_of_a_picture_{n}.png") for n in range(50)]

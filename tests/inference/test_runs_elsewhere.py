@@ -51,6 +51,7 @@ def test_several_runs_and_sweeps_from_another_folder(cnnlab, runs, tmp_path: Pat
         assert lines[1::2] == [f"moved/runs/pets/{run.name}" for run in runs]
 
 
+@pytest.mark.slow
 def test_unfinished_ones_among_several_are_counted(cnnlab, runs) -> None:
     runs[1].update_status(state="failed")
     answer = cnnlab("test", "project/runs")
@@ -66,6 +67,7 @@ def test_unfinished_ones_among_several_are_counted(cnnlab, runs) -> None:
     assert "nothing to test: 2 unfinished runs left out (1 failed, 1 interrupted)" in answer.err
 
 
+@pytest.mark.slow
 def test_weights_and_class_names_need_no_data(cnnlab, runs) -> None:
     shutil.rmtree("project/own")
     loaded = load_run(runs[0])
@@ -82,6 +84,7 @@ def test_weights_and_class_names_need_no_data(cnnlab, runs) -> None:
     assert load_run(runs[0]).spec == loaded.spec
 
 
+@pytest.mark.slow
 def test_a_config_of_other_images_than_the_models_is_refused(cnnlab, runs) -> None:
     config = runs[0].config()
     runs[0].write_config({**config, "data": {**config["data"], "size": 9}})

@@ -49,6 +49,7 @@ def test_blocks_for_cifar_grow_by_k_a_layer(options, shapes):
     assert shapes_of_blocks(on_meta(CIFAR10, **options), CIFAR10) == shapes
 
 
+@pytest.mark.slow
 def test_densenet121_is_table_1():
     model = on_meta(IMAGENET, depth=121, growth_rate=32, stem="imagenet")
     expected = [(256, 56, 56), (512, 28, 28), (1024, 14, 14), (1024, 7, 7)]

@@ -135,6 +135,7 @@ def test_a_last_layer_that_is_not_as_he_et_al_have_it_is_listed():
     assert all("a tenth of the variance" in text for text in listed)
 
 
+@pytest.mark.slow
 def test_norms_start_as_the_identity():
     for name in RULES:
         for layer in made(name).modules():

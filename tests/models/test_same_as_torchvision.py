@@ -24,6 +24,7 @@ def test_alexnet():
     assert_equal_outputs(lambda spec: AlexNet(spec, **options), "alexnet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("depth", "batch_norm"),
     [

@@ -69,6 +69,7 @@ def test_the_same_seed_gives_the_outputs_of_torchvision_in_training(name):
         torch.testing.assert_close(buffer, counterpart, rtol=1e-4, atol=1e-4, msg=key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "off"), [("alexnet_torchvision", "dropout"), ("convnext_tiny", "stochastic_depth")]
 )

@@ -175,6 +175,7 @@ def lose_best(run: RunDir) -> None:
     run.best_checkpoint.write_bytes(b"damaged")
 
 
+@pytest.mark.slow
 def test_a_lost_best_is_made_of_the_last_where_that_is_the_best(make_job):
     job = make_job("trainer.epochs=2", "seed=4", "trainer.checkpoint=last")
     assert execute(job) is RunState.DONE
@@ -205,6 +206,7 @@ def test_where_the_best_is_lost_and_no_epoch_is_left_the_last_is_tested(make_job
     assert run.result()["val_acc"] == run.metrics()["val_acc"][1]
 
 
+@pytest.mark.slow
 def test_a_best_of_another_epoch_is_refused(make_job, capsys):
     job = make_job("trainer.epochs=2", "seed=6", "optim.lr=1e-12")
     run = job.run_dir

@@ -66,6 +66,7 @@ def test_equals_a_bare_loop(run, chunk_steps: int, accumulate: int) -> None:
     assert trained.trainer.global_step == 3 * (331 // (16 * accumulate))
 
 
+@pytest.mark.slow
 def test_chunks_do_not_change_metrics(run) -> None:
     first = run("one", chunk_steps=1, optimizer=adam).fit()
     assert_same_run(first, run("seven", chunk_steps=7, optimizer=adam).fit())

@@ -75,6 +75,7 @@ def two_convolutions(seed: int = 0) -> nn.Sequential:
     return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(128, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [sgd, adam, rmsprop])
 def test_a_checkpoint_of_one_format_continues_in_the_other(run, optimizer, monkeypatch) -> None:
     """And as if there were one: state in another order would go to other weights."""

@@ -17,6 +17,7 @@ from cnnlab.training.network_pictures import NetworkPictures
 NAMES = ("feature_maps", "kernels", "mistakes")
 
 
+@pytest.mark.slow
 def test_pictures_of_every_epoch_and_the_same_weights(tmp_path, monkeypatch) -> None:
     logged: list[tuple[str, int]] = []
     drawn: list[tuple[Any, ...]] = []

@@ -159,6 +159,7 @@ def test_going_on_with_other_data_is_refused(cnnlab, own: Path) -> None:
     assert DataRecord.read(more) == DataRecord.read(run)
 
 
+@pytest.mark.slow
 def test_broken_pictures_are_named_or_left_out_and_counted(cnnlab, own: Path) -> None:
     broken = [own / "cat" / "00.png", own / "cat" / "01.png", own / "dog" / "02.png"]
     for file in broken:
@@ -195,6 +196,7 @@ def as_version_1(run: RunDir, own: Path) -> None:
     run.result_file.write_text(json.dumps(result))
 
 
+@pytest.mark.slow
 def test_a_run_of_version_1_is_tested_on_its_own_split_or_not_at_all(cnnlab, own: Path) -> None:
     trained(cnnlab, "trainer.epochs=1")
     [run] = find_runs(["runs"])
@@ -208,6 +210,7 @@ def test_a_run_of_version_1_is_tested_on_its_own_split_or_not_at_all(cnnlab, own
         evaluate(run)
 
 
+@pytest.mark.slow
 def test_everybodys_data_are_recorded_too(cnnlab) -> None:
     words = ["data=synthetic", "data.size=8", "data.num_train=40", "model=mlp", "batch_size=20"]
     assert cnnlab("train", *words, "trainer.epochs=1").code == 0
@@ -236,6 +239,7 @@ def test_a_sweep_says_its_data_once_and_decodes_once(cnnlab, monkeypatch) -> Non
     assert len(find_runs(["runs"])) == 3
 
 
+@pytest.mark.slow
 def test_a_test_takes_the_batches_of_training_whatever_the_size(cnnlab, monkeypatch) -> None:
     trained(cnnlab, "trainer.epochs=1", "data.size=256")
     [run] = find_runs(["runs"])

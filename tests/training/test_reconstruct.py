@@ -110,6 +110,7 @@ def test_the_default_run_works(cnnlab):
     assert 0 < row["test_loss"] < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["last", pytest.param("val_loss", marks=pytest.mark.slow)])
 def test_checkpoints_without_accuracy(cnnlab, kept):
     words = [*SMALL, *QUICK, "trainer.epochs=2", f"trainer.checkpoint={kept}", "schedule=plateau"]

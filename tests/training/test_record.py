@@ -74,6 +74,7 @@ def runs(tmp_path, monkeypatch) -> tuple[RunDir, RunDir]:
     return large, trained("trainer.test=false")
 
 
+@pytest.mark.slow
 def test_costs_origin_and_mistakes_of_two_runs_of_one_process(runs):
     for run in runs:
         result = run.result()

@@ -42,6 +42,7 @@ class CrashAt(Callback):
             raise CrashError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -90,6 +91,7 @@ def test_overfit_repeats_the_same_batches_and_evaluates_them(run) -> None:
     assert torch.equal(inputs, evaluated)  # neither crop nor flip nor what is registered
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cnnlab")
 def test_what_cannot_be_is_refused_in_one_line() -> None:
     for words, said in {

@@ -157,6 +157,7 @@ def test_files_hold_weights_as_well(tmp_path, kind):
     assert all(torch.equal(found.weights[name], state[name]) for name in state)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cnnlab")
 def test_torchvision_s_file_starts_torchvision_s_model(tmp_path):
     from torchvision.models import resnet18

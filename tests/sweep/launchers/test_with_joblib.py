@@ -18,6 +18,7 @@ def pool():
     ask().shutdown(kill_workers=True)
 
 
+@pytest.mark.slow
 def test_one_pool_serves_until_a_worker_dies(pool):
     first = pool()
     assert first.submit(os.getenv, "CNNLAB_TESTED").result() == "yes"

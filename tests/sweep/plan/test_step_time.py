@@ -99,6 +99,7 @@ def test_augmentation_and_precision_are_the_runs_own(watch):
     assert watch.autocast
 
 
+@pytest.mark.slow
 def test_images_are_noise_and_no_data_set_is_read(watch, monkeypatch):
     def load(_: ImageDataset) -> None:
         raise AssertionError("the data set was read")
