@@ -121,20 +121,20 @@ class Progress:
 
 
 def last_state(run: RunDir) -> dict[str, Any] | None:
-    """The training state that a run would continue from; None where it has no checkpoint.
+    """The training state that a run would continue from, the latest; None where it has none.
 
     Raises:
         CnnlabError: it has checkpoints, and none can be read.
     """
-    errors = []
+    states, errors = [], []
     for file in resumable(run):
         try:
-            return read_checkpoint(file, mapped=True)
+            states.append(read_checkpoint(file, mapped=True))
         except CnnlabError as error:
             errors.append(error)
-    if errors:
+    if errors and not states:
         raise errors[0]
-    return None
+    return max(states, key=lambda state: Progress.of(state).position, default=None)
 
 
 def resumable(run: RunDir) -> Iterator[Path]:

@@ -101,8 +101,9 @@ def repair_checkpoints(run: RunDir, shapes: Mapping[str, Sequence[int]]) -> list
             lines[last] += f", {then}"
     if last in found:
         ours, kept = found[last], found.get(best)
-        if kept and kept.best != ours.best and kept.position >= ours.position:
-            copy(best, last)  # a kill came between the two
+        ties = kept is not None and kept.position == ours.position
+        if kept and (kept.position > ours.position or (ties and kept.best != ours.best)):
+            copy(best, last)  # it came before the best was copied
         elif ours.is_best and (kept is None or kept.epoch != ours.best):
             copy(last, best)
         elif best in lines:

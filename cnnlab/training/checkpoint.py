@@ -99,8 +99,9 @@ class RunCheckpoint(Checkpoint):
         assert isinstance(pl_module, TrainingModule)
         row, cut_short = pl_module.row, pl_module.position.step > 0
         goes_on = not trainer.should_stop and pl_module.position.epoch < (trainer.max_epochs or 0)
-        is_due = not goes_on or self._is_due(trainer)
+        is_due = not goes_on or self._is_due(trainer, pl_module.position.global_step)
         if self.keep == "last" and not is_due:
+            pl_module.restart_clock()
             return
         if self.best.get("epoch") == row["epoch"]:  # it was cut short then
             self._restore_complete(trainer)
@@ -118,6 +119,8 @@ class RunCheckpoint(Checkpoint):
         if goes_on:
             _, stop_signal = self._decide(trainer)
             if stop_signal is not None:
+                if best and not is_due:  # it came after that was decided
+                    self._save(trainer, best=True)
                 raise Stopped(stop_signal)
 
     def best_state(self, trainer: pl.Trainer) -> tuple[dict[str, Any], str]:
@@ -156,10 +159,12 @@ class RunCheckpoint(Checkpoint):
         decision: tuple[bool, int | None] = trainer.strategy.broadcast((by_clock, stop_signal))
         return decision
 
-    def _is_due(self, trainer: pl.Trainer) -> bool:
+    def _is_due(self, trainer: pl.Trainer, step: int) -> bool:
         """Whether an epoch that is not the last belongs in last.ckpt: rank 0 decides for all."""
         stops = self.stop is not None and self.stop.signal is not None
-        due = stops or time.monotonic() - self._saved_at >= LAST_SECONDS
+        by_steps = self.every is not None and step % self.every == 0
+        longest = min(LAST_SECONDS, self.every_seconds or LAST_SECONDS)
+        due = stops or by_steps or time.monotonic() - self._saved_at >= longest
         return bool(trainer.strategy.broadcast(due))
 
     def _better(self, value: float) -> bool:

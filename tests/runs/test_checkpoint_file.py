@@ -114,6 +114,10 @@ def test_a_best_that_a_kill_left_later_than_the_last_is_gone_on_from(run_dir: Ru
     write(run_dir.best_checkpoint, 3, best=3)
     assert repair_checkpoints(run_dir, SHAPES) == []
     assert epochs(run_dir) == (3, 3)
+    write(run_dir.last_checkpoint, 2, best=3)  # epoch 3 cut short, the best even so, then whole
+    assert last_state(run_dir)["position"]["epoch"] == 3
+    assert repair_checkpoints(run_dir, SHAPES) == []
+    assert epochs(run_dir) == (3, 3)
     run_dir.last_checkpoint.unlink()  # a kill in the first epoch of all
     assert repair_checkpoints(run_dir, SHAPES) == []
     assert epochs(run_dir) == (3, 3)

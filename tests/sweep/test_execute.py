@@ -240,6 +240,7 @@ def test_a_kill_between_best_and_last_costs_nothing(make_job, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr("cnnlab.training.checkpoint.copy", killed)
+        patch.setattr("cnnlab.training.checkpoint.LAST_SECONDS", 0.0)
         assert execute(other) is RunState.INTERRUPTED
     cut = other.run_dir
     last, best = (

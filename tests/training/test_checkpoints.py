@@ -66,6 +66,18 @@ def test_the_last_epoch_alone_is_not_saved_again_and_again(run, monkeypatch) -> 
     assert 2 <= len(saved) <= 8
 
 
+@pytest.mark.parametrize(("every", "epochs"), [({"every": 40}, [2, 4, 5]), ({}, [5])])
+def test_a_number_of_steps_that_ends_with_an_epoch_is_kept_to(run, every, epochs) -> None:
+    saved = []
+
+    class Saves(Callback):
+        def on_save_checkpoint(self, _, module, __) -> None:
+            saved.append(module.position.epoch)
+
+    run("every", epochs=5, keep="last", callbacks=(Saves(),), **every).fit()
+    assert saved == epochs
+
+
 def test_the_epoch_at_which_a_callback_stops_is_saved(run) -> None:
     class Stops(Callback):
         def on_train_epoch_end(self, trainer, module) -> None:
