@@ -45,6 +45,10 @@ class RunCheckpoint(Checkpoint):
     short may be the best as long as it is the last one; if a longer run trains the rest of it, the
     whole epoch is judged instead.
 
+    An epoch may be shorter than a save. So within 5 s of the latest last.ckpt, and before the end,
+    a best is not copied there (a resumed run takes the later of both), and where the last epoch is
+    kept nothing is saved.
+
     Args:
         keep: which epoch ``best.ckpt`` holds: the best by a column of metrics.csv, such as
             ``val_acc``, or the ``last``.

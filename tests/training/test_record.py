@@ -111,9 +111,14 @@ def test_costs_origin_and_mistakes_of_two_runs_of_one_process(runs):
 
 def test_the_peak_of_a_gpu_is_restarted_and_read_there(monkeypatch):
     peaks = {"cuda:1": 10**9}
-    monkeypatch.setattr(
-        torch.cuda, "reset_peak_memory_stats", lambda device: peaks.update({str(device): 7})
-    )
+    begun = []  # before CUDA is, torch refuses to reset a peak
+
+    def reset(device):
+        assert begun
+        peaks[str(device)] = 7
+
+    monkeypatch.setattr(torch.cuda, "init", lambda: begun.append(True))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: peaks[str(device)])
     assert PeakMemory(torch.device("cuda:1")).columns()["peak_device_bytes"] == 7
 
