@@ -54,6 +54,6 @@ def isolated() -> Iterator[None]:
         gc.collect()
         gc.unfreeze()
         return_freed_memory()
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

@@ -24,7 +24,8 @@ class PeakMemory:
         self._device = device
         self._before = 0 if _restart_host_peak() else _host_peak()
         if device.type == "cuda":
-            torch.cuda.init()  # before it the device has no statistics, and torch refuses
+            # Before it the device has no statistics, and torch refuses.
+            torch.cuda.init()  # type: ignore[no-untyped-call]
             torch.cuda.reset_peak_memory_stats(device)
 
     def columns(self) -> dict[str, int]:
