@@ -105,6 +105,7 @@ def test_what_bare_trains_is_on_the_device_before_its_clock_starts(
     monkeypatch.setattr(Images, "to", lambda self, _: (events.append("images"), self)[1])
     monkeypatch.setattr("cnnlab.bench.against.now", now)
     monkeypatch.setattr("cnnlab.bench.bare.train", train)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)  # trainings leave it true
     contenders("bare", workload)["bare"]()
     assert events == ["model", "images", "images", "clock", "train, benchmark=True", "clock"]
     assert not torch.backends.cudnn.benchmark
