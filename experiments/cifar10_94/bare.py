@@ -17,7 +17,7 @@ from cnnlab.data.dataset import Images
 from cnnlab.models import Airbench
 from cnnlab.spec import ImageSpec
 
-PADDING, SMOOTHING = 2, 0.2
+PADDING = 2  # pixels that images are moved by, at most
 WHITENED = 5000  # images
 
 
@@ -28,6 +28,7 @@ def train(
     widths: tuple[int, int, int],
     epochs: int,
     batch_size: int,
+    label_smoothing: float,
     options: Mapping[str, Any],
     seed: int,
     device: torch.device,
@@ -75,14 +76,16 @@ def train(
         for step, batch in enumerate(order[: steps * batch_size].view(steps, batch_size)):
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(views[batch])
-                loss = F.cross_entropy(logits, images.labels[batch], label_smoothing=SMOOTHING)
+                loss = F.cross_entropy(
+                    logits, images.labels[batch], label_smoothing=label_smoothing
+                )
             model.zero_grad()
             loss.backward()
             left = 1 - (epoch * steps + step) / (epochs * steps)
             for group, rate in zip(sgd.param_groups, rates, strict=True):
                 group["lr"] = rate * left
             sgd.step()
-            muon(kernels, velocities, options["lr"] * left, options["momentum"], dtype)
+            muon(kernels, velocities, options, left, dtype)
     return model, now(device) - begin
 
 
@@ -112,22 +115,23 @@ def cropped(padded: Tensor, size: int) -> Tensor:
 def muon(
     kernels: list[nn.Parameter],
     velocities: list[Tensor],
-    lr: float,
-    momentum: float,
+    options: Mapping[str, Any],
+    factor: float,
     dtype: torch.dtype,
 ) -> None:
-    """A step of Muon with normalised weights, kernel by kernel."""
+    """A step of Muon with normalised weights, kernel by kernel, at ``factor`` of its rate."""
+    momentum = options["momentum"]
     for kernel, velocity in zip(kernels, velocities, strict=True):
         velocity.mul_(momentum).add_(kernel.grad)
         x = kernel.grad.add(velocity, alpha=momentum).flatten(1).to(dtype)
         x = x / (x.norm() + 1e-7)
         x = x.T if x.shape[0] > x.shape[1] else x
-        for _ in range(3):
+        for _ in range(options["ns_steps"]):
             gram = x @ x.T
             x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
         x = x.T if kernel.shape[0] > kernel[0].numel() else x
         kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
-        kernel.add_(x.view(kernel.shape), alpha=-lr)
+        kernel.add_(x.view(kernel.shape), alpha=-factor * options["lr"])
 
 
 @torch.no_grad()

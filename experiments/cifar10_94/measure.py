@@ -55,9 +55,10 @@ class Bench:
         return bare.train(
             self.train,
             self.workload.dataset.spec,
-            widths=tuple(config.model.get("widths", (64, 256, 256))),
+            widths=tuple(config.model["widths"]),
             epochs=config.epochs,
             batch_size=config.batch_size,
+            label_smoothing=config.loss["label_smoothing"],
             options=config.optim,
             seed=seed,
             device=self.device,
